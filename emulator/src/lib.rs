@@ -1,0 +1,1 @@
+//! A local Nitro: NSM with a development root, process runner.

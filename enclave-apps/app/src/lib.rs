@@ -1,0 +1,1 @@
+//! The crate enclave applications are built on.

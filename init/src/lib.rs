@@ -1,0 +1,1 @@
+//! The enclave's first process.

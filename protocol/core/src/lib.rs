@@ -1,0 +1,1 @@
+//! The contract every part shares: objects, deterministic CBOR, COSE_Sign1, frames, messages.

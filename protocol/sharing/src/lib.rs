@@ -1,0 +1,1 @@
+//! Verifiable secret sharing (Feldman) over P-256.

@@ -1,0 +1,1 @@
+//! Third-party verification of attestation documents and evidence.
