@@ -1,0 +1,157 @@
+//! The rules of the contract that can be broken, one variant each.
+
+use core::fmt;
+
+/// A broken rule. Names the rule and the datum; the maker of the object is at fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// An application may not have this name; it is the init process's own in the key ring.
+    ApplicationNameReserved,
+    /// Applications, ports or environment variables are not in ascending order, or one repeats.
+    ApplicationsNotAscending,
+    /// The commitments are not a valid polynomial: count, an identity, or a point off the curve.
+    Commitments,
+    /// The encryption key is not a point of P-256, or is the identity.
+    EncryptionKey,
+    /// The environment variable is not `NAME=value`, or holds a NUL byte.
+    Environment,
+    /// The epoch is not the digest of the commitments beside it.
+    EpochMismatch,
+    /// The format number is not one this software knows.
+    Format {
+        /// Number found.
+        found: u8,
+    },
+    /// Member indices are not ascending; an index repeats or is out of order.
+    IndicesNotAscending {
+        /// The index that is not greater than the one before it.
+        index: u8,
+    },
+    /// The same key stands in two places.
+    KeyReused,
+    /// A list has more entries than allowed, or none.
+    ListLength {
+        /// Smallest accepted count.
+        min: usize,
+        /// Largest accepted count.
+        max: usize,
+        /// Count found.
+        found: usize,
+    },
+    /// The memory limit is zero or larger than an enclave can be.
+    MemoryLimit {
+        /// Limit found, in bytes.
+        found: u64,
+    },
+    /// One person stands in both sets with different keys.
+    MemberDiffers,
+    /// Two members of one set have the same name.
+    MemberNameRepeated,
+    /// A measurement is all zero, as in debug mode.
+    MeasurementZero {
+        /// Index of the register.
+        index: u8,
+    },
+    /// A name is not 1 to 63 characters of `a-z 0-9 - . _` that begin with a letter or digit.
+    Name,
+    /// A byte string has a length outside its bounds.
+    Length {
+        /// Smallest accepted length in bytes.
+        min: usize,
+        /// Largest accepted length in bytes.
+        max: usize,
+        /// Length found in bytes.
+        found: usize,
+    },
+    /// The port is reserved for the init process, or zero.
+    Port {
+        /// Port found.
+        found: u32,
+    },
+    /// The first manifest names a predecessor, or a later one names none.
+    Predecessor,
+    /// The quorum key is not the first commitment.
+    QuorumKeyMismatch,
+    /// A sequence number starts at 1.
+    SequenceZero,
+    /// A share or member index is 1 to 255.
+    ShareIndexZero,
+    /// The signature is not 64 bytes of a valid ECDSA pair in its low-S form.
+    Signature,
+    /// The cipher suite is unknown.
+    Suite {
+        /// Number found.
+        found: u16,
+    },
+    /// The text holds control characters or is longer than allowed.
+    Text,
+    /// The threshold is less than 2 or more than the members.
+    Threshold {
+        /// Threshold found.
+        threshold: u8,
+        /// Members in the set.
+        members: usize,
+    },
+    /// The share set's threshold is not the number of commitments.
+    ThresholdMismatch,
+    /// The verification key is not a point of P-256.
+    VerificationKey,
+    /// The validity window is empty.
+    Window,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ApplicationNameReserved => write!(f, "the application name `init` is reserved"),
+            Self::ApplicationsNotAscending => {
+                write!(f, "applications, ports or variables are not in ascending order")
+            }
+            Self::Commitments => write!(f, "the commitments are not valid points"),
+            Self::EncryptionKey => write!(f, "an encryption key is not a point of P-256"),
+            Self::Environment => write!(f, "an environment entry is not NAME=value"),
+            Self::EpochMismatch => write!(f, "the epoch is not the digest of the commitments"),
+            Self::Format { found } => write!(f, "format {found} is not known"),
+            Self::IndicesNotAscending { index } => {
+                write!(f, "member index {index} is repeated or out of order")
+            }
+            Self::KeyReused => write!(f, "one key stands in two places"),
+            Self::ListLength { min, max, found } => {
+                write!(f, "a list has {found} entries, {min} to {max} are accepted")
+            }
+            Self::MemoryLimit { found } => write!(f, "a memory limit of {found} bytes"),
+            Self::MemberDiffers => {
+                write!(f, "a member of both sets has different keys or shares a key with another")
+            }
+            Self::MemberNameRepeated => write!(f, "two members have the same name"),
+            Self::MeasurementZero { index } => {
+                write!(f, "PCR{index} is all zero, as in debug mode")
+            }
+            Self::Name => write!(f, "a name is not 1 to 63 characters of a-z 0-9 - . _"),
+            Self::Length { min, max, found } => {
+                write!(f, "a byte string has {found} bytes, {min} to {max} are accepted")
+            }
+            Self::Port { found } => write!(f, "port {found} is reserved"),
+            Self::Predecessor => {
+                write!(f, "the first manifest names no predecessor, every later one does")
+            }
+            Self::QuorumKeyMismatch => write!(f, "the quorum key is not the first commitment"),
+            Self::SequenceZero => write!(f, "a sequence starts at 1"),
+            Self::ShareIndexZero => write!(f, "a member index is 1 to 255"),
+            Self::Signature => write!(f, "a signature is not a low-S ECDSA pair of 64 bytes"),
+            Self::Suite { found } => write!(f, "cipher suite {found} is not known"),
+            Self::Text => write!(f, "a text is too long or holds control characters"),
+            Self::Threshold { threshold, members } => {
+                write!(f, "a threshold of {threshold} for {members} members; 2 to all is accepted")
+            }
+            Self::ThresholdMismatch => {
+                write!(f, "the share threshold is not the number of commitments")
+            }
+            Self::VerificationKey => write!(f, "a verification key is not a point of P-256"),
+            Self::Window => write!(f, "the validity window is empty"),
+        }
+    }
+}
+
+impl core::error::Error for Invalid {}

@@ -1,0 +1,265 @@
+//! What is allowed to run, who approved it, and the chain that leads there from genesis.
+//!
+//! This format holds only what is enforced today. Call edges, egress, key forward, rollback
+//! anchors, log and witness policy arrive with the code that enforces them, under a new format
+//! number.
+
+use alloc::vec::Vec;
+
+use minicbor::{Decode, Encode};
+
+use crate::atoms::{Name, Sha256, ShareIndex, Text, UnixMillis};
+use crate::cbor::{Checked, Rules, object};
+use crate::cose::Signed;
+use crate::definition::Measurements;
+use crate::digest::Digest;
+use crate::genesis::{CommitmentList, Epoch, Genesis};
+use crate::invalid::Invalid;
+use crate::keys::VerificationKey;
+use crate::members::{MemberSet, Role, check_both};
+
+/// Applications in one manifest, at most.
+pub const MAX_APPLICATIONS: usize = 16;
+/// Largest application binary in bytes.
+pub const MAX_BINARY: u64 = 64 * 1024 * 1024;
+
+/// What happens when an application ends by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RestartPolicy {
+    /// How often it is started again in the life of an instance; after that the instance halts.
+    #[n(0)]
+    pub restarts: u16,
+}
+
+/// One application.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Application {
+    /// Unique; names its keys.
+    #[n(0)]
+    pub name: Name,
+    /// SHA-256 of the binary.
+    #[n(1)]
+    pub sha256: Sha256,
+    /// Size of the binary in bytes.
+    #[n(2)]
+    pub size: u64,
+    /// Arguments after the name.
+    #[n(3)]
+    pub arguments: Vec<Text<4096>>,
+    /// `NAME=value`, ascending; nothing else is in its environment.
+    #[n(4)]
+    pub environment: Vec<Text<4096>>,
+    /// Ports it listens on, ascending; init opens them and hands them over.
+    #[n(5)]
+    pub ports: Vec<u32>,
+    /// Address space in bytes, at most.
+    #[n(6)]
+    pub memory_limit: u64,
+    /// What happens when it ends.
+    #[n(7)]
+    pub restart: RestartPolicy,
+}
+
+impl Application {
+    /// Name of init in the key ring; no application may have it.
+    pub const RESERVED: &'static str = "init";
+
+    fn check(&self) -> Result<(), Invalid> {
+        let bound = |found: usize| Invalid::ListLength { min: 0, max: 64, found };
+        if self.name.as_str() == Self::RESERVED {
+            return Err(Invalid::ApplicationNameReserved);
+        }
+        if self.size == 0 || self.size > MAX_BINARY {
+            let found = usize::try_from(self.size).unwrap_or(usize::MAX);
+            return Err(Invalid::Length { min: 1, max: MAX_BINARY as usize, found });
+        }
+        for found in [self.arguments.len(), self.environment.len(), self.ports.len()] {
+            if found > 64 {
+                return Err(bound(found));
+            }
+        }
+        if let Some(found) = self.ports.iter().find(|p| **p < crate::ports::FIRST_APPLICATION) {
+            return Err(Invalid::Port { found: *found });
+        }
+        let named = |v: &Text<4096>| v.as_str().split_once('=').is_some_and(|(n, _)| !n.is_empty());
+        if !self.environment.iter().all(named) {
+            return Err(Invalid::Environment);
+        }
+        let variable = |v: &Text<4096>| v.as_str().split_once('=').map(|(n, _)| n.len());
+        let names = self.environment.iter().map(|v| {
+            let length = variable(v).unwrap_or(0);
+            v.as_str().get(..length).unwrap_or_default()
+        });
+        if !names.is_sorted_by(|a, b| a < b) || !self.ports.is_sorted_by(|a, b| a < b) {
+            return Err(Invalid::ApplicationsNotAscending);
+        }
+        if self.memory_limit == 0 || self.memory_limit > 1 << 46 {
+            return Err(Invalid::MemoryLimit { found: self.memory_limit });
+        }
+        Ok(())
+    }
+}
+
+/// When a manifest may boot, by the NSM's time.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Validity {
+    /// First moment.
+    #[n(0)]
+    pub not_before: UnixMillis,
+    /// Last moment.
+    #[n(1)]
+    pub not_after: UnixMillis,
+}
+
+/// What may run in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ManifestFields {
+    /// Format number; [`crate::FORMAT`].
+    #[n(0)]
+    pub format: u8,
+    /// The namespace.
+    #[n(1)]
+    pub genesis: Digest<Genesis>,
+    /// 1 for the first, then one more each time.
+    #[n(2)]
+    pub sequence: u64,
+    /// The manifest before; none for the first.
+    #[n(3)]
+    pub previous: Option<Digest<Manifest>>,
+    /// The newest manifest before this one that changed a set; none if none did.
+    #[n(4)]
+    pub last_set_change: Option<Digest<Manifest>>,
+    /// The quorum public key, for eyes: always the first commitment.
+    #[n(5)]
+    pub quorum_key: VerificationKey,
+    /// Which shares open it: always the digest of the commitments.
+    #[n(6)]
+    pub epoch: Epoch,
+    /// Commitments to the polynomial of this epoch.
+    #[n(7)]
+    pub commitments: CommitmentList,
+    /// What the image must measure as.
+    #[n(8)]
+    pub measurements: Measurements,
+    /// Ascending by name.
+    #[n(9)]
+    pub applications: Vec<Application>,
+    /// Who approves the next manifest.
+    #[n(10)]
+    pub manifest_set: MemberSet,
+    /// Who holds shares.
+    #[n(11)]
+    pub share_set: MemberSet,
+    /// When it may boot.
+    #[n(12)]
+    pub validity: Validity,
+    /// Accepted cipher suites, ascending.
+    #[n(13)]
+    pub suites: Vec<u16>,
+}
+
+/// A manifest whose rules hold. Whether anyone approved it is the chain's matter.
+pub type Manifest = Checked<ManifestFields>;
+
+impl ManifestFields {
+    /// The application of this name.
+    pub fn application(&self, name: &Name) -> Option<&Application> {
+        self.applications.iter().find(|a| a.name == *name)
+    }
+}
+
+impl Rules for ManifestFields {
+    fn check(&self) -> Result<(), Invalid> {
+        if self.format != crate::FORMAT {
+            return Err(Invalid::Format { found: self.format });
+        }
+        if self.sequence == 0 {
+            return Err(Invalid::SequenceZero);
+        }
+        let first = self.sequence == 1;
+        if first != self.previous.is_none() || (first && self.last_set_change.is_some()) {
+            return Err(Invalid::Predecessor);
+        }
+        if self.commitments.quorum_key()? != self.quorum_key {
+            return Err(Invalid::QuorumKeyMismatch);
+        }
+        if self.commitments.epoch() != self.epoch {
+            return Err(Invalid::EpochMismatch);
+        }
+        if self.share_set.threshold != self.commitments.inner().threshold() {
+            return Err(Invalid::ThresholdMismatch);
+        }
+        check_both(&self.manifest_set, &self.share_set)?;
+        let found = self.applications.len();
+        if found == 0 || found > MAX_APPLICATIONS {
+            return Err(Invalid::ListLength { min: 1, max: MAX_APPLICATIONS, found });
+        }
+        self.applications.iter().try_for_each(Application::check)?;
+        if !self.applications.is_sorted_by(|a, b| a.name < b.name) {
+            return Err(Invalid::ApplicationsNotAscending);
+        }
+        let mut ports: Vec<u32> = self.applications.iter().flat_map(|a| a.ports.clone()).collect();
+        ports.sort_unstable();
+        if let Some([port, _]) = ports.array_windows::<2>().find(|[a, b]| a == b) {
+            return Err(Invalid::Port { found: *port });
+        }
+        if self.validity.not_before >= self.validity.not_after {
+            return Err(Invalid::Window);
+        }
+        if self.suites.is_empty() || self.suites.len() > 8 {
+            return Err(Invalid::ListLength { min: 1, max: 8, found: self.suites.len() });
+        }
+        if let Some(found) =
+            self.suites.iter().find(|id| quorate_sealing::Suite::from_id(**id).is_none())
+        {
+            return Err(Invalid::Suite { found: *found });
+        }
+        if !self.suites.is_sorted_by(|a, b| a < b) {
+            return Err(Invalid::ApplicationsNotAscending);
+        }
+        Ok(())
+    }
+}
+
+/// One member's approval of a manifest, given in one role.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Approval {
+    /// In which set the signer acts.
+    #[n(0)]
+    pub role: Role,
+    /// The namespace.
+    #[n(1)]
+    pub genesis: Digest<Genesis>,
+    /// The manifest.
+    #[n(2)]
+    pub manifest: Digest<Manifest>,
+    /// The signer's index in that set.
+    #[cbor(n(3), with = "crate::atoms::index")]
+    pub index: ShareIndex,
+    /// When, by the signer's clock.
+    #[n(4)]
+    pub time: UnixMillis,
+}
+
+/// A manifest and who approved it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Link {
+    /// The manifest.
+    #[n(0)]
+    pub manifest: Manifest,
+    /// Its approvals.
+    #[n(1)]
+    pub approvals: Vec<Signed<Approval>>,
+}
+
+object! {
+    ManifestFields => "quorate/manifest/v1", 512 * 1024;
+    Approval => "quorate/approval/v1", 256;
+    Link => "quorate/link/v1", 640 * 1024;
+}

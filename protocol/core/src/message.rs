@@ -1,0 +1,559 @@
+//! Messages between host and enclave.
+//!
+//! A message is a CBOR array of its kind and its body. Every request gets exactly one response, in
+//! order. A request that is refused changes nothing; the refusal says whose fault it is. Which
+//! request is accepted in which phase, and on which port, is init's business: `init/src/`, and the
+//! table in `docs/threat-model.md`.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use minicbor::{Decode, Encode};
+
+use crate::atoms::{Bytes, Name, Sha256, ShareIndex, Text};
+use crate::cbor::object;
+use crate::cose::Signed;
+use crate::definition::{Definition, DefinitionConsent};
+use crate::digest::Digest;
+use crate::evidence::Evidence;
+use crate::frame::Sizes;
+use crate::genesis::{Document, Epoch, Genesis, GenesisOutput, GenesisRecord, SealedShare};
+use crate::instance::Index;
+use crate::keys::KeyPair;
+use crate::manifest::{Link, Manifest};
+use crate::provision::{ProvisionReceipt, ShareGrant};
+
+/// A caller's nonce: an attestation for it cannot have been made before.
+pub type Nonce = Bytes<16, 64>;
+/// Bytes of a binary in one [`Upload`], at most.
+pub const MAX_CHUNK: usize = 1024 * 1024;
+/// Contributions to the entropy of a genesis, at most.
+pub const MAX_CONTRIBUTIONS: usize = 255;
+
+/// Host to enclave.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Request {
+    /// What is the state?
+    #[n(0)]
+    Status,
+    /// Take a piece of an application's binary.
+    #[n(1)]
+    Upload(#[n(0)] Upload),
+    /// Make the quorum key of this namespace.
+    #[n(2)]
+    Genesis(#[n(0)] GenesisRequest),
+    /// Become an instance of this namespace.
+    #[n(3)]
+    Boot(#[n(0)] BootRequest),
+    /// Attest.
+    #[n(4)]
+    Attest(#[n(0)] AttestRequest),
+    /// Take a share.
+    #[n(5)]
+    Provision(#[n(0)] ProvisionRequest),
+    /// Give the evidence, with a live attestation for this nonce.
+    #[n(6)]
+    Evidence(#[n(0)] EvidenceRequest),
+}
+
+/// A piece of a binary. Pieces of one binary arrive in order; after a break the sender asks for the
+/// state with an empty piece and goes on from there.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Upload {
+    /// SHA-256 of the whole binary.
+    #[n(0)]
+    pub sha256: Sha256,
+    /// Size of the whole binary in bytes.
+    #[n(1)]
+    pub size: u64,
+    /// Where this piece begins.
+    #[n(2)]
+    pub offset: u64,
+    /// The piece; may be empty.
+    #[n(3)]
+    pub data: Bytes<0, MAX_CHUNK>,
+}
+
+/// Asks for a genesis.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GenesisRequest {
+    /// The definition.
+    #[n(0)]
+    pub definition: Definition,
+    /// Consent of every person in it, ascending by name.
+    #[n(1)]
+    pub consents: Vec<Signed<DefinitionConsent>>,
+    /// Entropy of the operators, mixed into the enclave's own. Cannot weaken it.
+    #[n(2)]
+    pub entropy: Vec<Bytes<16, 64>>,
+    /// For the attestation in the answer.
+    #[n(3)]
+    pub nonce: Nonce,
+}
+
+/// Asks an enclave to become an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct BootRequest {
+    /// How the namespace came to be.
+    #[n(0)]
+    pub record: GenesisRecord,
+    /// From the first manifest to the one that shall run.
+    #[n(1)]
+    pub chain: Vec<Link>,
+}
+
+/// Which keys an attestation shall name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Stage {
+    /// A genesis enclave's output.
+    #[n(1)]
+    Genesis,
+    /// The setup keys, while the instance waits for shares.
+    #[n(2)]
+    Setup,
+    /// The live keys.
+    #[n(3)]
+    Live,
+}
+
+/// Asks for an attestation.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct AttestRequest {
+    /// Of what.
+    #[n(0)]
+    pub stage: Stage,
+    /// The caller's own.
+    #[n(1)]
+    pub nonce: Nonce,
+}
+
+/// Gives a share.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ProvisionRequest {
+    /// Signed by the member.
+    #[n(0)]
+    pub grant: Signed<ShareGrant>,
+    /// The share, sealed to the setup key.
+    #[n(1)]
+    pub sealed: SealedShare,
+}
+
+/// Asks for evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct EvidenceRequest {
+    /// The caller's own.
+    #[n(0)]
+    pub nonce: Nonce,
+}
+
+/// Enclave to host.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Response {
+    /// The state.
+    #[n(0)]
+    Status(#[n(0)] Status),
+    /// The piece was taken.
+    #[n(1)]
+    Uploaded(#[n(0)] Uploaded),
+    /// The key was made.
+    #[n(2)]
+    Genesis(#[n(0)] GenesisResponse),
+    /// The enclave is an instance now.
+    #[n(3)]
+    Booted(#[n(0)] Booted),
+    /// An attestation document.
+    #[n(4)]
+    Attested(#[n(0)] Document),
+    /// The share was good.
+    #[n(5)]
+    Provisioned(#[n(0)] Signed<ProvisionReceipt>),
+    /// The evidence.
+    #[n(6)]
+    Evidence(#[n(0)] Evidence),
+    /// Nothing was changed.
+    #[n(7)]
+    Refused(#[n(0)] Refusal),
+}
+
+/// Where an enclave is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Phase {
+    /// Nothing has happened.
+    #[n(1)]
+    Waiting,
+    /// A genesis was made; it will do nothing else.
+    #[n(2)]
+    Born,
+    /// Booted, shares are awaited.
+    #[n(3)]
+    Collecting,
+    /// The key is there, applications start.
+    #[n(4)]
+    Launching,
+    /// Every application is ready.
+    #[n(5)]
+    Running,
+    /// It is ending.
+    #[n(6)]
+    Halting,
+}
+
+/// State of an enclave. Says nothing that is secret; a claim like every unsigned answer.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Status {
+    /// Where it is in its life.
+    #[n(0)]
+    pub phase: Phase,
+    /// The namespace, once known.
+    #[n(1)]
+    pub genesis: Option<Digest<Genesis>>,
+    /// The manifest, once booted.
+    #[n(2)]
+    pub manifest: Option<Digest<Manifest>>,
+    /// Which shares it takes.
+    #[n(3)]
+    pub epoch: Option<Epoch>,
+    /// Members whose share was good, ascending.
+    #[n(4)]
+    pub accepted: Vec<Index>,
+    /// Shares needed; 0 before boot.
+    #[n(5)]
+    pub threshold: u8,
+    /// The applications of the manifest, once booted.
+    #[n(6)]
+    pub applications: Vec<ApplicationStatus>,
+}
+
+/// State of one application.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ApplicationStatus {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// How often it was started.
+    #[n(1)]
+    pub starts: u64,
+    /// Whether it said that it serves.
+    #[n(2)]
+    pub ready: bool,
+}
+
+/// How much of a binary has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Uploaded {
+    /// Bytes received so far.
+    #[n(0)]
+    pub received: u64,
+    /// All bytes are there and their hash is right.
+    #[n(1)]
+    pub complete: bool,
+}
+
+/// Answer to a genesis.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GenesisResponse {
+    /// Commitments and sealed shares.
+    #[n(0)]
+    pub output: GenesisOutput,
+    /// Attestation after PCR16 names the output.
+    #[n(1)]
+    pub document: Document,
+}
+
+/// Answer to a boot. A claim until attested.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Booted {
+    /// Setup keys.
+    #[n(0)]
+    pub setup: KeyPair,
+    /// Live keys.
+    #[n(1)]
+    pub live: KeyPair,
+}
+
+/// Who has to mend a refused request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Fault {
+    /// Whoever sent the request.
+    #[n(1)]
+    Caller,
+    /// The member named in the refusal.
+    #[n(2)]
+    Member,
+    /// Whoever put together the record, chain or binaries.
+    #[n(3)]
+    Ceremony,
+    /// The enclave itself; it halts.
+    #[n(4)]
+    Enclave,
+}
+
+/// Why a request was refused; the numbers are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The bytes are not a message of this contract.
+    #[n(1)]
+    Malformed,
+    /// The request does not fit the phase the enclave is in.
+    #[n(2)]
+    WrongPhase,
+    /// This port does not take this request.
+    #[n(3)]
+    WrongPort,
+    /// A consent of a person in the definition is missing.
+    #[n(10)]
+    ConsentMissing,
+    /// A consent is not signed by that person, or is for another definition.
+    #[n(11)]
+    ConsentInvalid,
+    /// The enclave does not measure as the definition or manifest says.
+    #[n(12)]
+    MeasurementMismatch,
+    /// The genesis record does not prove a finished genesis.
+    #[n(20)]
+    RecordInvalid,
+    /// The chain of manifests is broken.
+    #[n(21)]
+    ChainInvalid,
+    /// Too few approvals.
+    #[n(22)]
+    ApprovalsMissing,
+    /// An approval is not by a member of the set, or for another manifest, or in another role.
+    #[n(23)]
+    ApprovalInvalid,
+    /// The manifest is not valid now.
+    #[n(24)]
+    OutsideValidity,
+    /// A binary of the manifest has not arrived.
+    #[n(25)]
+    BinaryMissing,
+    /// A piece is out of order, or does not fit the size.
+    #[n(30)]
+    UploadOutOfOrder,
+    /// The binary does not have the hash it was announced under.
+    #[n(31)]
+    UploadHashMismatch,
+    /// Too many or too large binaries.
+    #[n(32)]
+    UploadTooLarge,
+    /// The grant is for another instance, manifest, namespace or epoch.
+    #[n(40)]
+    GrantForAnother,
+    /// The grant is not signed by that member.
+    #[n(41)]
+    GrantSignature,
+    /// No such member in the share set.
+    #[n(42)]
+    NotAMember,
+    /// The ciphertext is not the one the grant was signed over.
+    #[n(43)]
+    CiphertextMismatch,
+    /// The sealed share does not open, or is no scalar.
+    #[n(44)]
+    ShareUnreadable,
+    /// The share is not on the polynomial: the member gave a wrong share.
+    #[n(45)]
+    ShareWrong,
+    /// This member's share is already there.
+    #[n(46)]
+    ShareRepeated,
+    /// The suite is not accepted by the manifest.
+    #[n(47)]
+    SuiteNotAccepted,
+    /// There is nothing to attest or show at this stage.
+    #[n(50)]
+    NothingToAttest,
+    /// The NSM or the kernel failed; the enclave halts.
+    #[n(90)]
+    Internal,
+}
+
+/// A refusal. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Refusal {
+    /// Why.
+    #[n(0)]
+    pub reason: Reason,
+    /// Who has to mend it.
+    #[n(1)]
+    pub fault: Fault,
+    /// The member it concerns.
+    #[n(2)]
+    pub member: Option<Index>,
+    /// Detail for people: never secret, never text of the sender's.
+    #[n(3)]
+    pub detail: Text<512>,
+}
+
+impl Reason {
+    /// What happened, and what to do, for people.
+    pub const fn explain(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Malformed => (
+                "the enclave did not understand the request",
+                "use a tool of the same version as the enclave",
+            ),
+            Self::WrongPhase => (
+                "the request does not fit what the enclave is doing now",
+                "ask for its status; a new enclave may be needed",
+            ),
+            Self::WrongPort => {
+                ("this port does not take that request", "use the operators' port")
+            }
+            Self::ConsentMissing => (
+                "not every person in the definition has signed it",
+                "collect the missing consent and send the request again",
+            ),
+            Self::ConsentInvalid => (
+                "a consent is not that person's, or is for another definition",
+                "ask the person to sign this definition",
+            ),
+            Self::MeasurementMismatch => (
+                "the enclave does not measure as the definition or manifest says",
+                "boot the image that was agreed on, or agree on this one",
+            ),
+            Self::RecordInvalid => (
+                "the genesis record does not prove a finished genesis",
+                "collect the receipts of all members, or use the right record",
+            ),
+            Self::ChainInvalid => (
+                "the chain of manifests does not lead from the genesis to this manifest",
+                "send every manifest since the first, in order",
+            ),
+            Self::ApprovalsMissing => {
+                ("too few members have approved the manifest", "collect more approvals")
+            }
+            Self::ApprovalInvalid => (
+                "an approval is by a stranger, in another role, or of another manifest",
+                "remove it and ask that member to approve this manifest",
+            ),
+            Self::OutsideValidity => (
+                "the manifest is not valid at the enclave's time",
+                "approve a manifest with another validity window",
+            ),
+            Self::BinaryMissing => (
+                "a binary of the manifest has not arrived",
+                "upload the binary whose hash the manifest names",
+            ),
+            Self::UploadOutOfOrder => (
+                "a piece of a binary does not follow the one before",
+                "ask how much has arrived and go on from there",
+            ),
+            Self::UploadHashMismatch => (
+                "the binary does not have the hash it was announced under",
+                "upload it again from a good copy",
+            ),
+            Self::UploadTooLarge => {
+                ("the binaries take more room than allowed", "upload only what the manifest names")
+            }
+            Self::GrantForAnother => (
+                "the grant is for another instance, manifest, namespace or epoch",
+                "attest this instance and give the share again",
+            ),
+            Self::GrantSignature => (
+                "the grant is not signed by that member",
+                "give the share with the member's own key",
+            ),
+            Self::NotAMember => {
+                ("the share set has no such member", "only members of the share set hold shares")
+            }
+            Self::CiphertextMismatch => (
+                "the sealed share is not the one the grant was signed over",
+                "send the grant and its own sealed share together",
+            ),
+            Self::ShareUnreadable => (
+                "the sealed share does not open to a share",
+                "seal it again to the keys this instance attests",
+            ),
+            Self::ShareWrong => (
+                "the member gave a wrong share",
+                "the member checks the share and restores it from a backup; others need not repeat",
+            ),
+            Self::ShareRepeated => ("this member's share is already there", "nothing to do"),
+            Self::SuiteNotAccepted => {
+                ("the manifest does not accept this cipher suite", "seal with an accepted suite")
+            }
+            Self::NothingToAttest => (
+                "there is nothing to attest at this stage",
+                "ask for the status and attest the stage the enclave is in",
+            ),
+            Self::Internal => (
+                "the enclave's device or kernel failed; it has halted",
+                "read its console and start a new one",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, remedy) = self.reason.explain();
+        write!(f, "{what}")?;
+        if let Some(Index(index)) = self.member {
+            write!(f, " (member {})", index.get())?;
+        }
+        if !self.detail.as_str().is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        write!(f, "; {remedy}")
+    }
+}
+
+impl core::error::Error for Refusal {}
+
+object! {
+    Request => "quorate/request/v1", 2 * 1024 * 1024;
+    Response => "quorate/response/v1", 9 * 1024 * 1024;
+}
+
+impl Sizes for Request {
+    const LARGEST: usize = 2 * 1024 * 1024;
+
+    fn largest(kind: u8) -> Option<usize> {
+        match kind {
+            0 => Some(2),
+            1 => Some(MAX_CHUNK + 128),
+            2 => Some(256 * 1024),
+            3 => Some(Self::LARGEST),
+            4 | 6 => Some(128),
+            5 => Some(1024),
+            _ => None,
+        }
+    }
+}
+
+impl Sizes for Response {
+    const LARGEST: usize = 9 * 1024 * 1024;
+
+    fn largest(kind: u8) -> Option<usize> {
+        match kind {
+            0 => Some(16 * 1024),
+            1 => Some(64),
+            2 => Some(128 * 1024),
+            3 => Some(512),
+            4 => Some(24 * 1024),
+            5 | 7 => Some(1024),
+            6 => Some(Self::LARGEST),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The table of port numbers (`protocol/quorate.cddl` holds it too; a test compares them).
+
+/// Operators: every message.
+pub const OPERATOR: u32 = 5000;
+/// Anyone: status, attestation, evidence.
+pub const PUBLIC: u32 = 5001;
+/// Applications listen from here on.
+pub const FIRST_APPLICATION: u32 = 5100;
