@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::bytes::{ByteArray, ByteSlice, ByteVec};
-use minicbor::decode::{Decode, Decoder, Error as CborError};
-use minicbor::encode::{Encode, Encoder, Write};
+use minicbor::decode::{Decoder, Error as CborError};
+use minicbor::encode::{Encoder, Write};
 use quorate_sealing::Suite;
 pub use quorate_sharing::ShareIndex;
 
@@ -90,7 +90,11 @@ impl<const MIN: usize, const MAX: usize> Bytes<MIN, MAX> {
         if (MIN..=MAX).contains(&bytes.len()) {
             Ok(Self(bytes))
         } else {
-            Err(Invalid::Length { min: MIN, max: MAX, found: bytes.len() })
+            Err(Invalid::Length {
+                min: MIN,
+                max: MAX,
+                found: bytes.len(),
+            })
         }
     }
 
@@ -123,7 +127,13 @@ impl Pcr {
     #[must_use]
     pub fn extend(self, data: &[u8]) -> Self {
         use sha2::{Digest as _, Sha384};
-        Self(Sha384::new().chain_update(self.0).chain_update(data).finalize().into())
+        Self(
+            Sha384::new()
+                .chain_update(self.0)
+                .chain_update(data)
+                .finalize()
+                .into(),
+        )
     }
 }
 
@@ -176,19 +186,26 @@ pub(crate) fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// Encode and decode through an accessor and a fallible constructor.
 macro_rules! codec {
     ([$($generics:tt)*] $type:ty, $raw:ty, |$value:ident| $out:expr, |$in:ident| $back:expr) => {
-        impl<C, $($generics)*> Encode<C> for $type {
-            fn encode<W: Write>(&self, e: &mut Encoder<W>, ctx: &mut C) -> EncodeResult<W> {
+        impl<C, $($generics)*> minicbor::encode::Encode<C> for $type {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                e: &mut minicbor::encode::Encoder<W>,
+                ctx: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
                 let $value = self;
                 $out.encode(e, ctx)
             }
         }
 
-        impl<'b, C, $($generics)*> Decode<'b, C> for $type {
-            fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, CborError> {
+        impl<'b, C, $($generics)*> minicbor::decode::Decode<'b, C> for $type {
+            fn decode(
+                d: &mut minicbor::decode::Decoder<'b>,
+                ctx: &mut C,
+            ) -> Result<Self, minicbor::decode::Error> {
                 let position = d.position();
-                let $in: $raw = Decode::decode(d, ctx)?;
-                let back: Result<Self, Invalid> = $back;
-                back.map_err(|e| CborError::custom(e).at(position))
+                let $in: $raw = minicbor::decode::Decode::decode(d, ctx)?;
+                let back: Result<Self, $crate::invalid::Invalid> = $back;
+                back.map_err(|e| minicbor::decode::Error::custom(e).at(position))
             }
         }
     };
@@ -205,7 +222,7 @@ codec!([] UnixMillis, u64, |v| v.0, |raw| Ok(Self(raw)));
 
 /// [`ShareIndex`] on the wire; `#[cbor(with = "crate::atoms::index")]`.
 pub(crate) mod index {
-    use super::{CborError, Decode as _, Decoder, EncodeResult, Encoder, Invalid, ShareIndex, Write};
+    use super::{CborError, Decoder, EncodeResult, Encoder, Invalid, ShareIndex, Write};
 
     pub(crate) fn encode<C, W: Write>(
         v: &ShareIndex,
@@ -216,9 +233,9 @@ pub(crate) mod index {
         Ok(())
     }
 
-    pub(crate) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<ShareIndex, CborError> {
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<ShareIndex, CborError> {
         let position = d.position();
-        let raw = u8::decode(d, ctx)?;
+        let raw = d.u8()?;
         ShareIndex::try_from(raw)
             .map_err(|_| CborError::custom(Invalid::ShareIndexZero).at(position))
     }
@@ -226,20 +243,16 @@ pub(crate) mod index {
 
 /// [`Suite`] on the wire; `#[cbor(with = "crate::atoms::suite")]`.
 pub(crate) mod suite {
-    use super::{CborError, Decode as _, Decoder, EncodeResult, Encoder, Invalid, Suite, Write};
+    use super::{CborError, Decoder, EncodeResult, Encoder, Invalid, Suite, Write};
 
-    pub(crate) fn encode<C, W: Write>(
-        v: &Suite,
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> EncodeResult<W> {
+    pub(crate) fn encode<C, W: Write>(v: &Suite, e: &mut Encoder<W>, _: &mut C) -> EncodeResult<W> {
         e.u16(v.id())?;
         Ok(())
     }
 
-    pub(crate) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Suite, CborError> {
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Suite, CborError> {
         let position = d.position();
-        let found = u16::decode(d, ctx)?;
+        let found = d.u16()?;
         Suite::from_id(found)
             .ok_or_else(|| CborError::custom(Invalid::Suite { found }).at(position))
     }

@@ -44,7 +44,11 @@ object! {
 
 /// Data for PCR16 of a genesis enclave.
 pub fn genesis_extension(genesis: &Genesis) -> [u8; 48] {
-    extension("genesis", &[genesis.definition.as_bytes(), genesis.output.as_bytes()], &[])
+    extension(
+        "genesis",
+        &[genesis.definition.as_bytes(), genesis.output.as_bytes()],
+        &[],
+    )
 }
 
 /// Data for PCR16 of an instance.
@@ -53,7 +57,15 @@ pub fn setup_extension(
     manifest: &Digest<Manifest>,
     setup: &KeyPair,
 ) -> [u8; 48] {
-    extension("setup", &[genesis.as_bytes(), manifest.as_bytes(), &setup.to_attested()], &[])
+    extension(
+        "setup",
+        &[
+            genesis.as_bytes(),
+            manifest.as_bytes(),
+            &setup.to_attested(),
+        ],
+        &[],
+    )
 }
 
 /// Data for PCR17 of an instance.
@@ -62,7 +74,11 @@ pub fn live_extension(
     manifest: &Digest<Manifest>,
     live: &KeyPair,
 ) -> [u8; 48] {
-    extension("live", &[genesis.as_bytes(), manifest.as_bytes(), &live.to_attested()], &[])
+    extension(
+        "live",
+        &[genesis.as_bytes(), manifest.as_bytes(), &live.to_attested()],
+        &[],
+    )
 }
 
 /// Data for PCR18 of an instance: the namespace and every application entry in full.
@@ -70,7 +86,11 @@ pub fn applications_extension(
     genesis: &Digest<Genesis>,
     applications: &Vec<Application>,
 ) -> [u8; 48] {
-    extension("applications", &[genesis.as_bytes()], &[to_bytes(applications)])
+    extension(
+        "applications",
+        &[genesis.as_bytes()],
+        &[to_bytes(applications)],
+    )
 }
 
 /// A register after one extension from zero.
@@ -83,9 +103,14 @@ fn extension(tag: &str, strings: &[&[u8]], items: &[Vec<u8>]) -> [u8; 48] {
     let count = strings.len().saturating_add(items.len()).saturating_add(1);
     let mut bytes = Vec::new();
     let mut e = Encoder::new(&mut bytes);
-    let written = e.array(count as u64).and_then(|e| e.str(tag)).and_then(|e| {
-        strings.iter().try_for_each(|string| e.bytes(string).map(|_| ()))
-    });
+    let written = e
+        .array(count as u64)
+        .and_then(|e| e.str(tag))
+        .and_then(|e| {
+            strings
+                .iter()
+                .try_for_each(|string| e.bytes(string).map(|_| ()))
+        });
     debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
     items.iter().for_each(|item| bytes.extend_from_slice(item));
     Sha384::digest(&bytes).into()

@@ -168,12 +168,19 @@ pub fn to_bytes<T: Encode<()>>(value: &T) -> Vec<u8> {
 pub fn from_bytes<T: Object>(bytes: &[u8]) -> Result<T, DecodeError> {
     let label = T::LABEL;
     if bytes.len() > T::MAX {
-        return Err(DecodeError::TooLong { label, max: T::MAX, found: bytes.len() });
+        return Err(DecodeError::TooLong {
+            label,
+            max: T::MAX,
+            found: bytes.len(),
+        });
     }
     let mut decoder = Decoder::new(bytes);
     let value = T::decode(&mut decoder, &mut ()).map_err(|e| refusal(label, &decoder, &e))?;
     if decoder.position() != bytes.len() {
-        return Err(DecodeError::Trailing { label, position: decoder.position() });
+        return Err(DecodeError::Trailing {
+            label,
+            position: decoder.position(),
+        });
     }
     if to_bytes(&value) != bytes {
         return Err(DecodeError::NotCanonical { label });
@@ -185,7 +192,10 @@ fn refusal(label: &'static str, decoder: &Decoder<'_>, error: &CborError) -> Dec
     let mut cause = core::error::Error::source(error);
     while let Some(inner) = cause {
         if let Some(rule) = inner.downcast_ref::<Invalid>() {
-            return DecodeError::Rule { label, rule: rule.clone() };
+            return DecodeError::Rule {
+                label,
+                rule: rule.clone(),
+            };
         }
         cause = inner.source();
     }

@@ -46,7 +46,11 @@ pub struct BadSignature {
 
 impl fmt::Display for BadSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the signature on {} is not by the expected key over these bytes", self.label)
+        write!(
+            f,
+            "the signature on {} is not by the expected key over these bytes",
+            self.label
+        )
     }
 }
 
@@ -56,7 +60,10 @@ impl<T: Object> Signed<T> {
     /// Signs an object (deterministic ECDSA, RFC 6979; low S).
     pub fn sign(payload: T, key: &SigningKey) -> Self {
         let signature: Signature = key.sign(&sig_structure::<T>(&to_bytes(&payload)));
-        Self { payload, signature: signature.normalize_s() }
+        Self {
+            payload,
+            signature: signature.normalize_s(),
+        }
     }
 
     /// The bytes a token has to sign (Sig_structure); ES256 hashes them with SHA-256.
@@ -70,7 +77,10 @@ impl<T: Object> Signed<T> {
     /// [`Invalid::Signature`] if the pair is out of range.
     pub fn from_parts(payload: T, signature: &[u8; 64]) -> Result<Self, Invalid> {
         let signature = Signature::from_slice(signature).map_err(|_| Invalid::Signature)?;
-        Ok(Self { payload, signature: signature.normalize_s() })
+        Ok(Self {
+            payload,
+            signature: signature.normalize_s(),
+        })
     }
 
     /// The object, if `key` signed it.
@@ -113,7 +123,10 @@ impl<C, T: Object> Encode<C> for Signed<T> {
         e: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.array(4)?.bytes(PROTECTED)?.map(0)?.bytes(&to_bytes(&self.payload))?;
+        e.array(4)?
+            .bytes(PROTECTED)?
+            .map(0)?
+            .bytes(&to_bytes(&self.payload))?;
         e.bytes(&self.signature.to_bytes())?;
         Ok(())
     }

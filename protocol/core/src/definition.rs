@@ -57,7 +57,10 @@ pub type Measurements = Checked<MeasurementFields>;
 impl MeasurementFields {
     /// Every register that must match, with its index. PCR3 is SHA-384(0⁴⁸ ‖ role ARN).
     pub fn registers(&self) -> impl Iterator<Item = (u8, Pcr)> {
-        let pcr3 = self.role_arn.as_ref().map(|arn| Pcr::ZERO.extend(arn.as_str().as_bytes()));
+        let pcr3 = self
+            .role_arn
+            .as_ref()
+            .map(|arn| Pcr::ZERO.extend(arn.as_str().as_bytes()));
         [
             (0, Some(self.pcr0)),
             (1, Some(self.pcr1)),
@@ -72,7 +75,11 @@ impl MeasurementFields {
 
 impl Rules for MeasurementFields {
     fn check(&self) -> Result<(), Invalid> {
-        if self.role_arn.as_ref().is_some_and(|arn| arn.as_str().is_empty()) {
+        if self
+            .role_arn
+            .as_ref()
+            .is_some_and(|arn| arn.as_str().is_empty())
+        {
             return Err(Invalid::Text);
         }
         match self.registers().find(|(_, pcr)| *pcr == Pcr::ZERO) {
@@ -112,13 +119,19 @@ pub type Definition = Checked<DefinitionFields>;
 impl DefinitionFields {
     /// The member of this name in either set. Both sets agree on a person's keys.
     pub fn named(&self, name: &Name) -> Option<&crate::members::Member> {
-        self.manifest_set.named(name).or_else(|| self.share_set.named(name))
+        self.manifest_set
+            .named(name)
+            .or_else(|| self.share_set.named(name))
     }
 
     /// Every person once, in ascending order of name.
     pub fn people(&self) -> alloc::vec::Vec<&crate::members::Member> {
-        let mut people: alloc::vec::Vec<_> =
-            self.manifest_set.members.iter().chain(&self.share_set.members).collect();
+        let mut people: alloc::vec::Vec<_> = self
+            .manifest_set
+            .members
+            .iter()
+            .chain(&self.share_set.members)
+            .collect();
         people.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         people.dedup_by(|a, b| a.name == b.name);
         people

@@ -40,7 +40,10 @@ impl<T: Object> Digest<T> {
 impl<T: ?Sized> Digest<T> {
     /// Takes a digest known from elsewhere, such as a pin.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self { bytes, of: PhantomData }
+        Self {
+            bytes,
+            of: PhantomData,
+        }
     }
 
     /// The 32 bytes.

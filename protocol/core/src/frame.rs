@@ -52,10 +52,16 @@ impl fmt::Display for FrameError {
         match self {
             Self::Empty => write!(f, "a frame without payload"),
             Self::Kind { found: [a, b] } => {
-                write!(f, "a payload that begins {a:02x} {b:02x} is no message of this direction")
+                write!(
+                    f,
+                    "a payload that begins {a:02x} {b:02x} is no message of this direction"
+                )
             }
             Self::TooLong { max, found } => {
-                write!(f, "a payload of {found} bytes where at most {max} are accepted")
+                write!(
+                    f,
+                    "a payload of {found} bytes where at most {max} are accepted"
+                )
             }
             Self::Version { found } => write!(f, "frame version {found} instead of {VERSION}"),
         }
@@ -70,8 +76,10 @@ impl core::error::Error for FrameError {}
 /// [`FrameError::TooLong`] if the payload does not fit a 32-bit length.
 pub fn frame(payload: &[u8]) -> Result<Vec<u8>, FrameError> {
     let found = payload.len();
-    let length = u32::try_from(found)
-        .map_err(|_| FrameError::TooLong { max: u32::MAX as usize, found })?;
+    let length = u32::try_from(found).map_err(|_| FrameError::TooLong {
+        max: u32::MAX as usize,
+        found,
+    })?;
     let mut bytes = Vec::with_capacity(HEADER.saturating_add(found));
     bytes.push(VERSION);
     bytes.extend_from_slice(&length.to_be_bytes());
@@ -104,18 +112,19 @@ impl Assembler {
         Ok(self.goal::<S>()?.saturating_sub(self.buffer.len()))
     }
 
-    /// Takes received bytes, no more than [`wanted`](Self::wanted); gives the payload when it is
-    /// complete.
+    /// Takes received bytes, best no more than [`wanted`](Self::wanted); gives the payload when it
+    /// is complete. What follows it stays for the next call.
     ///
     /// # Errors
     /// See [`FrameError`].
     pub fn push<S: Sizes>(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
         self.buffer.extend_from_slice(bytes);
         let goal = self.goal::<S>()?;
-        if self.buffer.len() < goal || goal <= HEADER + 1 {
+        if self.buffer.len() < goal {
             return Ok(None);
         }
-        let mut payload = core::mem::take(&mut self.buffer);
+        let rest = self.buffer.split_off(goal);
+        let mut payload = core::mem::replace(&mut self.buffer, rest);
         payload.drain(..HEADER);
         Ok(Some(payload))
     }
@@ -134,7 +143,10 @@ impl Assembler {
         }
         let found = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         if found > S::LARGEST {
-            return Err(FrameError::TooLong { max: S::LARGEST, found });
+            return Err(FrameError::TooLong {
+                max: S::LARGEST,
+                found,
+            });
         }
         // The shortest message is an array of one kind: two bytes.
         if found < 2 {

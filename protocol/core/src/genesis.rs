@@ -51,7 +51,10 @@ impl CommitmentList {
     /// # Errors
     /// [`Invalid::Commitments`] if the polynomial is zero there; nobody can hold such a share.
     pub fn member_key(&self, index: ShareIndex) -> Result<VerificationKey, Invalid> {
-        self.0.member_key(index).map(Into::into).map_err(|_| Invalid::Commitments)
+        self.0
+            .member_key(index)
+            .map(Into::into)
+            .map_err(|_| Invalid::Commitments)
     }
 }
 
@@ -62,12 +65,12 @@ impl From<Commitments> for CommitmentList {
 }
 
 codec!([] CommitmentList, Vec<minicbor::bytes::ByteArray<33>>,
-    |v| v.0.to_compressed().iter().map(|p| (*p).into())
-        .collect::<Vec<minicbor::bytes::ByteArray<33>>>(),
-    |raw| {
-        let points: Vec<[u8; 33]> = raw.into_iter().map(Into::into).collect();
-        Commitments::from_compressed(&points).map(Self).map_err(|_| Invalid::Commitments)
-    });
+|v| v.0.to_compressed().iter().map(|p| (*p).into())
+    .collect::<Vec<minicbor::bytes::ByteArray<33>>>(),
+|raw| {
+    let points: Vec<[u8; 33]> = raw.into_iter().map(Into::into).collect();
+    Commitments::from_compressed(&points).map(Self).map_err(|_| Invalid::Commitments)
+});
 
 /// A share sealed to one key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -102,7 +105,10 @@ impl SealedShare {
         let mut enc = [0; 65];
         // The type fixes the length to 65.
         enc.copy_from_slice(self.enc.as_slice());
-        Sealed { enc, ciphertext: self.ciphertext.as_slice().to_vec() }
+        Sealed {
+            enc,
+            ciphertext: self.ciphertext.as_slice().to_vec(),
+        }
     }
 }
 
@@ -142,7 +148,9 @@ impl Rules for GenesisOutputFields {
             if let [before, after] = pair
                 && before.index >= after.index
             {
-                return Err(Invalid::IndicesNotAscending { index: after.index.get() });
+                return Err(Invalid::IndicesNotAscending {
+                    index: after.index.get(),
+                });
             }
         }
         Ok(())
@@ -245,7 +253,10 @@ pub fn genesis_share_context(definition: &Digest<Definition>, index: ShareIndex)
         .and_then(|e| e.bytes(definition.as_bytes()))
         .and_then(|e| e.u8(index.get()));
     debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
-    SealContext { info: "quorate/genesis-share/v1", aad }
+    SealContext {
+        info: "quorate/genesis-share/v1",
+        aad,
+    }
 }
 
 /// The label and additional data one sealing is bound to.
@@ -268,4 +279,3 @@ object! {
 }
 
 const _: () = assert!(GenesisRecord::MAX > Definition::MAX + GenesisOutput::MAX);
-

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use hkdf::Hkdf;
 use minicbor::{Decode, Encode};
-use p256::elliptic_curve::bigint::{NonZero, U384, U256};
+use p256::elliptic_curve::bigint::{NonZero, U256, U384};
 use quorate_sharing::Secret;
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -168,7 +168,9 @@ pub fn derive(
         .and_then(|e| e.str(purpose.name()))
         .ok()?;
     let mut wide = Zeroizing::new([0; 48]);
-    Hkdf::<Sha256>::new(None, &*secret.to_bytes()).expand(&info, &mut *wide).ok()?;
+    Hkdf::<Sha256>::new(None, &*secret.to_bytes())
+        .expand(&info, &mut *wide)
+        .ok()?;
     reduce(&wide)
 }
 

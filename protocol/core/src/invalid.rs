@@ -106,7 +106,10 @@ impl fmt::Display for Invalid {
         match self {
             Self::ApplicationNameReserved => write!(f, "the application name `init` is reserved"),
             Self::ApplicationsNotAscending => {
-                write!(f, "applications, ports or variables are not in ascending order")
+                write!(
+                    f,
+                    "applications, ports or variables are not in ascending order"
+                )
             }
             Self::Commitments => write!(f, "the commitments are not valid points"),
             Self::EncryptionKey => write!(f, "an encryption key is not a point of P-256"),
@@ -122,7 +125,10 @@ impl fmt::Display for Invalid {
             }
             Self::MemoryLimit { found } => write!(f, "a memory limit of {found} bytes"),
             Self::MemberDiffers => {
-                write!(f, "a member of both sets has different keys or shares a key with another")
+                write!(
+                    f,
+                    "a member of both sets has different keys or shares a key with another"
+                )
             }
             Self::MemberNameRepeated => write!(f, "two members have the same name"),
             Self::MeasurementZero { index } => {
@@ -130,11 +136,17 @@ impl fmt::Display for Invalid {
             }
             Self::Name => write!(f, "a name is not 1 to 63 characters of a-z 0-9 - . _"),
             Self::Length { min, max, found } => {
-                write!(f, "a byte string has {found} bytes, {min} to {max} are accepted")
+                write!(
+                    f,
+                    "a byte string has {found} bytes, {min} to {max} are accepted"
+                )
             }
             Self::Port { found } => write!(f, "port {found} is reserved"),
             Self::Predecessor => {
-                write!(f, "the first manifest names no predecessor, every later one does")
+                write!(
+                    f,
+                    "the first manifest names no predecessor, every later one does"
+                )
             }
             Self::QuorumKeyMismatch => write!(f, "the quorum key is not the first commitment"),
             Self::SequenceZero => write!(f, "a sequence starts at 1"),
@@ -143,7 +155,10 @@ impl fmt::Display for Invalid {
             Self::Suite { found } => write!(f, "cipher suite {found} is not known"),
             Self::Text => write!(f, "a text is too long or holds control characters"),
             Self::Threshold { threshold, members } => {
-                write!(f, "a threshold of {threshold} for {members} members; 2 to all is accepted")
+                write!(
+                    f,
+                    "a threshold of {threshold} for {members} members; 2 to all is accepted"
+                )
             }
             Self::ThresholdMismatch => {
                 write!(f, "the share threshold is not the number of commitments")

@@ -7,15 +7,11 @@
 use core::fmt;
 
 use minicbor::bytes::ByteArray;
-use minicbor::decode::{Decode, Decoder, Error as CborError};
-use minicbor::encode::{Encode, Encoder, Write};
 use p256::ecdsa::{SigningKey, VerifyingKey};
 use quorate_sealing as sealing;
 
 use crate::atoms::codec;
 use crate::invalid::Invalid;
-
-type EncodeResult<W> = Result<(), minicbor::encode::Error<<W as Write>::Error>>;
 
 /// An ES256 verification key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +23,9 @@ impl VerificationKey {
     /// # Errors
     /// [`Invalid::VerificationKey`] if it is not a point of P-256 other than the identity.
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, Invalid> {
-        VerifyingKey::from_sec1_bytes(bytes).map(Self).map_err(|_| Invalid::VerificationKey)
+        VerifyingKey::from_sec1_bytes(bytes)
+            .map(Self)
+            .map_err(|_| Invalid::VerificationKey)
     }
 
     /// The public half of a signing key.
@@ -82,7 +80,9 @@ impl EncryptionKey {
     /// # Errors
     /// [`Invalid::EncryptionKey`].
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, Invalid> {
-        sealing::EncryptionKey::from_sec1(bytes).map(Self).map_err(|_| Invalid::EncryptionKey)
+        sealing::EncryptionKey::from_sec1(bytes)
+            .map(Self)
+            .map_err(|_| Invalid::EncryptionKey)
     }
 
     /// SEC1 compressed.
@@ -126,7 +126,11 @@ impl KeyPair {
     /// # Errors
     /// The key that is not a point, or [`Invalid::Length`].
     pub fn from_attested(bytes: &[u8]) -> Result<Self, Invalid> {
-        let length = Invalid::Length { min: Self::LEN, max: Self::LEN, found: bytes.len() };
+        let length = Invalid::Length {
+            min: Self::LEN,
+            max: Self::LEN,
+            found: bytes.len(),
+        };
         if bytes.len() != Self::LEN {
             return Err(length);
         }

@@ -67,23 +67,43 @@ impl Application {
     pub const RESERVED: &'static str = "init";
 
     fn check(&self) -> Result<(), Invalid> {
-        let bound = |found: usize| Invalid::ListLength { min: 0, max: 64, found };
+        let bound = |found: usize| Invalid::ListLength {
+            min: 0,
+            max: 64,
+            found,
+        };
         if self.name.as_str() == Self::RESERVED {
             return Err(Invalid::ApplicationNameReserved);
         }
         if self.size == 0 || self.size > MAX_BINARY {
             let found = usize::try_from(self.size).unwrap_or(usize::MAX);
-            return Err(Invalid::Length { min: 1, max: MAX_BINARY as usize, found });
+            return Err(Invalid::Length {
+                min: 1,
+                max: MAX_BINARY as usize,
+                found,
+            });
         }
-        for found in [self.arguments.len(), self.environment.len(), self.ports.len()] {
+        for found in [
+            self.arguments.len(),
+            self.environment.len(),
+            self.ports.len(),
+        ] {
             if found > 64 {
                 return Err(bound(found));
             }
         }
-        if let Some(found) = self.ports.iter().find(|p| **p < crate::ports::FIRST_APPLICATION) {
+        if let Some(found) = self
+            .ports
+            .iter()
+            .find(|p| **p < crate::ports::FIRST_APPLICATION)
+        {
             return Err(Invalid::Port { found: *found });
         }
-        let named = |v: &Text<4096>| v.as_str().split_once('=').is_some_and(|(n, _)| !n.is_empty());
+        let named = |v: &Text<4096>| {
+            v.as_str()
+                .split_once('=')
+                .is_some_and(|(n, _)| !n.is_empty())
+        };
         if !self.environment.iter().all(named) {
             return Err(Invalid::Environment);
         }
@@ -96,7 +116,9 @@ impl Application {
             return Err(Invalid::ApplicationsNotAscending);
         }
         if self.memory_limit == 0 || self.memory_limit > 1 << 46 {
-            return Err(Invalid::MemoryLimit { found: self.memory_limit });
+            return Err(Invalid::MemoryLimit {
+                found: self.memory_limit,
+            });
         }
         Ok(())
     }
@@ -196,13 +218,21 @@ impl Rules for ManifestFields {
         check_both(&self.manifest_set, &self.share_set)?;
         let found = self.applications.len();
         if found == 0 || found > MAX_APPLICATIONS {
-            return Err(Invalid::ListLength { min: 1, max: MAX_APPLICATIONS, found });
+            return Err(Invalid::ListLength {
+                min: 1,
+                max: MAX_APPLICATIONS,
+                found,
+            });
         }
         self.applications.iter().try_for_each(Application::check)?;
         if !self.applications.is_sorted_by(|a, b| a.name < b.name) {
             return Err(Invalid::ApplicationsNotAscending);
         }
-        let mut ports: Vec<u32> = self.applications.iter().flat_map(|a| a.ports.clone()).collect();
+        let mut ports: Vec<u32> = self
+            .applications
+            .iter()
+            .flat_map(|a| a.ports.clone())
+            .collect();
         ports.sort_unstable();
         if let Some([port, _]) = ports.array_windows::<2>().find(|[a, b]| a == b) {
             return Err(Invalid::Port { found: *port });
@@ -211,10 +241,16 @@ impl Rules for ManifestFields {
             return Err(Invalid::Window);
         }
         if self.suites.is_empty() || self.suites.len() > 8 {
-            return Err(Invalid::ListLength { min: 1, max: 8, found: self.suites.len() });
+            return Err(Invalid::ListLength {
+                min: 1,
+                max: 8,
+                found: self.suites.len(),
+            });
         }
-        if let Some(found) =
-            self.suites.iter().find(|id| quorate_sealing::Suite::from_id(**id).is_none())
+        if let Some(found) = self
+            .suites
+            .iter()
+            .find(|id| quorate_sealing::Suite::from_id(**id).is_none())
         {
             return Err(Invalid::Suite { found: *found });
         }

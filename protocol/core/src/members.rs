@@ -64,13 +64,18 @@ impl Rules for MemberSetFields {
         let count = self.members.len();
         let threshold = self.threshold;
         if threshold < 2 || usize::from(threshold) > count {
-            return Err(Invalid::Threshold { threshold, members: count });
+            return Err(Invalid::Threshold {
+                threshold,
+                members: count,
+            });
         }
         for pair in self.members.windows(2) {
             if let [before, after] = pair
                 && before.index >= after.index
             {
-                return Err(Invalid::IndicesNotAscending { index: after.index.get() });
+                return Err(Invalid::IndicesNotAscending {
+                    index: after.index.get(),
+                });
             }
         }
         let mut names: Vec<_> = self.members.iter().map(|m| &m.name).collect();
@@ -104,7 +109,10 @@ pub(crate) fn check_both(a: &MemberSet, b: &MemberSet) -> Result<(), Invalid> {
 }
 
 fn points(member: &Member) -> [[u8; 33]; 2] {
-    [member.signing_key.to_compressed(), member.encryption_key.to_compressed()]
+    [
+        member.signing_key.to_compressed(),
+        member.encryption_key.to_compressed(),
+    ]
 }
 
 /// In which set a signer acts. Part of what is signed: an approval of a manifest is never a grant

@@ -5,12 +5,13 @@
 //! request is accepted in which phase, and on which port, is init's business: `init/src/`, and the
 //! table in `docs/threat-model.md`.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
 use minicbor::{Decode, Encode};
 
-use crate::atoms::{Bytes, Name, Sha256, ShareIndex, Text};
+use crate::atoms::{Bytes, Name, Sha256, Text};
 use crate::cbor::object;
 use crate::cose::Signed;
 use crate::definition::{Definition, DefinitionConsent};
@@ -178,7 +179,7 @@ pub enum Response {
     Provisioned(#[n(0)] Signed<ProvisionReceipt>),
     /// The evidence.
     #[n(6)]
-    Evidence(#[n(0)] Evidence),
+    Evidence(#[n(0)] Box<Evidence>),
     /// Nothing was changed.
     #[n(7)]
     Refused(#[n(0)] Refusal),
@@ -416,9 +417,10 @@ impl Reason {
                 "the request does not fit what the enclave is doing now",
                 "ask for its status; a new enclave may be needed",
             ),
-            Self::WrongPort => {
-                ("this port does not take that request", "use the operators' port")
-            }
+            Self::WrongPort => (
+                "this port does not take that request",
+                "use the operators' port",
+            ),
             Self::ConsentMissing => (
                 "not every person in the definition has signed it",
                 "collect the missing consent and send the request again",
@@ -439,9 +441,10 @@ impl Reason {
                 "the chain of manifests does not lead from the genesis to this manifest",
                 "send every manifest since the first, in order",
             ),
-            Self::ApprovalsMissing => {
-                ("too few members have approved the manifest", "collect more approvals")
-            }
+            Self::ApprovalsMissing => (
+                "too few members have approved the manifest",
+                "collect more approvals",
+            ),
             Self::ApprovalInvalid => (
                 "an approval is by a stranger, in another role, or of another manifest",
                 "remove it and ask that member to approve this manifest",
@@ -462,9 +465,10 @@ impl Reason {
                 "the binary does not have the hash it was announced under",
                 "upload it again from a good copy",
             ),
-            Self::UploadTooLarge => {
-                ("the binaries take more room than allowed", "upload only what the manifest names")
-            }
+            Self::UploadTooLarge => (
+                "the binaries take more room than allowed",
+                "upload only what the manifest names",
+            ),
             Self::GrantForAnother => (
                 "the grant is for another instance, manifest, namespace or epoch",
                 "attest this instance and give the share again",
@@ -473,9 +477,10 @@ impl Reason {
                 "the grant is not signed by that member",
                 "give the share with the member's own key",
             ),
-            Self::NotAMember => {
-                ("the share set has no such member", "only members of the share set hold shares")
-            }
+            Self::NotAMember => (
+                "the share set has no such member",
+                "only members of the share set hold shares",
+            ),
             Self::CiphertextMismatch => (
                 "the sealed share is not the one the grant was signed over",
                 "send the grant and its own sealed share together",
@@ -489,9 +494,10 @@ impl Reason {
                 "the member checks the share and restores it from a backup; others need not repeat",
             ),
             Self::ShareRepeated => ("this member's share is already there", "nothing to do"),
-            Self::SuiteNotAccepted => {
-                ("the manifest does not accept this cipher suite", "seal with an accepted suite")
-            }
+            Self::SuiteNotAccepted => (
+                "the manifest does not accept this cipher suite",
+                "seal with an accepted suite",
+            ),
             Self::NothingToAttest => (
                 "there is nothing to attest at this stage",
                 "ask for the status and attest the stage the enclave is in",

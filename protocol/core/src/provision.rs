@@ -104,7 +104,10 @@ pub fn provision_share_context(
         .and_then(|e| e.u8(index.get()))
         .and_then(|e| e.bytes(epoch.as_bytes()));
     debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
-    SealContext { info: "quorate/provision-share/v1", aad }
+    SealContext {
+        info: "quorate/provision-share/v1",
+        aad,
+    }
 }
 
 object! {
