@@ -1,1 +1,21 @@
-//! Third-party verification of attestation documents and evidence.
+//! Third-party verification: what an outsider can learn from bytes alone.
+//!
+//! Everything here is a function of its arguments. The crate reads no file, no socket and no
+//! clock, and trusts no root but those it is given. The same code runs in the operator's tool, in
+//! a stranger's terminal and inside the enclave that checks another enclave before it forwards a
+//! key.
+//!
+//! * [`attestation`] verifies AWS Nitro attestation documents.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+pub mod attestation;

@@ -1,0 +1,96 @@
+//! Complete verification of AWS Nitro Enclaves attestation documents.
+//!
+//! [`verify`] takes the received bytes and returns [`Attested`] or the one reason why not. There
+//! is no other way to obtain an [`Attested`], so a function that takes one needs no check of its
+//! own. It guarantees:
+//!
+//! * the bytes are one COSE_Sign1 (RFC 9052) in the exact Nitro profile, and nothing besides;
+//! * the certificates lead in bundle order from a pinned root ([`TrustAnchors`]) to the leaf, each
+//!   in the Nitro profile and valid at the verification time;
+//! * the leaf signed exactly these bytes, within its own window;
+//! * the document is an enclave's (not a NitroTPM's), not in debug mode unless the caller allows
+//!   it, and its module id, PCR4 and certificate names speak of one instance;
+//! * it is as fresh as the caller's [`Freshness`] demands.
+//!
+//! It trusts the pinned root and P-384, and takes nothing from the sender: the bundle's copy of
+//! the root must be byte for byte the pinned one, and the time comes from the caller or from the
+//! signed timestamp, as the caller chose.
+//!
+//! It does not decide which measurements are right: that is the caller's, with
+//! [`Attested::expect_pcr`]. It does not check revocation: the certificates that sign live
+//! documents last hours to days.
+//!
+//! Checks run from cheap to costly; signatures come last, the chain before the document. Memory is
+//! bounded by a small multiple of [`MAX_DOCUMENT_BYTES`], and no decoder recurses.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod anchor;
+mod attested;
+mod cbor;
+mod certificate;
+mod chain;
+mod cose;
+mod document;
+mod error;
+mod freshness;
+mod guidance;
+mod identity;
+mod pcr;
+mod signature;
+mod text;
+
+pub use self::anchor::{Partition, TrustAnchor, TrustAnchors};
+pub use self::attested::{Attested, CertificateFacts, DebugMode};
+pub use self::cbor::{CborProblem, CborType};
+pub use self::certificate::{Link, MAX_CERTIFICATE_BYTES};
+pub use self::chain::MAX_BUNDLE_CERTIFICATES;
+pub use self::cose::{MAX_DOCUMENT_BYTES, MAX_PAYLOAD_BYTES, SIGNATURE_BYTES};
+pub use self::document::{Document, Field, MAX_OPTIONAL_FIELD_BYTES, Parsed};
+pub use self::error::AttestationError;
+pub use self::freshness::{CLOCK_TOLERANCE_SECONDS, Freshness, FreshnessUsed, MIN_CHALLENGE_BYTES};
+pub use self::pcr::{PCR_BYTES, PCR_COUNT, Pcr, Pcrs};
+
+use self::chain::Chain;
+use self::cose::Envelope;
+use self::signature::{PureRust, SignatureVerifier};
+
+/// Verifies one attestation document.
+///
+/// `bytes` is the document exactly as received. `anchors` are the only roots that are trusted.
+/// `freshness` says how new the document must be and at which time its certificates must be valid.
+/// `debug` says whether an enclave whose memory its host can read is acceptable.
+///
+/// # Errors
+///
+/// The first rule that the document breaks, as an [`AttestationError`] with its data.
+pub fn verify(
+    bytes: &[u8],
+    anchors: &TrustAnchors,
+    freshness: &Freshness<'_>,
+    debug: DebugMode,
+) -> Result<Attested, AttestationError> {
+    let envelope = Envelope::parse(bytes)?;
+    let document = Document::from_payload(envelope.payload())?;
+    let used = freshness.check(&document)?;
+
+    let chain = Chain::parse(&document, anchors)?;
+    chain.check_profile()?;
+    chain.check_validity(&used, document.timestamp_ms())?;
+    attested::check_debug(&document, debug)?;
+    identity::check(&document, &chain)?;
+
+    let verifier = PureRust;
+    chain.check_signatures(&verifier)?;
+    verifier
+        .verify(
+            chain.leaf().public_key(),
+            &envelope.signed_bytes(),
+            envelope.signature(),
+        )
+        .map_err(|_| AttestationError::DocumentSignature)?;
+
+    let facts = chain.facts();
+    let (partition, root) = (chain.partition(), chain.root_fingerprint());
+    Ok(Attested::new(bytes, document, partition, root, facts, used))
+}
