@@ -122,8 +122,8 @@ need() {
     install_packages "${missing[@]}"
 }
 
-# A C compiler is here only as the linker driver; it must find the C library's start files, which
-# are a package of their own.
+# A C compiler, here only as the linker driver. It must find the C library's start files, which are
+# a package of their own.
 need_linker() {
     local scratch
     scratch=$(mktemp -d)
@@ -135,23 +135,30 @@ need_linker() {
 
 install_packages() {
     [[ $# -gt 0 ]] || return 0
-    local root=()
-    if [[ $(id -u) -ne 0 ]]; then
-        # An empty array and root, or sudo that asks nothing, or a clear word.
-        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-            root=(sudo -n)
-        else
-            die "missing packages: $*" "sudo apt-get install $*"
-        fi
-    fi
     command -v apt-get >/dev/null ||
         die "missing packages (Debian's names): $*" "install them with this system's own tool"
+    may_install || die "missing packages: $*" "sudo apt-get install $*"
     say "installing: $*"
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq ||
-        die "apt-get update failed" "check the network and /etc/apt, then run this again"
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+    apt_update || die "apt-get update failed" "check the network and /etc/apt, then run this again"
+    as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
         die "apt-get could not install: $*" "apt-get install $*"
+}
+
+# As root, or where sudo asks nothing.
+may_install() { [[ $(id -u) -eq 0 ]] || sudo -n true 2>/dev/null; }
+
+as_root() {
+    local sudo=()
+    [[ $(id -u) -eq 0 ]] || sudo=(sudo -n)
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+# Once a run: a fresh machine has no package lists at all.
+APT_UPDATED=no
+apt_update() {
+    [[ $APT_UPDATED == no ]] || return 0
+    as_root apt-get update -qq || return
+    APT_UPDATED=yes
 }
 
 # rustup, the pinned toolchain with its components, and the static target.
@@ -179,9 +186,10 @@ need_rust() {
             "unset RUSTUP_TOOLCHAIN, and let rustup's cargo come first in PATH"
 }
 
-# Debian's own package where there is one, else rustup's installer.
+# The distribution's own package where there is one, else rustup's installer.
 install_rustup() {
-    if command -v apt-cache >/dev/null && apt-cache show rustup >/dev/null 2>&1; then
+    if command -v apt-get >/dev/null && may_install && apt_update &&
+        apt-cache policy rustup | grep -q 'Candidate: [^(]'; then
         install_packages rustup
         return
     fi
@@ -190,7 +198,7 @@ install_rustup() {
     say "installing rustup into ${CARGO_HOME:-$HOME/.cargo} (https://rustup.rs)"
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
         sh -s -- -y --no-modify-path --profile minimal --default-toolchain none ||
-        die "rustup could not be installed" "install it as https://rustup.rs says"
+        die "rustup could not be installed" "install it as https://rustup.rs says, then go on here"
 }
 
 # What a build needs, and nothing that only tests need.
@@ -198,7 +206,6 @@ need_for_build() {
     [[ "$(uname -sm)" == "Linux x86_64" ]] ||
         die "this is $(uname -sm); Nitro Enclaves images are built and run on Linux x86_64" \
             "use an x86-64 Linux machine"
-    need cc:gcc
     need_linker
     need_rust
     say "Rust $(rust_version), target $MUSL_TARGET, $(cc --version | head -n 1)"
