@@ -243,7 +243,7 @@ fn decryption_key_has_no_clone_and_no_debug() {
     impl<T> Ambiguous<()> for T {}
     impl<T: Clone> Ambiguous<[u8; 1]> for T {}
     impl<T: std::fmt::Debug> Ambiguous<[u8; 2]> for T {}
-    <DecryptionKey as Ambiguous<_>>::ONLY_ONE;
+    let () = <DecryptionKey as Ambiguous<_>>::ONLY_ONE;
 }
 
 proptest! {

@@ -93,7 +93,7 @@ impl Commitments {
     /// [`WrongShare`] with the index of the share when it is not.
     pub fn check(&self, share: &Share) -> Result<(), WrongShare> {
         let index = share.index();
-        let shown = ProjectivePoint::GENERATOR * **share.value();
+        let shown = ProjectivePoint::mul_by_generator(share.value());
         if shown == self.evaluate(index) {
             Ok(())
         } else {

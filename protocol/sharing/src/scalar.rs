@@ -4,7 +4,7 @@
 //! refused; nothing is ever reduced modulo q, because reducing is how a bias gets in.
 
 use p256::ecdsa::SigningKey;
-use p256::elliptic_curve::PrimeField;
+use p256::elliptic_curve::{Group, PrimeField};
 use p256::{FieldBytes, NonZeroScalar, ProjectivePoint, Scalar};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -42,7 +42,7 @@ impl Secret {
     /// `s·G`, SEC1 compressed: the public key, and the first commitment of every sharing.
     #[must_use]
     pub fn public_key(&self) -> [u8; POINT_LEN] {
-        compress(&(ProjectivePoint::GENERATOR * *self.0).to_affine())
+        compress(&(ProjectivePoint::mul_by_generator(&self.0)).to_affine())
     }
 
     /// The ECDSA signing key with this secret scalar. It overwrites itself when dropped.

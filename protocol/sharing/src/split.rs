@@ -5,6 +5,7 @@
 
 use alloc::vec::Vec;
 
+use p256::elliptic_curve::Group;
 use p256::{NonZeroScalar, ProjectivePoint, Scalar};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
@@ -99,7 +100,7 @@ impl Polynomial {
         let points = self
             .0
             .iter()
-            .map(|coefficient| ProjectivePoint::GENERATOR * **coefficient);
+            .map(|coefficient| ProjectivePoint::mul_by_generator(coefficient));
         Commitments::from_points(points.collect())
     }
 
