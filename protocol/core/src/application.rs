@@ -84,7 +84,7 @@ pub struct Listener {
     #[n(0)]
     pub port: u32,
     /// Descriptor number.
-    #[n(1)]
+    #[cbor(n(1), with = "crate::atoms::descriptor")]
     pub descriptor: i32,
 }
 
@@ -93,16 +93,16 @@ pub struct Listener {
 #[cbor(map)]
 pub struct LaunchRecord {
     /// Format number; [`crate::FORMAT`].
-    #[n(0)]
+    #[cbor(n(0), with = "crate::atoms::format")]
     pub format: u8,
     /// The certificate of this start.
     #[n(1)]
     pub certificate: Signed<ApplicationCertificate>,
     /// Descriptor of the memfd that holds [`LaunchKeys`].
-    #[n(2)]
+    #[cbor(n(2), with = "crate::atoms::descriptor")]
     pub keys: i32,
     /// Descriptor of the control socket to init.
-    #[n(3)]
+    #[cbor(n(3), with = "crate::atoms::descriptor")]
     pub control: i32,
     /// The ports of the manifest.
     #[n(4)]

@@ -220,6 +220,45 @@ codec!([] Pcr, ByteArray<48>, |v| ByteArray::from(v.0), |raw| Ok(Self(raw.into()
 codec!([] Sha256, ByteArray<32>, |v| ByteArray::from(v.0), |raw| Ok(Self(raw.into())));
 codec!([] UnixMillis, u64, |v| v.0, |raw| Ok(Self(raw)));
 
+/// The format number on the wire, which is [`crate::FORMAT`] or refused;
+/// `#[cbor(with = "crate::atoms::format")]`.
+pub(crate) mod format {
+    use super::{CborError, Decoder, EncodeResult, Encoder, Invalid, Write};
+
+    pub(crate) fn encode<C, W: Write>(v: &u8, e: &mut Encoder<W>, _: &mut C) -> EncodeResult<W> {
+        e.u8(*v)?;
+        Ok(())
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<u8, CborError> {
+        let position = d.position();
+        let found = d.u8()?;
+        if found != crate::FORMAT {
+            return Err(CborError::custom(Invalid::Format { found }).at(position));
+        }
+        Ok(found)
+    }
+}
+
+/// A file descriptor on the wire, never negative; `#[cbor(with = "crate::atoms::descriptor")]`.
+pub(crate) mod descriptor {
+    use super::{CborError, Decoder, EncodeResult, Encoder, Invalid, Write};
+
+    pub(crate) fn encode<C, W: Write>(v: &i32, e: &mut Encoder<W>, _: &mut C) -> EncodeResult<W> {
+        e.i32(*v)?;
+        Ok(())
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<i32, CborError> {
+        let position = d.position();
+        let found = d.i32()?;
+        if found < 0 {
+            return Err(CborError::custom(Invalid::Descriptor { found }).at(position));
+        }
+        Ok(found)
+    }
+}
+
 /// [`ShareIndex`] on the wire; `#[cbor(with = "crate::atoms::index")]`.
 pub(crate) mod index {
     use super::{CborError, Decoder, EncodeResult, Encoder, Invalid, ShareIndex, Write};

@@ -21,7 +21,8 @@ use minicbor::encode::{Encode, Encoder, Write};
 use crate::invalid::Invalid;
 
 /// An object of the contract: it has a label, which is also the external AAD of its signatures and
-/// the prefix of its digest, and a largest size.
+/// the prefix of its digest, and a largest size. What has [`Rules`] is an object only when
+/// [`Checked`], so nothing unchecked is decoded, signed or hashed.
 pub trait Object: Encode<()> + for<'b> Decode<'b, ()> {
     /// Name and version, for example `quorate/approval/v1`.
     const LABEL: &'static str;
@@ -81,11 +82,6 @@ impl<'b, C, T: Decode<'b, C> + Rules> Decode<'b, C> for Checked<T> {
         let position = d.position();
         Self::new(T::decode(d, ctx)?).map_err(|e| CborError::custom(e).at(position))
     }
-}
-
-impl<T: Object + Rules> Object for Checked<T> {
-    const LABEL: &'static str = T::LABEL;
-    const MAX: usize = T::MAX;
 }
 
 /// Why bytes are not an object of the contract. The sender is at fault in every case.

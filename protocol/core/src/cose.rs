@@ -100,6 +100,11 @@ impl<T: Object> Signed<T> {
         &self.payload
     }
 
+    /// The signature, r then s, 32 bytes big-endian each; s is low.
+    pub fn signature(&self) -> [u8; 64] {
+        self.signature.to_bytes().into()
+    }
+
     /// Digest of the object, which does not cover the signature.
     pub fn digest(&self) -> Digest<T> {
         Digest::of(&self.payload)

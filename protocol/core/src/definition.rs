@@ -94,7 +94,7 @@ impl Rules for MeasurementFields {
 #[cbor(map)]
 pub struct DefinitionFields {
     /// Format number; [`crate::FORMAT`].
-    #[n(0)]
+    #[cbor(n(0), with = "crate::atoms::format")]
     pub format: u8,
     /// What people call it. It is a label: the namespace is its genesis digest.
     #[n(1)]
@@ -160,6 +160,6 @@ pub struct DefinitionConsent {
 }
 
 object! {
-    DefinitionFields => "quorate/definition/v1", 128 * 1024;
+    Definition => "quorate/definition/v1", 128 * 1024;
     DefinitionConsent => "quorate/definition-consent/v1", 256;
 }

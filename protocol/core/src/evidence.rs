@@ -33,7 +33,7 @@ pub struct Provisioning {
 #[cbor(map)]
 pub struct Evidence {
     /// Format number; [`crate::FORMAT`].
-    #[n(0)]
+    #[cbor(n(0), with = "crate::atoms::format")]
     pub format: u8,
     /// How the namespace came to be.
     #[n(1)]

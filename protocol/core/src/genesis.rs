@@ -270,7 +270,7 @@ pub struct SealContext {
 
 object! {
     CommitmentList => "quorate/epoch/v1", 16 * 1024;
-    GenesisOutputFields => "quorate/genesis-output/v1", 64 * 1024;
+    GenesisOutput => "quorate/genesis-output/v1", 64 * 1024;
     Genesis => "quorate/genesis/v1", 128;
     Possession => "quorate/possession/v1", 128;
     GenesisReceipt => "quorate/genesis-receipt/v1", 512;

@@ -190,6 +190,6 @@ fn reduce(wide: &[u8; 48]) -> Option<Secret> {
 }
 
 object! {
-    KeyRingFields => "quorate/key-ring/v1", 8 * 1024;
+    KeyRing => "quorate/key-ring/v1", 8 * 1024;
     InstanceCertificate => "quorate/instance-certificate/v1", 2 * 1024;
 }

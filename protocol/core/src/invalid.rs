@@ -12,6 +12,11 @@ pub enum Invalid {
     ApplicationsNotAscending,
     /// The commitments are not a valid polynomial: count, an identity, or a point off the curve.
     Commitments,
+    /// A file descriptor is negative.
+    Descriptor {
+        /// Number found.
+        found: i32,
+    },
     /// The encryption key is not a point of P-256, or is the identity.
     EncryptionKey,
     /// The environment variable is not `NAME=value`, or holds a NUL byte.
@@ -73,6 +78,8 @@ pub enum Invalid {
     Predecessor,
     /// The quorum key is not the first commitment.
     QuorumKeyMismatch,
+    /// A grant is signed in another role than that of the share set.
+    Role,
     /// A sequence number starts at 1.
     SequenceZero,
     /// A share or member index is 1 to 255.
@@ -112,6 +119,7 @@ impl fmt::Display for Invalid {
                 )
             }
             Self::Commitments => write!(f, "the commitments are not valid points"),
+            Self::Descriptor { found } => write!(f, "descriptor {found} is negative"),
             Self::EncryptionKey => write!(f, "an encryption key is not a point of P-256"),
             Self::Environment => write!(f, "an environment entry is not NAME=value"),
             Self::EpochMismatch => write!(f, "the epoch is not the digest of the commitments"),
@@ -149,6 +157,7 @@ impl fmt::Display for Invalid {
                 )
             }
             Self::QuorumKeyMismatch => write!(f, "the quorum key is not the first commitment"),
+            Self::Role => write!(f, "a share is granted in the role of the share set only"),
             Self::SequenceZero => write!(f, "a sequence starts at 1"),
             Self::ShareIndexZero => write!(f, "a member index is 1 to 255"),
             Self::Signature => write!(f, "a signature is not a low-S ECDSA pair of 64 bytes"),

@@ -141,7 +141,7 @@ pub struct Validity {
 #[cbor(map)]
 pub struct ManifestFields {
     /// Format number; [`crate::FORMAT`].
-    #[n(0)]
+    #[cbor(n(0), with = "crate::atoms::format")]
     pub format: u8,
     /// The namespace.
     #[n(1)]
@@ -295,7 +295,7 @@ pub struct Link {
 }
 
 object! {
-    ManifestFields => "quorate/manifest/v1", 512 * 1024;
+    Manifest => "quorate/manifest/v1", 512 * 1024;
     Approval => "quorate/approval/v1", 256;
     Link => "quorate/link/v1", 640 * 1024;
 }

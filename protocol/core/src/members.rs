@@ -127,3 +127,27 @@ pub enum Role {
     #[n(2)]
     ShareSet,
 }
+
+/// [`Role::ShareSet`] on the wire, or refused; `#[cbor(with = "crate::members::share_set")]`.
+pub(crate) mod share_set {
+    use minicbor::decode::{Decode, Decoder, Error as CborError};
+    use minicbor::encode::{Encode, Encoder, Write};
+
+    use super::{Invalid, Role};
+
+    pub(crate) fn encode<C, W: Write>(
+        v: &Role,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        v.encode(e, ctx)
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Role, CborError> {
+        let position = d.position();
+        match Role::decode(d, ctx)? {
+            Role::ShareSet => Ok(Role::ShareSet),
+            Role::ManifestSet => Err(CborError::custom(Invalid::Role).at(position)),
+        }
+    }
+}

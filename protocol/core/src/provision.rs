@@ -17,8 +17,8 @@ use crate::members::Role;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ShareGrant {
-    /// Always [`Role::ShareSet`]; signed, so that no other role's signature can pass for it.
-    #[n(0)]
+    /// Always [`Role::ShareSet`], or refused when decoded; signed, so that no other role's signature can pass for it.
+    #[cbor(n(0), with = "crate::members::share_set")]
     pub role: Role,
     /// The namespace.
     #[n(1)]
