@@ -6,6 +6,8 @@
 //! key.
 //!
 //! * [`attestation`] verifies AWS Nitro attestation documents.
+//! * [`genesis`] verifies how a namespace came to be.
+//! * [`chain`] verifies who approved what may run.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -19,3 +21,6 @@
 )]
 
 pub mod attestation;
+pub mod chain;
+pub mod genesis;
+mod text;

@@ -1,0 +1,516 @@
+//! The chain of manifests: from the genesis record to what may run today.
+//!
+//! [`walk`] verifies a chain link by link and is the only way to a [`VerifiedChain`]. For every
+//! manifest it guarantees:
+//!
+//! * it follows the one before it: same genesis, next sequence, previous digest, the digest of the
+//!   last manifest that changed a set, and the shares of the genesis;
+//! * the threshold of the manifest set **before** it approved it, so a set that only the manifest
+//!   itself names approves nothing;
+//! * where it changes the manifest set, the threshold of the new set approved it too; where it
+//!   changes the share set, the threshold of the share set before it did besides;
+//! * no approval in the link is wrong, not even one more than needed.
+//!
+//! It does not say that no newer manifest exists: [`HighestSeen`] is what a reader can do about
+//! that alone. It compares no time; a manifest's validity is compared with the time of an
+//! attestation.
+//!
+//! Structure, counts and digests are compared before signatures are verified.
+
+mod error;
+mod seen;
+
+use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::Genesis;
+use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::{Approval, Link, Manifest};
+use quorate_protocol::members::{Member, MemberSet, Role};
+
+use crate::genesis::VerifiedGenesis;
+
+pub use self::error::{ApprovingSet, ChainError};
+pub use self::seen::{HighestSeen, Rollback};
+
+/// Manifests in one chain, at most.
+pub const MAX_LINKS: usize = 4096;
+
+/// Verifies a chain from the first manifest to the last.
+///
+/// # Errors
+/// The first rule that the chain breaks, with the sequence of the manifest at fault.
+pub fn walk(genesis: &VerifiedGenesis, chain: &[Link]) -> Result<VerifiedChain, ChainError> {
+    if chain.len() > MAX_LINKS {
+        return Err(ChainError::TooManyLinks { found: chain.len() });
+    }
+    let mut head = Head::start(genesis);
+    let mut links = Vec::with_capacity(chain.len());
+    for link in chain {
+        let successor = head.successor(&link.manifest)?;
+        let approvers = head.approvers(&successor, link)?;
+        head.advance(&successor, &link.manifest);
+        links.push(VerifiedLink {
+            successor,
+            approvers,
+        });
+    }
+    let (Some(newest), Some(last)) = (chain.last(), links.last().cloned()) else {
+        return Err(ChainError::Empty);
+    };
+    Ok(VerifiedChain {
+        genesis: genesis.digest(),
+        manifest: newest.manifest.clone(),
+        last,
+        links,
+    })
+}
+
+/// Verifies an approved chain (empty before the first manifest) and that `candidate` follows it.
+/// Nobody needs to have approved the candidate: this is what a member checks before doing so.
+///
+/// # Errors
+/// As [`walk`], but for the candidate's own approvals.
+pub fn check_successor(
+    genesis: &VerifiedGenesis,
+    approved: &[Link],
+    candidate: &Manifest,
+) -> Result<Successor, ChainError> {
+    if approved.len() >= MAX_LINKS {
+        let found = approved.len().saturating_add(1);
+        return Err(ChainError::TooManyLinks { found });
+    }
+    let mut head = Head::start(genesis);
+    for link in approved {
+        let successor = head.successor(&link.manifest)?;
+        head.approvers(&successor, link)?;
+        head.advance(&successor, &link.manifest);
+    }
+    head.successor(candidate)
+}
+
+/// A manifest that follows the one before it, and what it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// Its digest.
+    pub digest: Digest<Manifest>,
+    /// Its sequence.
+    pub sequence: u64,
+    /// Whether it brings in another manifest set; then that set's threshold must approve too.
+    pub changes_manifest_set: bool,
+    /// Whether it brings in another share set; then the present share set's threshold must
+    /// approve too.
+    pub changes_share_set: bool,
+}
+
+/// Somebody whose approval of a manifest has been verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    /// Their name in the set.
+    pub name: Name,
+    /// Their index in the set.
+    pub index: ShareIndex,
+    /// The key that verified the approval.
+    pub signing_key: VerificationKey,
+    /// When, by their own clock.
+    pub time: UnixMillis,
+}
+
+/// Who approved one manifest, in each set in order of index. An approval by somebody who has the
+/// same place in the old and the new manifest set counts, and is listed, in both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approvers {
+    /// Members of the manifest set before this manifest.
+    pub manifest_set: Vec<Approver>,
+    /// Members of the manifest set that this manifest brings in; empty if it changes none.
+    pub new_manifest_set: Vec<Approver>,
+    /// Members of the share set before this manifest.
+    pub share_set: Vec<Approver>,
+}
+
+impl Approvers {
+    /// The approvers in a role, of old and new set, each name once.
+    pub fn in_role(&self, role: Role) -> impl Iterator<Item = &Approver> {
+        let (first, second) = match role {
+            Role::ManifestSet => (&self.manifest_set, self.new_manifest_set.as_slice()),
+            Role::ShareSet => (&self.share_set, [].as_slice()),
+        };
+        let fresh = second
+            .iter()
+            .filter(|approver| !first.iter().any(|known| known.name == approver.name));
+        first.iter().chain(fresh)
+    }
+}
+
+/// One link of a verified chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedLink {
+    /// What it is and changes.
+    pub successor: Successor,
+    /// Who approved it.
+    pub approvers: Approvers,
+}
+
+/// A chain of which every link has been verified. Only [`walk`] makes one; it is never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedChain {
+    genesis: Digest<Genesis>,
+    manifest: Manifest,
+    last: VerifiedLink,
+    links: Vec<VerifiedLink>,
+}
+
+impl VerifiedChain {
+    /// The namespace.
+    #[must_use]
+    pub fn genesis(&self) -> Digest<Genesis> {
+        self.genesis
+    }
+
+    /// The last manifest: what may run.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest<Manifest> {
+        self.last.successor.digest
+    }
+
+    /// Its sequence.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.last.successor.sequence
+    }
+
+    /// Who approved it.
+    #[must_use]
+    pub fn approvers(&self) -> &Approvers {
+        &self.last.approvers
+    }
+
+    /// Every link from the first manifest on.
+    #[must_use]
+    pub fn links(&self) -> &[VerifiedLink] {
+        &self.links
+    }
+
+    /// What a tool remembers after it has acted on this chain.
+    #[must_use]
+    pub fn highest_seen(&self) -> HighestSeen {
+        HighestSeen {
+            sequence: self.sequence(),
+            digest: self.digest(),
+        }
+    }
+
+    /// Whether the manifest that was `seen` before is part of this chain at its place.
+    ///
+    /// # Errors
+    /// [`Rollback`] if the chain ends before it or has another manifest there.
+    pub fn extends(&self, seen: HighestSeen) -> Result<(), Rollback> {
+        let at = self
+            .links
+            .iter()
+            .find(|link| link.successor.sequence == seen.sequence)
+            .unwrap_or(&self.last);
+        seen.admit(at.successor.sequence, at.successor.digest)
+            .map(drop)
+    }
+}
+
+/// One member approved two manifests of one sequence in one role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equivocation {
+    /// Who.
+    pub name: Name,
+    /// The key that verified both approvals.
+    pub signing_key: VerificationKey,
+    /// In which role.
+    pub role: Role,
+    /// The sequence of both manifests.
+    pub sequence: u64,
+    /// The two manifests.
+    pub manifests: [Digest<Manifest>; 2],
+}
+
+/// Who approved different manifests of one sequence in two verified chains of one namespace.
+/// Chains of different namespaces have nothing to do with each other: the list is empty.
+#[must_use]
+pub fn equivocations(one: &VerifiedChain, other: &VerifiedChain) -> Vec<Equivocation> {
+    if one.genesis != other.genesis {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (left, right) in one.links.iter().zip(&other.links) {
+        if left.successor.digest == right.successor.digest {
+            continue;
+        }
+        for role in [Role::ManifestSet, Role::ShareSet] {
+            for approver in left.approvers.in_role(role) {
+                let both = right
+                    .approvers
+                    .in_role(role)
+                    .any(|second| second.signing_key == approver.signing_key);
+                if both {
+                    found.push(Equivocation {
+                        name: approver.name.clone(),
+                        signing_key: approver.signing_key,
+                        role,
+                        sequence: left.successor.sequence,
+                        manifests: [left.successor.digest, right.successor.digest],
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Where a walk stands: what the next manifest has to follow.
+struct Head<'a> {
+    genesis: &'a VerifiedGenesis,
+    sequence: u64,
+    digest: Option<Digest<Manifest>>,
+    last_set_change: Option<Digest<Manifest>>,
+    manifest_set: MemberSet,
+    share_set: MemberSet,
+}
+
+impl<'a> Head<'a> {
+    /// Before the first manifest the sets are the definition's.
+    fn start(genesis: &'a VerifiedGenesis) -> Self {
+        let definition = genesis.definition();
+        Self {
+            genesis,
+            sequence: 0,
+            digest: None,
+            last_set_change: None,
+            manifest_set: definition.manifest_set.clone(),
+            share_set: definition.share_set.clone(),
+        }
+    }
+
+    /// Everything about a manifest but who approved it.
+    fn successor(&self, manifest: &Manifest) -> Result<Successor, ChainError> {
+        let sequence = manifest.sequence;
+        let expected = self.sequence.saturating_add(1);
+        if sequence != expected {
+            return Err(ChainError::Sequence {
+                expected,
+                found: sequence,
+            });
+        }
+        if manifest.genesis != self.genesis.digest() {
+            return Err(ChainError::Genesis {
+                sequence,
+                expected: self.genesis.digest(),
+                found: manifest.genesis,
+            });
+        }
+        if manifest.previous != self.digest {
+            return Err(ChainError::Previous {
+                sequence,
+                expected: self.digest,
+                found: manifest.previous,
+            });
+        }
+        if manifest.last_set_change != self.last_set_change {
+            return Err(ChainError::LastSetChange {
+                sequence,
+                expected: self.last_set_change,
+                found: manifest.last_set_change,
+            });
+        }
+        if manifest.commitments != *self.genesis.commitments()
+            || manifest.epoch != self.genesis.epoch()
+            || manifest.quorum_key != *self.genesis.quorum_key()
+        {
+            return Err(ChainError::EpochChanged { sequence });
+        }
+        Ok(Successor {
+            digest: Digest::of(manifest),
+            sequence,
+            changes_manifest_set: manifest.manifest_set != self.manifest_set,
+            changes_share_set: manifest.share_set != self.share_set,
+        })
+    }
+
+    /// Verifies every approval of a link, then counts them set by set.
+    fn approvers(&self, successor: &Successor, link: &Link) -> Result<Approvers, ChainError> {
+        let sequence = successor.sequence;
+        let new = successor
+            .changes_manifest_set
+            .then_some(&link.manifest.manifest_set);
+        let members = |set: &MemberSet| set.members.len();
+        let max = members(&self.manifest_set)
+            .saturating_add(new.map_or(0, members))
+            .saturating_add(members(&self.share_set));
+        let found = link.approvals.len();
+        if found > max {
+            return Err(ChainError::TooManyApprovals {
+                sequence,
+                max,
+                found,
+            });
+        }
+        let mut approvers = Approvers::default();
+        for approval in &link.approvals {
+            self.check_subject(successor, approval)?;
+            let ballots = match approval.unverified().role {
+                Role::ManifestSet => vec![
+                    (Some(&self.manifest_set), &mut approvers.manifest_set),
+                    (new, &mut approvers.new_manifest_set),
+                ],
+                Role::ShareSet => vec![(Some(&self.share_set), &mut approvers.share_set)],
+            };
+            count(sequence, approval, ballots)?;
+        }
+        for list in [
+            &mut approvers.manifest_set,
+            &mut approvers.new_manifest_set,
+            &mut approvers.share_set,
+        ] {
+            list.sort_unstable_by_key(|approver| approver.index);
+        }
+        let reached = |set, members: &MemberSet, given: &[Approver]| {
+            check_threshold(sequence, set, members, given)
+        };
+        reached(
+            ApprovingSet::ManifestSet,
+            &self.manifest_set,
+            &approvers.manifest_set,
+        )?;
+        if let Some(new) = new {
+            reached(
+                ApprovingSet::NewManifestSet,
+                new,
+                &approvers.new_manifest_set,
+            )?;
+        }
+        if successor.changes_share_set {
+            reached(
+                ApprovingSet::ShareSet,
+                &self.share_set,
+                &approvers.share_set,
+            )?;
+        }
+        Ok(approvers)
+    }
+
+    fn check_subject(
+        &self,
+        successor: &Successor,
+        approval: &Signed<Approval>,
+    ) -> Result<(), ChainError> {
+        let claim = approval.unverified();
+        let (sequence, index) = (successor.sequence, claim.index);
+        if claim.genesis != self.genesis.digest() {
+            return Err(ChainError::ApprovalOfAnotherGenesis {
+                sequence,
+                index,
+                found: claim.genesis,
+            });
+        }
+        if claim.manifest != successor.digest {
+            return Err(ChainError::ApprovalOfAnother {
+                sequence,
+                index,
+                found: claim.manifest,
+            });
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, successor: &Successor, manifest: &Manifest) {
+        self.sequence = successor.sequence;
+        self.digest = Some(successor.digest);
+        if successor.changes_manifest_set || successor.changes_share_set {
+            self.last_set_change = Some(successor.digest);
+            self.manifest_set = manifest.manifest_set.clone();
+            self.share_set = manifest.share_set.clone();
+        }
+    }
+}
+
+/// Adds one approval to every set in which its index is the signer's. The index can belong to
+/// different people in the old and the new set: the signature tells which of them signed.
+fn count(
+    sequence: u64,
+    approval: &Signed<Approval>,
+    ballots: Vec<(Option<&MemberSet>, &mut Vec<Approver>)>,
+) -> Result<(), ChainError> {
+    let claim = approval.unverified();
+    let (role, index) = (claim.role, claim.index);
+    let mut candidates: Vec<(&Member, &mut Vec<Approver>)> = Vec::new();
+    for (set, given) in ballots {
+        if let Some(member) = set.and_then(|set| set.member(index)) {
+            candidates.push((member, given));
+        }
+    }
+    if candidates.is_empty() {
+        return Err(ChainError::ApprovalOfStranger {
+            sequence,
+            index,
+            role,
+        });
+    }
+    let mut names: Vec<Name> = candidates.iter().map(|(m, _)| m.name.clone()).collect();
+    names.dedup();
+    let mut counted = false;
+    for (member, given) in candidates {
+        if approval.verify(&member.signing_key).is_err() {
+            continue;
+        }
+        if given.iter().any(|known| known.index == index) {
+            return Err(ChainError::ApprovalRepeated {
+                sequence,
+                name: member.name.clone(),
+                role,
+            });
+        }
+        given.push(Approver {
+            name: member.name.clone(),
+            index,
+            signing_key: member.signing_key,
+            time: claim.time,
+        });
+        counted = true;
+    }
+    if !counted {
+        return Err(ChainError::ApprovalSignature {
+            sequence,
+            names,
+            index,
+            role,
+        });
+    }
+    Ok(())
+}
+
+fn check_threshold(
+    sequence: u64,
+    set: ApprovingSet,
+    members: &MemberSet,
+    given: &[Approver],
+) -> Result<(), ChainError> {
+    let (need, have) = (members.threshold, given.len());
+    if have >= usize::from(need) {
+        return Ok(());
+    }
+    let missing = members
+        .members
+        .iter()
+        .filter(|member| !given.iter().any(|known| known.index == member.index))
+        .map(|member| member.name.clone())
+        .collect();
+    Err(ChainError::Threshold {
+        sequence,
+        set,
+        need,
+        have,
+        missing,
+    })
+}

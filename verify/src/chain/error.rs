@@ -1,0 +1,251 @@
+//! Why a chain of manifests was refused.
+
+use core::fmt;
+
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::Genesis;
+use quorate_protocol::manifest::Manifest;
+use quorate_protocol::members::Role;
+use thiserror::Error;
+
+use super::MAX_LINKS;
+use crate::text::Listed;
+
+/// A set whose threshold must approve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ApprovingSet {
+    /// The manifest set before this manifest.
+    ManifestSet,
+    /// The manifest set that this manifest brings in.
+    NewManifestSet,
+    /// The share set before this manifest.
+    ShareSet,
+}
+
+impl fmt::Display for ApprovingSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ManifestSet => "manifest set",
+            Self::NewManifestSet => "new manifest set",
+            Self::ShareSet => "share set",
+        })
+    }
+}
+
+/// A broken rule of a chain. Names the sequence of the manifest at fault.
+#[non_exhaustive]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ChainError {
+    /// An approval is of another manifest.
+    #[error("an approval of manifest {sequence} by member {index} is of the manifest {found}")]
+    ApprovalOfAnother {
+        /// The manifest at hand.
+        sequence: u64,
+        /// The index in the approval.
+        index: ShareIndex,
+        /// The manifest in the approval.
+        found: Digest<Manifest>,
+    },
+    /// An approval is for another namespace.
+    #[error("an approval of manifest {sequence} by member {index} is for the genesis {found}")]
+    ApprovalOfAnotherGenesis {
+        /// The manifest at hand.
+        sequence: u64,
+        /// The index in the approval.
+        index: ShareIndex,
+        /// The namespace in the approval.
+        found: Digest<Genesis>,
+    },
+    /// One member approved twice in one role.
+    #[error("{name} approved manifest {sequence} twice for the {}", role_name(*.role))]
+    ApprovalRepeated {
+        /// The manifest at hand.
+        sequence: u64,
+        /// Who.
+        name: Name,
+        /// In which role.
+        role: Role,
+    },
+    /// The signature on an approval is not by a member that its role and index name.
+    #[error(
+        "an approval of manifest {sequence} is not signed with the key of {}, member {index} of \
+         the {}", Listed(.names), role_name(*.role)
+    )]
+    ApprovalSignature {
+        /// The manifest at hand.
+        sequence: u64,
+        /// Who might have signed: one name, or two where the index changes hands.
+        names: Vec<Name>,
+        /// The index in the approval.
+        index: ShareIndex,
+        /// In which role.
+        role: Role,
+    },
+    /// No member of the set has the index in an approval.
+    #[error("an approval of manifest {sequence} is by member {index}, who is not in the {}",
+        role_name(*.role))]
+    ApprovalOfStranger {
+        /// The manifest at hand.
+        sequence: u64,
+        /// The index in the approval.
+        index: ShareIndex,
+        /// In which role.
+        role: Role,
+    },
+    /// There is no manifest.
+    #[error("there is no manifest")]
+    Empty,
+    /// The quorum key, epoch or commitments are not those of the genesis.
+    #[error("manifest {sequence} names other shares than those of the genesis")]
+    EpochChanged {
+        /// The manifest at fault.
+        sequence: u64,
+    },
+    /// The manifest is of another namespace.
+    #[error("manifest {sequence} is of the genesis {found}, not of {expected}")]
+    Genesis {
+        /// The manifest at fault.
+        sequence: u64,
+        /// The namespace at hand.
+        expected: Digest<Genesis>,
+        /// The namespace in the manifest.
+        found: Digest<Genesis>,
+    },
+    /// The manifest names a wrong one as the last that changed a set.
+    #[error(
+        "manifest {sequence} names {} as the last change of a set, it was {}",
+        or_none(.found), or_none(.expected)
+    )]
+    LastSetChange {
+        /// The manifest at fault.
+        sequence: u64,
+        /// The last manifest before it that changed a set.
+        expected: Option<Digest<Manifest>>,
+        /// The one it names.
+        found: Option<Digest<Manifest>>,
+    },
+    /// The manifest does not follow the one before it.
+    #[error(
+        "manifest {sequence} follows {}, but the one before it is {}",
+        or_none(.found), or_none(.expected)
+    )]
+    Previous {
+        /// The manifest at fault.
+        sequence: u64,
+        /// The manifest before it.
+        expected: Option<Digest<Manifest>>,
+        /// The one it names.
+        found: Option<Digest<Manifest>>,
+    },
+    /// A sequence number is left out, repeated or out of order.
+    #[error("manifest {found} is where manifest {expected} should be")]
+    Sequence {
+        /// The sequence that is next.
+        expected: u64,
+        /// The sequence found.
+        found: u64,
+    },
+    /// Not enough members of a set approved.
+    #[error(
+        "manifest {sequence} has {have} of the {need} approvals it needs of the {set}; not yet \
+         approved by {}", Listed(.missing)
+    )]
+    Threshold {
+        /// The manifest at fault.
+        sequence: u64,
+        /// Whose approval is short.
+        set: ApprovingSet,
+        /// Its threshold.
+        need: u8,
+        /// How many of its members approved.
+        have: usize,
+        /// Who did not, in order of index.
+        missing: Vec<Name>,
+    },
+    /// A link has more approvals than the sets have members.
+    #[error("manifest {sequence} has {found} approvals, but only {max} members could give one")]
+    TooManyApprovals {
+        /// The manifest at fault.
+        sequence: u64,
+        /// Most there can be.
+        max: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The chain is longer than is accepted.
+    #[error("the chain has {found} manifests, at most {MAX_LINKS} are accepted")]
+    TooManyLinks {
+        /// How many there are.
+        found: usize,
+    },
+}
+
+impl ChainError {
+    /// A stable name for machines.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ApprovalOfAnother { .. } => "chain-approval-of-another",
+            Self::ApprovalOfAnotherGenesis { .. } => "chain-approval-of-another-genesis",
+            Self::ApprovalOfStranger { .. } => "chain-approval-of-stranger",
+            Self::ApprovalRepeated { .. } => "chain-approval-repeated",
+            Self::ApprovalSignature { .. } => "chain-approval-signature",
+            Self::Empty => "chain-empty",
+            Self::EpochChanged { .. } => "chain-epoch-changed",
+            Self::Genesis { .. } => "chain-genesis",
+            Self::LastSetChange { .. } => "chain-last-set-change",
+            Self::Previous { .. } => "chain-previous",
+            Self::Sequence { .. } => "chain-sequence",
+            Self::Threshold { .. } => "chain-threshold",
+            Self::TooManyApprovals { .. } => "chain-too-many-approvals",
+            Self::TooManyLinks { .. } => "chain-too-many-links",
+        }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::ApprovalOfAnother { .. }
+            | Self::ApprovalOfAnotherGenesis { .. }
+            | Self::ApprovalRepeated { .. }
+            | Self::TooManyApprovals { .. } => {
+                "Put the approvals together again: one a member and role, of this manifest."
+            }
+            Self::ApprovalOfStranger { .. } | Self::ApprovalSignature { .. } => {
+                "Ask whoever sent this who signed it. Only members of the sets before this \
+                 manifest count, and those it brings in where it changes the manifest set."
+            }
+            Self::Empty | Self::Sequence { .. } | Self::Previous { .. } => {
+                "Fetch the whole chain, from the first manifest on, in order."
+            }
+            Self::EpochChanged { .. } => {
+                "Make the manifest again with the commitments of the genesis record. Other shares \
+                 need a reshare, which this format does not have."
+            }
+            Self::Genesis { .. } => {
+                "Compare the genesis digest with your pin. This manifest is of another namespace."
+            }
+            Self::LastSetChange { .. } => {
+                "Make the manifest again on top of the newest approved one."
+            }
+            Self::Threshold { .. } => "Ask the members named for their approvals.",
+            Self::TooManyLinks { .. } => "Do not trust the sender.",
+        }
+    }
+}
+
+/// A digest, or the word for none.
+fn or_none(digest: &Option<Digest<Manifest>>) -> String {
+    digest
+        .as_ref()
+        .map_or_else(|| String::from("none"), ToString::to_string)
+}
+
+const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::ManifestSet => "manifest set",
+        Role::ShareSet => "share set",
+    }
+}
