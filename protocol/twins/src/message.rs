@@ -1,0 +1,161 @@
+//! Twins of requests and responses.
+
+use quorate_protocol::atoms::Sha256;
+use quorate_protocol::cbor::Object as _;
+use quorate_protocol::message::{
+    ApplicationStatus, AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest,
+    GenesisResponse, Phase, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status,
+    Upload, Uploaded,
+};
+use serde_json::{Value, json};
+
+use crate::atoms::words;
+use crate::genesis::document;
+use crate::{Twin, fields};
+
+macro_rules! in_words {
+    ($($type:ty),*) => {$(
+        impl Twin for $type {
+            fn twin(&self) -> Value {
+                words(self)
+            }
+        }
+    )*};
+}
+in_words!(Fault, Phase, Reason, Stage);
+
+impl Twin for Request {
+    fn twin(&self) -> Value {
+        let (request, body) = match self {
+            Self::Status => ("status", None),
+            Self::Upload(body) => ("upload", Some(body.twin())),
+            Self::Genesis(body) => ("genesis", Some(body.twin())),
+            Self::Boot(body) => ("boot", Some(body.twin())),
+            Self::Attest(body) => ("attest", Some(body.twin())),
+            Self::Provision(body) => ("provision", Some(body.twin())),
+            Self::Evidence(body) => ("evidence", Some(body.twin())),
+        };
+        match body {
+            None => json!({ "object": Self::LABEL, "request": request }),
+            Some(body) => json!({ "object": Self::LABEL, "request": request, "body": body }),
+        }
+    }
+}
+
+/// The piece of the binary by its length and hash: it is not for eyes.
+impl Twin for Upload {
+    fn twin(&self) -> Value {
+        let data = self.data.as_slice();
+        json!({
+            "sha256": self.sha256.to_string(),
+            "size": self.size,
+            "offset": self.offset,
+            "data": { "length": data.len(), "sha256": Sha256::of(data).to_string() },
+        })
+    }
+}
+
+impl Twin for GenesisRequest {
+    fn twin(&self) -> Value {
+        fields! {
+            "definition": self.definition,
+            "consents": self.consents,
+            "entropy": self.entropy,
+            "nonce": self.nonce,
+        }
+    }
+}
+
+impl Twin for BootRequest {
+    fn twin(&self) -> Value {
+        fields! { "record": self.record, "chain": self.chain }
+    }
+}
+
+impl Twin for AttestRequest {
+    fn twin(&self) -> Value {
+        fields! { "stage": self.stage, "nonce": self.nonce }
+    }
+}
+
+impl Twin for ProvisionRequest {
+    fn twin(&self) -> Value {
+        fields! { "grant": self.grant, "sealed": self.sealed }
+    }
+}
+
+impl Twin for EvidenceRequest {
+    fn twin(&self) -> Value {
+        fields! { "nonce": self.nonce }
+    }
+}
+
+impl Twin for Response {
+    fn twin(&self) -> Value {
+        let (response, body) = match self {
+            Self::Status(body) => ("status", body.twin()),
+            Self::Uploaded(body) => ("uploaded", body.twin()),
+            Self::Genesis(body) => ("genesis", body.twin()),
+            Self::Booted(body) => ("booted", body.twin()),
+            Self::Attested(body) => ("attested", document(body)),
+            Self::Provisioned(body) => ("provisioned", body.twin()),
+            Self::Evidence(body) => ("evidence", body.twin()),
+            Self::Refused(body) => ("refused", body.twin()),
+        };
+        json!({ "object": Self::LABEL, "response": response, "body": body })
+    }
+}
+
+impl Twin for Status {
+    fn twin(&self) -> Value {
+        fields! {
+            "phase": self.phase,
+            "genesis"(?): self.genesis,
+            "manifest"(?): self.manifest,
+            "epoch"(?): self.epoch,
+            "accepted": self.accepted,
+            "threshold": self.threshold,
+            "applications": self.applications,
+        }
+    }
+}
+
+impl Twin for ApplicationStatus {
+    fn twin(&self) -> Value {
+        fields! { "name": self.name, "starts": self.starts, "ready": self.ready }
+    }
+}
+
+impl Twin for Uploaded {
+    fn twin(&self) -> Value {
+        fields! { "received": self.received, "complete": self.complete }
+    }
+}
+
+impl Twin for GenesisResponse {
+    fn twin(&self) -> Value {
+        json!({ "output": self.output.twin(), "document": document(&self.document) })
+    }
+}
+
+impl Twin for Booted {
+    fn twin(&self) -> Value {
+        fields! { "setup": self.setup, "live": self.live }
+    }
+}
+
+/// With the refusal's text for people, under `explained`.
+impl Twin for Refusal {
+    fn twin(&self) -> Value {
+        let mut twin = fields! {
+            "reason": self.reason,
+            "fault": self.fault,
+            "member"(?): self.member,
+            "detail": self.detail,
+        };
+        if let Value::Object(map) = &mut twin {
+            map.insert("explained".into(), self.to_string().into());
+        }
+        twin
+    }
+}
