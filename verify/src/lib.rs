@@ -8,6 +8,7 @@
 //! * [`attestation`] verifies AWS Nitro attestation documents.
 //! * [`genesis`] verifies how a namespace came to be.
 //! * [`chain`] verifies who approved what may run.
+//! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -23,4 +24,5 @@
 pub mod attestation;
 pub mod chain;
 pub mod genesis;
+pub mod instance;
 mod text;
