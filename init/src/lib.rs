@@ -1,12 +1,44 @@
 //! The enclave's first process, as a library.
 //!
-//! The library is generic over what it talks to, so that the same code runs against the real
-//! Nitro Security Module and against an emulated one. No Cargo feature selects between them: the
-//! binary of this package names `/dev/nsm` and nothing else, and a program that wants another
-//! device brings its own [`nsm::Transport`].
+//! Guarantees: an enclave holds nothing until an approved manifest was checked along its chain and
+//! the people it names have given their shares; a refused request changes nothing, any number of
+//! them; secrets are erased when their phase ends. `machine` routes requests, `genesis` and
+//! `instance` are the phases as types, `server` is the event loop.
 //!
-//! * [`nsm`] speaks to the Nitro Security Module.
-//! * `sys` holds every `unsafe` block of this package.
+//! Trusts: the NSM and the kernel of its image. Nothing that comes over a socket.
+//!
+//! Does not: mount, sandbox or harden as a real PID 1 yet, forward keys, reshare.
+//!
+//! The library is generic over what it stands on ([`Platform`]), so that the same code runs against
+//! the real Nitro Security Module and against an emulated one. No Cargo feature selects between
+//! them: the binary of this package names `/dev/nsm` and vsock and nothing else, and a program that
+//! wants another device brings its own platform.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod applications;
+mod clock;
+mod device;
+mod entropy;
+mod genesis;
+mod instance;
+mod log;
+mod machine;
 pub mod nsm;
+mod platform;
+mod refuse;
+mod server;
 mod sys;
+mod uploads;
+
+pub use platform::Platform;
+pub use refuse::Halt;
+pub use server::{FRAME, IDLE, MAX_CONNECTIONS, run};

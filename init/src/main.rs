@@ -1,1 +1,50 @@
-fn main() {}
+//! The first process of a Nitro enclave.
+//!
+//! It knows `/dev/nsm` and AF_VSOCK and nothing else. It takes no arguments, reads no environment
+//! and no file but the device.
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, listen, socket,
+};
+use quorate_init::nsm::{DevNsm, TransportError};
+use quorate_init::{Platform, run};
+
+struct Nitro;
+
+impl Platform for Nitro {
+    type Nsm = DevNsm;
+
+    fn nsm(&mut self) -> Result<DevNsm, TransportError> {
+        DevNsm::open()
+    }
+
+    fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let fd = socket(AddressFamily::Vsock, SockType::Stream, flags, None)?;
+        use std::os::fd::AsRawFd as _;
+        bind(fd.as_raw_fd(), &VsockAddr::new(libc::VMADDR_CID_ANY, port))?;
+        listen(&fd, Backlog::new(128)?)?;
+        Ok(fd)
+    }
+}
+
+fn main() -> ExitCode {
+    let halt = run(Nitro);
+    if std::process::id() == 1 {
+        // PID 1 must not return: the kernel would panic and hide the reason.
+        let _ = reboot(RebootMode::RB_POWER_OFF);
+    }
+    if halt.is_orderly() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -4,11 +4,19 @@
 //! `unsafe` block.
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fexecve, fork, pipe2, read, setsid, write};
 
 use crate::nsm::wire::REQUEST_MAX;
 use crate::nsm::{Transport, TransportError};
@@ -106,6 +114,151 @@ impl Transport for DevNsm {
             }),
         }
     }
+}
+
+/// Fills `buffer` from the kernel's generator, waiting until it is seeded.
+///
+/// # Errors
+/// What the kernel said.
+pub(crate) fn kernel_random(buffer: &mut [u8]) -> Result<(), Errno> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        // SAFETY: `rest` is valid for writes of `rest.len()` bytes for the duration of the call.
+        let outcome = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match Errno::result(outcome) {
+            Ok(count) => filled = filled.saturating_add(usize::try_from(count).unwrap_or(0)),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// Takes ownership of a descriptor that accept4 has just returned.
+pub(crate) fn adopt(accepted: RawFd) -> OwnedFd {
+    // SAFETY: the only caller passes what accept4 returned and keeps no copy, so the descriptor is
+    // open and nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(accepted) }
+}
+
+/// A process to be started.
+pub(crate) struct Spawn<'a> {
+    /// The binary, a static ELF file.
+    pub(crate) binary: BorrowedFd<'a>,
+    /// Arguments, the name first.
+    pub(crate) arguments: &'a [CString],
+    /// The whole environment.
+    pub(crate) environment: &'a [CString],
+    /// Standard input, output and error.
+    pub(crate) null: BorrowedFd<'a>,
+    /// What it inherits, as descriptors 3, 4, ….
+    pub(crate) descriptors: &'a [BorrowedFd<'a>],
+    /// Address space in bytes, at most.
+    pub(crate) memory_limit: u64,
+}
+
+/// First descriptor a process inherits beyond the standard three.
+const FIRST: RawFd = 3;
+
+/// Starts a process that holds nothing but what [`Spawn`] names: its own session, no signal
+/// blocked, no privileges to gain, no core dump, killed when init dies.
+///
+/// The caller has one thread; a forked child of many threads may do much less than this one does.
+///
+/// # Errors
+/// What the kernel said, in the parent or in the child before it became the application.
+pub(crate) fn spawn(spawn: &Spawn<'_>) -> Result<Pid, Errno> {
+    let (report_read, report_write) = pipe2(OFlag::O_CLOEXEC)?;
+    // SAFETY: this process has one thread, so the child starts in a consistent state; it only
+    // makes system calls on prepared data and leaves by execve or _exit.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => {
+            drop(report_write);
+            let mut report = [0; 4];
+            match read(&report_read, &mut report) {
+                // The pipe was closed by execve.
+                Ok(0) => Ok(child),
+                Ok(_) => {
+                    let _ = waitpid(child, None);
+                    Err(Errno::from_raw(i32::from_ne_bytes(report)))
+                }
+                Err(errno) => Err(errno),
+            }
+        }
+        ForkResult::Child => {
+            let errno = become_application(spawn, &report_write);
+            let _ = write(&report_write, &(errno as i32).to_ne_bytes());
+            // SAFETY: ends the child at once; no destructor of the parent's state may run here.
+            unsafe { libc::_exit(127) }
+        }
+    }
+}
+
+/// Runs in the child. Returns only on failure.
+fn become_application(spawn: &Spawn<'_>, report: &OwnedFd) -> Errno {
+    match prepare(spawn, report) {
+        Ok(binary) => match fexecve(&binary, spawn.arguments, spawn.environment) {
+            Ok(never) => match never {},
+            Err(errno) => errno,
+        },
+        Err(errno) => errno,
+    }
+}
+
+fn prepare(spawn: &Spawn<'_>, report: &OwnedFd) -> Result<OwnedFd, Errno> {
+    setsid()?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    prctl::set_no_new_privs()?;
+    SigSet::empty().thread_set_mask()?;
+    // Moved out of the way first, so that placing one never overwrites another.
+    let above = RawFd::try_from(spawn.descriptors.len())
+        .ok()
+        .and_then(|count| count.checked_add(FIRST + 8))
+        .ok_or(Errno::EMFILE)?;
+    let aside = |fd: BorrowedFd<'_>| -> Result<RawFd, Errno> {
+        fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above))
+    };
+    let null = aside(spawn.null)?;
+    let binary = aside(spawn.binary)?;
+    let report = aside(report.as_fd())?;
+    for (place, fd) in (FIRST..).zip(spawn.descriptors) {
+        put(aside(*fd)?, place)?;
+    }
+    for place in 0..FIRST {
+        put(null, place)?;
+    }
+    // Everything else goes at execve: what stays open is what was put in place above.
+    let first_other = FIRST + RawFd::try_from(spawn.descriptors.len()).unwrap_or(RawFd::MAX);
+    close_on_exec_from(first_other)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    setrlimit(Resource::RLIMIT_AS, spawn.memory_limit, spawn.memory_limit)?;
+    let _ = report;
+    // SAFETY: `binary` was duplicated above in this process and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(binary) })
+}
+
+/// Makes `to` a duplicate of `from` that survives execve.
+fn put(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    // SAFETY: dup2 takes any two numbers. `to` is a number below those that were set aside, and
+    // the child uses no descriptor there through an owner any more.
+    let outcome = unsafe { libc::dup2(from, to) };
+    Errno::result(outcome).map(|_| ())
+}
+
+fn close_on_exec_from(first: RawFd) -> Result<(), Errno> {
+    let first = libc::c_uint::try_from(first).map_err(|_| Errno::EINVAL)?;
+    let flag = libc::c_long::from(libc::CLOSE_RANGE_CLOEXEC);
+    // SAFETY: close_range with CLOEXEC changes flags of descriptors only; the arguments are three
+    // integers. The raw call is used because musl has no wrapper.
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            libc::c_long::from(first),
+            libc::c_long::from(u32::MAX),
+            flag,
+        )
+    };
+    Errno::result(outcome).map(|_| ())
 }
 
 #[cfg(test)]

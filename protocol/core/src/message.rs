@@ -171,7 +171,7 @@ pub enum Response {
     Genesis(#[n(0)] GenesisResponse),
     /// The enclave is an instance now.
     #[n(3)]
-    Booted(#[n(0)] Booted),
+    Booted(#[n(0)] Box<Booted>),
     /// An attestation document.
     #[n(4)]
     Attested(#[n(0)] Document),

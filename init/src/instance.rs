@@ -1,0 +1,350 @@
+//! Boot and provisioning: from an approved manifest to the quorum key.
+//!
+//! The phases are types. A [`Collecting`] can be had only from [`boot`], which commits the setup
+//! and live keys to locked registers before it returns; a [`Provisioned`] only from a
+//! [`Collecting`] whose shares reached the threshold. So code that takes shares without having
+//! committed to its keys, or launches without the quorum key, does not compile.
+//!
+//! Guarantees: a refused request changes nothing. A share is decrypted only after its grant is
+//! known to be a member's, for this very instance and ciphertext; a member is named as having given
+//! a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
+//! when the threshold is reached.
+
+use quorate_protocol::atoms::Text;
+use quorate_protocol::attested::{
+    PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, applications_extension, live_extension, setup_extension,
+};
+use quorate_protocol::cbor::Checked;
+use quorate_protocol::cose::Signed;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::evidence::Provisioning;
+use quorate_protocol::genesis::Genesis;
+use quorate_protocol::instance::{
+    Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
+};
+use quorate_protocol::keys::{KeyPair, VerificationKey};
+use quorate_protocol::manifest::{Application, Link, Manifest};
+use quorate_protocol::members::Role;
+use quorate_protocol::message::{BootRequest, Booted, ProvisionRequest, Reason};
+use quorate_protocol::provision::{Provision, ProvisionReceipt, provision_share_context};
+use quorate_sharing::{Collector, Progress, Secret, Share, ShareIndex, ShareRefused};
+use quorate_verify::chain::{ChainError, VerifiedChain, walk};
+use quorate_verify::genesis::VerifiedGenesis;
+
+use crate::device::{Device, SecretPair};
+use crate::nsm::Transport;
+use crate::refuse::{Denied, Halt, refuse, refuse_member};
+use crate::uploads::Uploads;
+
+/// What an instance is, from boot to its end.
+pub(crate) struct Identity {
+    pub(crate) genesis: VerifiedGenesis,
+    pub(crate) chain: VerifiedChain,
+    /// The chain as received, for the evidence.
+    pub(crate) links: Vec<Link>,
+    pub(crate) setup: KeyPair,
+    pub(crate) live: SecretPair,
+}
+
+impl Identity {
+    pub(crate) fn genesis_digest(&self) -> Digest<Genesis> {
+        self.genesis.digest()
+    }
+
+    pub(crate) fn manifest_digest(&self) -> Digest<Manifest> {
+        self.chain.digest()
+    }
+
+    pub(crate) fn manifest(&self) -> &Manifest {
+        self.chain.manifest()
+    }
+}
+
+/// An instance that waits for shares.
+pub(crate) struct Collecting {
+    identity: Identity,
+    setup: SecretPair,
+    collector: Collector,
+    provisions: Vec<Provision>,
+}
+
+/// An instance that has the quorum key.
+pub(crate) struct Provisioned {
+    pub(crate) identity: Identity,
+    /// For forward and reshare; nobody else ever sees it.
+    secret: Secret,
+    pub(crate) provisioning: Provisioning,
+}
+
+/// Checks everything, then makes and commits the instance's keys.
+///
+/// # Errors
+/// [`Denied::Refused`] before any register was touched; [`Denied::Fatal`] after.
+pub(crate) fn boot<T: Transport>(
+    device: &mut Device<T>,
+    uploads: &Uploads,
+    request: BootRequest,
+) -> Result<(Collecting, Booted), Denied> {
+    let genesis = VerifiedGenesis::from_record(request.record)
+        .map_err(|e| refuse(Reason::RecordInvalid, &e.to_string()))?;
+    let chain =
+        walk(&genesis, &request.chain).map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
+    let manifest = chain.manifest();
+    let now = device.now();
+    if now < manifest.validity.not_before || now > manifest.validity.not_after {
+        return Err(refuse(
+            Reason::OutsideValidity,
+            &format!("it is {} by the NSM", now.0),
+        ));
+    }
+    for Application {
+        name, sha256, size, ..
+    } in &manifest.applications
+    {
+        if uploads.complete(sha256, *size).is_none() {
+            return Err(refuse(
+                Reason::BinaryMissing,
+                &format!("{name}, SHA-256 {sha256}"),
+            ));
+        }
+    }
+    device.expect_measurements(&manifest.measurements)?;
+
+    let mut generator = device.generator(core::iter::empty())?;
+    let setup = SecretPair::generate(&mut generator);
+    let live = SecretPair::generate(&mut generator);
+    let (named, digest) = (genesis.digest(), chain.digest());
+    device.commit(PCR_SETUP, &setup_extension(&named, &digest, &setup.public))?;
+    device.commit(PCR_LIVE, &live_extension(&named, &digest, &live.public))?;
+    let applications = applications_extension(&named, &manifest.applications);
+    device.commit(PCR_APPLICATIONS, &applications)?;
+    device.lock_all()?;
+
+    let collector = Collector::new(manifest.commitments.inner().clone());
+    let booted = Booted {
+        setup: setup.public.clone(),
+        live: live.public.clone(),
+    };
+    let identity = Identity {
+        genesis,
+        chain,
+        links: request.chain,
+        setup: setup.public.clone(),
+        live,
+    };
+    Ok((
+        Collecting {
+            identity,
+            setup,
+            collector,
+            provisions: Vec::new(),
+        },
+        booted,
+    ))
+}
+
+impl Collecting {
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Members whose share was good, ascending.
+    pub(crate) fn accepted(&self) -> Vec<ShareIndex> {
+        self.collector.accepted()
+    }
+
+    /// Takes a share. When the progress is complete, [`complete`](Self::complete) follows.
+    ///
+    /// # Errors
+    /// [`Denied::Refused`]; nothing was changed.
+    pub(crate) fn provision<T: Transport>(
+        &mut self,
+        device: &Device<T>,
+        request: ProvisionRequest,
+    ) -> Result<(Progress, Signed<ProvisionReceipt>), Denied> {
+        let share = self.open(&request)?;
+        let index = share.index();
+        let progress = self.collector.accept(share).map_err(|refused| {
+            let reason = match refused {
+                ShareRefused::Repeated { .. } => Reason::ShareRepeated,
+                _ => Reason::ShareWrong,
+            };
+            refuse_member(reason, index, "")
+        })?;
+        let manifest = self.identity.manifest();
+        let receipt = ProvisionReceipt {
+            genesis: self.identity.genesis_digest(),
+            manifest: self.identity.manifest_digest(),
+            grant: request.grant.digest(),
+            index,
+            epoch: manifest.epoch,
+            accepted: u8::try_from(progress.have).unwrap_or(u8::MAX),
+            threshold: manifest.share_set.threshold,
+            time: device.now(),
+        };
+        let receipt = Signed::sign(receipt, &self.setup.signing);
+        self.provisions.push(Provision {
+            grant: request.grant,
+            receipt: receipt.clone(),
+        });
+        Ok((progress, receipt))
+    }
+
+    /// Checks a grant and opens its share. Changes nothing.
+    fn open(&self, request: &ProvisionRequest) -> Result<Share, Denied> {
+        let grant = request.grant.unverified();
+        let manifest = self.identity.manifest();
+        let (genesis, digest) = (
+            self.identity.genesis_digest(),
+            self.identity.manifest_digest(),
+        );
+        let another = |what| Err(refuse(Reason::GrantForAnother, what));
+        match () {
+            () if grant.role != Role::ShareSet => return another("signed in another role"),
+            () if grant.genesis != genesis => return another("another namespace"),
+            () if grant.manifest != digest => return another("another manifest"),
+            () if grant.setup != self.setup.public => return another("another instance"),
+            () if grant.epoch != manifest.epoch => return another("shares of another epoch"),
+            () => {}
+        }
+        let index = grant.index;
+        let Some(member) = manifest.share_set.member(index) else {
+            return Err(refuse(Reason::NotAMember, ""));
+        };
+        if grant.sealed != Digest::of(&request.sealed) {
+            return Err(refuse(Reason::CiphertextMismatch, ""));
+        }
+        if request.grant.verify(&member.signing_key).is_err() {
+            return Err(refuse(Reason::GrantSignature, ""));
+        }
+        if self.collector.accepted().contains(&index) {
+            return Err(refuse_member(Reason::ShareRepeated, index, ""));
+        }
+        let suite = request.sealed.suite;
+        if !manifest.suites.contains(&suite.id()) {
+            return Err(refuse_member(Reason::SuiteNotAccepted, index, ""));
+        }
+        // From here on the member answers for it: the signature covers this very ciphertext.
+        let unreadable = || refuse_member(Reason::ShareUnreadable, index, "");
+        let context = provision_share_context(&genesis, &digest, index, &manifest.epoch);
+        let opened = quorate_sealing::open(
+            suite,
+            &self.setup.decryption,
+            context.info.as_bytes(),
+            &context.aad,
+            &request.sealed.sealed(),
+            32,
+        )
+        .map_err(|_| unreadable())?;
+        let scalar: &[u8; 32] = opened.as_slice().try_into().map_err(|_| unreadable())?;
+        Share::from_bytes(index, scalar).map_err(|_| unreadable())
+    }
+
+    /// Rebuilds the key and signs what only its holder can sign. Consumes the setup keys.
+    ///
+    /// # Errors
+    /// [`Halt`]; also if the threshold was not reached, which the caller has seen to.
+    pub(crate) fn complete<T: Transport>(self, device: &Device<T>) -> Result<Provisioned, Halt> {
+        let Self {
+            identity,
+            setup,
+            collector,
+            mut provisions,
+        } = self;
+        let members = collector.accepted().into_iter().map(Index).collect();
+        let secret = collector.reconstruct().map_err(|_| Halt::Derivation)?;
+        drop(setup);
+        provisions.sort_by_key(|p| p.grant.unverified().index);
+
+        let ring = key_ring(&identity, &secret)?;
+        let ring = Signed::sign(ring, &secret.signing_key());
+        let instance = derive(
+            &secret,
+            &identity.genesis.digest(),
+            Application::RESERVED,
+            Purpose::Instance,
+        )
+        .ok_or(Halt::Derivation)?;
+        let certificate = InstanceCertificate {
+            genesis: identity.genesis_digest(),
+            manifest: identity.manifest_digest(),
+            live: identity.live.public.clone(),
+            module_id: Text::new(device.module_id()).map_err(|_| Halt::Derivation)?,
+            epoch: identity.manifest().epoch,
+            provenance: Provenance::Members(members),
+            time: device.now(),
+        };
+        let certificate = Signed::sign(certificate, &instance.signing_key());
+        let provisioning = Provisioning {
+            provisions,
+            ring,
+            certificate,
+        };
+        Ok(Provisioned {
+            identity,
+            secret,
+            provisioning,
+        })
+    }
+}
+
+impl Provisioned {
+    /// The derived key of an application.
+    pub(crate) fn key(&self, application: &str, purpose: Purpose) -> Result<Secret, Halt> {
+        derive(
+            &self.secret,
+            &self.identity.genesis.digest(),
+            application,
+            purpose,
+        )
+        .ok_or(Halt::Derivation)
+    }
+}
+
+fn key_ring(identity: &Identity, secret: &Secret) -> Result<KeyRing, Halt> {
+    let manifest = identity.manifest();
+    let genesis = identity.genesis_digest();
+    let reserved = quorate_protocol::atoms::Name::new(Application::RESERVED);
+    let own = (reserved.map_err(|_| Halt::Derivation)?, Purpose::Instance);
+    let names = manifest.applications.iter().map(|a| &a.name);
+    let mut wanted: Vec<_> = names
+        .flat_map(|n| {
+            [
+                (n.clone(), Purpose::Signing),
+                (n.clone(), Purpose::Encryption),
+            ]
+        })
+        .chain([own])
+        .collect();
+    wanted.sort();
+    let mut keys = Vec::with_capacity(wanted.len());
+    for (application, purpose) in wanted {
+        let key = derive(secret, &genesis, application.as_str(), purpose);
+        let key = key.ok_or(Halt::Derivation)?.public_key();
+        let key = VerificationKey::from_sec1(&key).map_err(|_| Halt::Derivation)?;
+        keys.push(RingEntry {
+            application,
+            purpose,
+            key,
+        });
+    }
+    let ring = KeyRingFields {
+        genesis,
+        manifest: identity.manifest_digest(),
+        sequence: manifest.sequence,
+        keys,
+    };
+    Checked::new(ring).map_err(|_| Halt::Derivation)
+}
+
+fn chain_reason(error: &ChainError) -> Reason {
+    match error {
+        ChainError::Threshold { .. } => Reason::ApprovalsMissing,
+        ChainError::ApprovalOfAnother { .. }
+        | ChainError::ApprovalOfAnotherGenesis { .. }
+        | ChainError::ApprovalOfStranger { .. }
+        | ChainError::ApprovalRepeated { .. }
+        | ChainError::ApprovalSignature { .. } => Reason::ApprovalInvalid,
+        _ => Reason::ChainInvalid,
+    }
+}

@@ -1,0 +1,326 @@
+//! The life of an enclave: which request is served in which phase, and what follows.
+//!
+//! The state is one value that is taken out, handed to the code of its phase, and put back; a
+//! refused request puts back what was there. What each phase can do is in its own type
+//! ([`crate::genesis`], [`crate::instance`]), so this file only routes.
+
+use quorate_protocol::application::ApplicationEvidence;
+use quorate_protocol::attested::UserData;
+use quorate_protocol::evidence::Evidence;
+use quorate_protocol::instance::Index;
+use quorate_protocol::manifest::Manifest;
+use quorate_protocol::message::{
+    AttestRequest, EvidenceRequest, Phase, Reason, Request, Response, Stage, Status,
+};
+
+use crate::applications::Applications;
+use crate::device::Device;
+use crate::genesis::{self, Born};
+use crate::instance::{self, Collecting, Identity, Provisioned};
+use crate::log::{Event, say};
+use crate::platform::Platform;
+use crate::refuse::{Denied, Halt, refuse};
+use crate::uploads::Uploads;
+
+/// Which port a request came in on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Every request.
+    Operator,
+    /// Status, attestation, evidence.
+    Public,
+}
+
+/// An enclave.
+pub(crate) struct Machine<P: Platform> {
+    platform: P,
+    device: Device<P::Nsm>,
+    uploads: Uploads,
+    state: State,
+}
+
+enum State {
+    Waiting,
+    Born(Born),
+    Collecting(Box<Collecting>),
+    Running(Box<Provisioned>, Applications),
+    /// Only while a handler runs, or after a fatal error.
+    Halting,
+}
+
+impl<P: Platform> Machine<P> {
+    /// Opens the NSM and waits.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub(crate) fn new(mut platform: P) -> Result<Self, Halt> {
+        let transport = platform.nsm().map_err(Halt::Transport)?;
+        let device = Device::open(transport)?;
+        Ok(Self {
+            platform,
+            device,
+            uploads: Uploads::default(),
+            state: State::Waiting,
+        })
+    }
+
+    /// The machine's platform, to open its ports.
+    pub(crate) fn platform(&mut self) -> &mut P {
+        &mut self.platform
+    }
+
+    /// Serves one request.
+    ///
+    /// # Errors
+    /// [`Halt`] if the enclave cannot go on; the answer is not sent then.
+    pub(crate) fn serve(&mut self, lane: Lane, request: Request) -> Result<Response, Halt> {
+        match self.route(lane, request) {
+            Ok(response) => Ok(response),
+            Err(Denied::Refused(refusal)) => {
+                say(Event::Refused(refusal.reason));
+                Ok(Response::Refused(refusal))
+            }
+            Err(Denied::Fatal(halt)) => Err(halt),
+        }
+    }
+
+    fn route(&mut self, lane: Lane, request: Request) -> Result<Response, Denied> {
+        match (lane, request) {
+            (_, Request::Status) => Ok(Response::Status(self.status())),
+            (_, Request::Attest(request)) => self.attest(&request),
+            (_, Request::Evidence(request)) => self.evidence(&request),
+            (Lane::Public, _) => Err(refuse(Reason::WrongPort, "")),
+            (Lane::Operator, Request::Upload(piece)) => {
+                self.waiting()?;
+                self.uploads
+                    .take(&piece)
+                    .map(Response::Uploaded)
+                    .map_err(|r| refuse(r, ""))
+            }
+            (Lane::Operator, Request::Genesis(request)) => {
+                self.waiting()?;
+                let (born, response) = genesis::make(&mut self.device, &request)?;
+                self.uploads = Uploads::default();
+                self.enter(State::Born(born));
+                Ok(Response::Genesis(response))
+            }
+            (Lane::Operator, Request::Boot(request)) => {
+                self.waiting()?;
+                let (collecting, booted) =
+                    instance::boot(&mut self.device, &self.uploads, request)?;
+                self.enter(State::Collecting(Box::new(collecting)));
+                Ok(Response::Booted(Box::new(booted)))
+            }
+            (Lane::Operator, Request::Provision(request)) => {
+                let State::Collecting(collecting) = &mut self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let (progress, receipt) = collecting.provision(&self.device, request)?;
+                if progress.is_complete() {
+                    self.launch()?;
+                }
+                Ok(Response::Provisioned(receipt))
+            }
+        }
+    }
+
+    /// Rebuilds the key when its last share has come, and starts the applications.
+    fn launch(&mut self) -> Result<(), Halt> {
+        // A failure from here on is fatal, so the state is not put back.
+        let State::Collecting(collecting) = std::mem::replace(&mut self.state, State::Halting)
+        else {
+            return Ok(());
+        };
+        let instance = Box::new(collecting.complete(&self.device)?);
+        let manifest = instance.identity.manifest();
+        let mut applications = Applications::prepare(
+            &mut self.platform,
+            &mut self.uploads,
+            &manifest.applications,
+        )?;
+        self.uploads = Uploads::default();
+        applications.start_all(&mut self.device, &instance)?;
+        self.enter(State::Running(instance, applications));
+        Ok(())
+    }
+
+    fn enter(&mut self, state: State) {
+        self.state = state;
+        say(Event::Phase(self.phase()));
+    }
+
+    /// Collects processes that ended, and starts again those that may be.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub(crate) fn tend(&mut self) -> Result<(), Halt> {
+        if let State::Running(instance, applications) = &mut self.state {
+            applications.reap()?;
+            applications.start_all(&mut self.device, instance)?;
+        }
+        Ok(())
+    }
+
+    /// The applications, once they were started.
+    pub(crate) fn applications(&mut self) -> Option<&mut Applications> {
+        match &mut self.state {
+            State::Running(_, applications) => Some(applications),
+            _ => None,
+        }
+    }
+
+    /// Reads the control socket of one application.
+    pub(crate) fn hear(&mut self, position: usize) {
+        let before = self.phase();
+        if let State::Running(_, applications) = &mut self.state {
+            applications.hear(position);
+        }
+        if self.phase() != before {
+            say(Event::Phase(self.phase()));
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.state {
+            State::Waiting => Phase::Waiting,
+            State::Born(_) => Phase::Born,
+            State::Collecting(_) => Phase::Collecting,
+            State::Running(_, applications) if applications.all_ready() => Phase::Running,
+            State::Running(..) => Phase::Launching,
+            State::Halting => Phase::Halting,
+        }
+    }
+
+    fn waiting(&self) -> Result<(), Denied> {
+        match self.state {
+            State::Waiting => Ok(()),
+            _ => Err(self.wrong_phase()),
+        }
+    }
+
+    fn wrong_phase(&self) -> Denied {
+        let detail = match self.phase() {
+            Phase::Waiting => "it waits for a genesis or a boot",
+            Phase::Born => "it made a namespace and does nothing else",
+            Phase::Collecting => "it has booted and waits for shares",
+            Phase::Launching | Phase::Running => "it has the quorum key already",
+            Phase::Halting => "it is ending",
+        };
+        refuse(Reason::WrongPhase, detail)
+    }
+
+    /// What was booted, if anything was.
+    fn identity(&self) -> Option<&Identity> {
+        match &self.state {
+            State::Collecting(collecting) => Some(collecting.identity()),
+            State::Running(provisioned, _) => Some(&provisioned.identity),
+            State::Waiting | State::Born(_) | State::Halting => None,
+        }
+    }
+
+    fn status(&self) -> Status {
+        let identity = self.identity();
+        let manifest = identity.map(Identity::manifest);
+        let accepted = match &self.state {
+            State::Collecting(collecting) => collecting.accepted(),
+            State::Running(instance, _) => {
+                let provisions = &instance.provisioning.provisions;
+                provisions
+                    .iter()
+                    .map(|p| p.grant.unverified().index)
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        let idle = |manifest: &Manifest| {
+            let never = |a: &quorate_protocol::manifest::Application| {
+                quorate_protocol::message::ApplicationStatus {
+                    name: a.name.clone(),
+                    starts: 0,
+                    ready: false,
+                }
+            };
+            manifest.applications.iter().map(never).collect()
+        };
+        Status {
+            phase: self.phase(),
+            genesis: match &self.state {
+                State::Born(born) => Some(*born.digest()),
+                _ => identity.map(Identity::genesis_digest),
+            },
+            manifest: identity.map(Identity::manifest_digest),
+            epoch: manifest.map(|m| m.epoch),
+            accepted: accepted.into_iter().map(Index).collect(),
+            threshold: manifest.map_or(0, |m| m.share_set.threshold),
+            applications: match &self.state {
+                State::Running(_, applications) => applications.status(),
+                _ => manifest.map(idle).unwrap_or_default(),
+            },
+        }
+    }
+
+    fn attest(&mut self, request: &AttestRequest) -> Result<Response, Denied> {
+        let nothing = |detail| Err(refuse(Reason::NothingToAttest, detail));
+        let device = &mut self.device;
+        let document = match (&self.state, request.stage) {
+            (State::Born(born), Stage::Genesis) => born.attest(device, &request.nonce)?,
+            (State::Collecting(collecting), Stage::Setup) => {
+                let identity = collecting.identity();
+                let data = UserData::Setup(identity.manifest_digest());
+                device.attest(&data, &request.nonce, Some(&identity.setup))?
+            }
+            (State::Running(..), Stage::Setup) => {
+                return nothing("the setup keys were destroyed when the quorum key came");
+            }
+            (State::Collecting(collecting), Stage::Live) => {
+                live(device, collecting.identity(), request)?
+            }
+            (State::Running(instance, _), Stage::Live) => {
+                live(device, &instance.identity, request)?
+            }
+            _ => return nothing(""),
+        };
+        Ok(Response::Attested(document))
+    }
+
+    fn evidence(&mut self, request: &EvidenceRequest) -> Result<Response, Denied> {
+        let (identity, provisioning, applications) = match &self.state {
+            State::Collecting(collecting) => (collecting.identity(), None, Vec::new()),
+            State::Running(instance, applications) => {
+                let certificates =
+                    applications
+                        .certificates()
+                        .map(|certificate| ApplicationEvidence {
+                            certificate: certificate.clone(),
+                            proofs: Vec::new(),
+                        });
+                let provisioning = Some(instance.provisioning.clone());
+                (&instance.identity, provisioning, certificates.collect())
+            }
+            _ => return Err(refuse(Reason::NothingToAttest, "nothing was booted")),
+        };
+        let data = UserData::Live(identity.manifest_digest());
+        let document = self
+            .device
+            .attest(&data, &request.nonce, Some(&identity.live.public))?;
+        let evidence = Evidence {
+            format: quorate_protocol::FORMAT,
+            record: identity.genesis.record().clone(),
+            chain: identity.links.clone(),
+            setup: identity.setup.clone(),
+            document,
+            provisioning,
+            applications,
+        };
+        Ok(Response::Evidence(Box::new(evidence)))
+    }
+}
+
+fn live<T: crate::nsm::Transport>(
+    device: &mut Device<T>,
+    identity: &Identity,
+    request: &AttestRequest,
+) -> Result<quorate_protocol::genesis::Document, Halt> {
+    let data = UserData::Live(identity.manifest_digest());
+    device.attest(&data, &request.nonce, Some(&identity.live.public))
+}

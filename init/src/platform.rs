@@ -1,0 +1,25 @@
+//! What init stands on, so that the same code runs on Nitro and in an emulated enclave.
+
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+
+use crate::nsm::{Transport, TransportError};
+
+/// A machine init can run on. The binary of this package brings `/dev/nsm` and vsock.
+pub trait Platform {
+    /// How to reach the NSM.
+    type Nsm: Transport;
+
+    /// Opens the NSM. Called once.
+    ///
+    /// # Errors
+    /// [`TransportError`]; init halts.
+    fn nsm(&mut self) -> Result<Self::Nsm, TransportError>;
+
+    /// A stream socket that listens on `port`, close-on-exec.
+    ///
+    /// # Errors
+    /// What the kernel said; init halts.
+    fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno>;
+}

@@ -1,0 +1,443 @@
+//! The event loop: one thread, every socket, every signal.
+//!
+//! Guarantees: requests are served one at a time, so no two can race. Operators' requests are
+//! served before anyone else's, and at most one other request between two looks at the operators'
+//! port, so no flood on another port delays an operator by more than one request. Each port has a
+//! bounded number of connections; when it is full the one that was silent for longest makes room.
+//! A connection that sends nothing, or sends slowly, holds only its own descriptor.
+//!
+//! Does not: keep order between connections, or promise anything to a host that floods the
+//! operators' own port; the host can always stop the service.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{SockFlag, accept4};
+use quorate_protocol::cbor::{from_bytes, to_bytes};
+use quorate_protocol::frame::{Assembler, frame};
+use quorate_protocol::message::{Fault, Reason, Refusal, Request, Response};
+use quorate_protocol::ports;
+
+use crate::log::{Event, say};
+use crate::machine::{Lane, Machine};
+use crate::platform::Platform;
+use crate::refuse::Halt;
+
+/// Connections on one port, at most.
+pub const MAX_CONNECTIONS: usize = 64;
+/// A connection without traffic is closed after this long.
+pub const IDLE: Duration = Duration::from_secs(60);
+/// A frame must be complete this long after its first byte, and an answer taken this long after it
+/// was ready.
+pub const FRAME: Duration = Duration::from_secs(10);
+/// Applications that were asked to stop are killed after this long.
+const STOP: Duration = Duration::from_secs(2);
+/// Bytes read from one connection at a time.
+const READ: usize = 64 * 1024;
+
+/// Runs an enclave until it ends.
+///
+/// Applications have ended and all secrets are erased when this returns.
+pub fn run<P: Platform>(platform: P) -> Halt {
+    match Server::new(platform) {
+        Ok(mut server) => {
+            let halt = server.serve();
+            say(Event::Halting(&halt));
+            server.stop(&halt);
+            halt
+        }
+        Err(halt) => {
+            say(Event::Halting(&halt));
+            halt
+        }
+    }
+}
+
+struct Server<P: Platform> {
+    machine: Machine<P>,
+    signals: SignalFd,
+    ports: [Port; 2],
+}
+
+struct Port {
+    lane: Lane,
+    listener: OwnedFd,
+    connections: Vec<Connection>,
+    /// Where the next round of reading begins, so that each connection gets its turn.
+    turn: usize,
+}
+
+struct Connection {
+    // Reads and writes of a stream socket are the same for Unix and vsock.
+    stream: UnixStream,
+    assembler: Assembler,
+    outgoing: Vec<u8>,
+    written: usize,
+    last: Instant,
+    /// When the frame or answer under way began.
+    since: Option<Instant>,
+    closing: bool,
+}
+
+/// What a descriptor in the poll set belongs to.
+#[derive(Clone, Copy)]
+enum Source {
+    Signals,
+    Listener(usize),
+    Connection(usize, usize),
+    Application(usize),
+}
+
+impl<P: Platform> Server<P> {
+    fn new(platform: P) -> Result<Self, Halt> {
+        let mut mask = SigSet::empty();
+        for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
+            mask.add(signal);
+        }
+        mask.thread_block().map_err(Halt::kernel("block signals"))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let signals =
+            SignalFd::with_flags(&mask, flags).map_err(Halt::kernel("open a signal descriptor"))?;
+        let mut machine = Machine::new(platform)?;
+        let mut open = |lane, port| -> Result<Port, Halt> {
+            let listener = machine
+                .platform()
+                .listen(port)
+                .map_err(Halt::kernel("listen"))?;
+            nonblocking(&listener).map_err(Halt::kernel("listen"))?;
+            Ok(Port {
+                lane,
+                listener,
+                connections: Vec::new(),
+                turn: 0,
+            })
+        };
+        let ports = [
+            open(Lane::Operator, ports::OPERATOR)?,
+            open(Lane::Public, ports::PUBLIC)?,
+        ];
+        Ok(Self {
+            machine,
+            signals,
+            ports,
+        })
+    }
+
+    fn serve(&mut self) -> Halt {
+        loop {
+            if let Err(halt) = self.turn() {
+                return halt;
+            }
+        }
+    }
+
+    /// Waits for something to happen and deals with it.
+    fn turn(&mut self) -> Result<(), Halt> {
+        let ready = self.wait()?;
+        for source in &ready {
+            match *source {
+                Source::Signals => self.signal()?,
+                Source::Application(position) => self.machine.hear(position),
+                Source::Listener(_) | Source::Connection(..) => {}
+            }
+        }
+        // Operators first; then one request of anyone else.
+        let [operators, public] = &mut self.ports;
+        operators.turn(0, &ready, &mut self.machine, usize::MAX)?;
+        public.turn(1, &ready, &mut self.machine, 1)?;
+        for source in &ready {
+            if let Source::Listener(at) = *source
+                && let Some(port) = self.ports.get_mut(at)
+            {
+                port.accept();
+            }
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<Vec<Source>, Halt> {
+        let now = Instant::now();
+        let mut sources = vec![Source::Signals];
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let mut deadline: Option<Instant> = None;
+        for (at, port) in self.ports.iter_mut().enumerate() {
+            port.connections.retain(|c| c.deadline() > now);
+            let port = &*port;
+            sources.push(Source::Listener(at));
+            fds.push(PollFd::new(port.listener.as_fd(), PollFlags::POLLIN));
+            for (index, connection) in port.connections.iter().enumerate() {
+                let events = if connection.outgoing.is_empty() {
+                    PollFlags::POLLIN
+                } else {
+                    PollFlags::POLLOUT
+                };
+                sources.push(Source::Connection(at, index));
+                fds.push(PollFd::new(connection.stream.as_fd(), events));
+                let due = connection.deadline();
+                deadline = Some(deadline.map_or(due, |d| d.min(due)));
+            }
+        }
+        let controls: Vec<(usize, BorrowedFd<'_>)> = self
+            .machine
+            .applications()
+            .map(|a| a.controls().collect())
+            .unwrap_or_default();
+        for (position, control) in controls {
+            sources.push(Source::Application(position));
+            fds.push(PollFd::new(control, PollFlags::POLLIN));
+        }
+        let timeout = deadline.map_or(PollTimeout::NONE, |due| {
+            let left = due
+                .saturating_duration_since(now)
+                .saturating_add(Duration::from_millis(1));
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut fds, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Vec::new()),
+            Err(errno) => {
+                return Err(Halt::Kernel {
+                    step: "poll",
+                    errno,
+                });
+            }
+        }
+        let happened = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        Ok(sources
+            .into_iter()
+            .zip(&fds)
+            .filter(|(_, fd)| happened(fd))
+            .map(|(s, _)| s)
+            .collect())
+    }
+
+    fn signal(&mut self) -> Result<(), Halt> {
+        while let Ok(Some(information)) = self.signals.read_signal() {
+            if information.ssi_signo != Signal::SIGCHLD as u32 {
+                return Err(Halt::Asked);
+            }
+        }
+        self.machine.tend()
+    }
+
+    /// Ends the applications; the rest goes when the server is dropped.
+    fn stop(&mut self, halt: &Halt) {
+        let Some(applications) = self.machine.applications() else {
+            return;
+        };
+        if halt.is_orderly() {
+            applications.ask_to_stop();
+            let deadline = Instant::now() + STOP;
+            while !applications.all_ended() && Instant::now() < deadline {
+                let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+                let _ = poll(&mut fds, 20_u8);
+                while let Ok(Some(_)) = self.signals.read_signal() {}
+            }
+        }
+        applications.kill_all();
+    }
+}
+
+impl Port {
+    /// Moves every connection that is ready, serving at most `limit` requests.
+    fn turn<P: Platform>(
+        &mut self,
+        at: usize,
+        ready: &[Source],
+        machine: &mut Machine<P>,
+        limit: usize,
+    ) -> Result<(), Halt> {
+        let mut mine: Vec<usize> = ready
+            .iter()
+            .filter_map(|source| match source {
+                Source::Connection(port, index) if *port == at => Some(*index),
+                _ => None,
+            })
+            .collect();
+        // Begin after the connection that was served last.
+        let split = mine
+            .iter()
+            .position(|index| *index > self.turn)
+            .unwrap_or(0);
+        mine.rotate_left(split);
+        let mut served = 0;
+        for index in mine {
+            let Some(connection) = self.connections.get_mut(index) else {
+                continue;
+            };
+            if served >= limit && connection.outgoing.is_empty() {
+                continue;
+            }
+            match connection.advance() {
+                Ok(Some(payload)) => {
+                    served += 1;
+                    self.turn = index;
+                    let response = match from_bytes::<Request>(&payload) {
+                        Ok(request) => machine.serve(self.lane, request)?,
+                        Err(error) => {
+                            connection.closing = true;
+                            malformed(&error.to_string())
+                        }
+                    };
+                    connection.answer(&response);
+                }
+                Ok(None) => {}
+                Err(Broken::Closed) => connection.abandon(),
+                Err(Broken::Frame(text)) => {
+                    connection.closing = true;
+                    connection.answer(&malformed(&text));
+                }
+            }
+        }
+        self.connections.retain(|c| !c.is_done());
+        Ok(())
+    }
+
+    /// Takes every connection that waits.
+    fn accept(&mut self) {
+        for _ in 0..MAX_CONNECTIONS {
+            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+            let Ok(accepted) = accept4(self.listener.as_raw_fd(), flags) else {
+                return;
+            };
+            let stream = crate::sys::adopt(accepted);
+            if self.connections.len() >= MAX_CONNECTIONS {
+                let silent = self
+                    .connections
+                    .iter()
+                    .enumerate()
+                    .min_by_key(|(_, c)| c.last);
+                if let Some((index, _)) = silent {
+                    self.connections.swap_remove(index);
+                }
+            }
+            self.connections
+                .push(Connection::new(UnixStream::from(stream)));
+        }
+    }
+}
+
+/// Why a connection is of no more use.
+enum Broken {
+    Closed,
+    Frame(String),
+}
+
+impl Connection {
+    fn new(stream: UnixStream) -> Self {
+        Self {
+            stream,
+            assembler: Assembler::new(),
+            outgoing: Vec::new(),
+            written: 0,
+            last: Instant::now(),
+            since: None,
+            closing: false,
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let idle = self.last + IDLE;
+        self.since.map_or(idle, |since| idle.min(since + FRAME))
+    }
+
+    fn is_done(&self) -> bool {
+        self.closing && self.outgoing.is_empty()
+    }
+
+    fn abandon(&mut self) {
+        self.closing = true;
+        self.outgoing.clear();
+    }
+
+    /// Writes what is to be written, or else reads; gives a request when one is complete.
+    fn advance(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+        if !self.outgoing.is_empty() {
+            return self.write().map(|()| None);
+        }
+        let wanted = self
+            .assembler
+            .wanted::<Request>()
+            .map_err(|e| Broken::Frame(e.to_string()))?;
+        let mut buffer = vec![0; wanted.min(READ)];
+        let count = match self.stream.read(&mut buffer) {
+            Ok(0) => return Err(Broken::Closed),
+            Ok(count) => count,
+            Err(e) if is_retry(&e) => return Ok(None),
+            Err(_) => return Err(Broken::Closed),
+        };
+        self.last = Instant::now();
+        let taken = buffer.get(..count).unwrap_or_default();
+        let payload = self
+            .assembler
+            .push::<Request>(taken)
+            .map_err(|e| Broken::Frame(e.to_string()))?;
+        self.since = match (&payload, self.since) {
+            (Some(_), _) => None,
+            (None, since) => since.or(Some(self.last)),
+        };
+        Ok(payload)
+    }
+
+    fn answer(&mut self, response: &Response) {
+        match frame(&to_bytes(response)) {
+            Ok(bytes) => self.outgoing = bytes,
+            Err(_) => self.abandon(),
+        }
+        self.written = 0;
+        self.last = Instant::now();
+        self.since = Some(self.last);
+        // Most answers fit the socket's buffer: no need to wait for another turn.
+        if let Err(Broken::Closed) = self.write() {
+            self.abandon();
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Broken> {
+        while let Some(rest) = self.outgoing.get(self.written..).filter(|r| !r.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(Broken::Closed),
+                Ok(count) => {
+                    self.written = self.written.saturating_add(count);
+                    self.last = Instant::now();
+                }
+                Err(e) if is_retry(&e) => return Ok(()),
+                Err(_) => return Err(Broken::Closed),
+            }
+        }
+        self.outgoing = Vec::new();
+        self.written = 0;
+        self.since = None;
+        Ok(())
+    }
+}
+
+fn is_retry(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+fn malformed(detail: &str) -> Response {
+    let detail = quorate_protocol::atoms::Text::new(detail).unwrap_or_default();
+    say(Event::Refused(Reason::Malformed));
+    Response::Refused(Refusal {
+        reason: Reason::Malformed,
+        fault: Fault::Caller,
+        member: None,
+        detail,
+    })
+}
+
+fn nonblocking(fd: &OwnedFd) -> Result<(), Errno> {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(|_| ())
+}
