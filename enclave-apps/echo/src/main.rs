@@ -1,1 +1,42 @@
-fn main() {}
+//! The example application: answers with what it was sent, and proves it.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use std::thread;
+
+use quorate_app::serve::serve;
+use quorate_app::{App, AppError};
+use quorate_echo::{EchoRequest, EchoResponse, PORT, PROOF_KIND};
+use quorate_protocol::atoms::Name;
+use quorate_protocol::cbor::{from_bytes, to_bytes};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("quorate-echo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), AppError> {
+    let port = std::env::args()
+        .nth(1)
+        .and_then(|p| p.parse().ok())
+        .unwrap_or(PORT);
+    let mut app = App::start()?;
+    let listener = app.listener(port)?;
+    let prover = app.prover();
+    thread::spawn(move || {
+        serve::<EchoRequest, _>(&listener, move |payload| {
+            let EchoRequest::Echo(message) = from_bytes(payload).ok()?;
+            let kind = Name::new(PROOF_KIND).ok()?;
+            let proof = prover.prove(&kind, message.into_vec()).ok()?;
+            Some(to_bytes(&EchoResponse::Echoed(Box::new(proof))))
+        });
+    });
+    app.ready()?;
+    app.wait_for_stop()
+}

@@ -158,7 +158,6 @@ pub struct EvidenceRequest {
 /// Enclave to host.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
-#[expect(clippy::large_enum_variant, reason = "one response exists at a time")]
 pub enum Response {
     /// The state.
     #[n(0)]
