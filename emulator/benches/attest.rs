@@ -26,10 +26,15 @@ fn attest(c: &mut Criterion) {
 
     let mut device = make().expect("the configuration is good");
     let nonce = [7; 32];
-    let request =
-        Request::Attestation { user_data: None, nonce: Some(&nonce), public_key: Some(&[4; 130]) };
+    let request = Request::Attestation {
+        user_data: None,
+        nonce: Some(&nonce),
+        public_key: Some(&[4; 130]),
+    };
     let request = request.encode().expect("the request fits");
-    c.bench_function("attest", |b| b.iter(|| black_box(device.process(&request, NOW_MS))));
+    c.bench_function("attest", |b| {
+        b.iter(|| black_box(device.process(&request, NOW_MS)))
+    });
 }
 
 criterion_group!(benches, attest);

@@ -23,3 +23,6 @@ pub mod identity;
 pub mod measurements;
 pub mod pki;
 pub mod server;
+
+/// In every emulated init and in no production binary; a test looks for it.
+pub const MARKER: &str = "emulated NSM, attests nothing to a third party";

@@ -1,0 +1,74 @@
+//! init in an emulated enclave: the same library as in production, on a socket NSM and Unix sockets.
+//!
+//! Started by the emulator with the NSM's socket as standard input and one argument, the enclave's
+//! directory. It listens there on `operator.sock`, `public.sock` and `port-N.sock`.
+//!
+//! This program is not part of any image. The production binary is `quorate-init`; a test compares
+//! the two and demands that [`MARKER`] is only in this one.
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use quorate_emulator::MARKER;
+use quorate_emulator::server::SocketNsm;
+use quorate_init::nsm::TransportError;
+use quorate_init::{Platform, run};
+use quorate_protocol::ports;
+
+struct Emulated {
+    directory: PathBuf,
+}
+
+impl Platform for Emulated {
+    type Nsm = SocketNsm;
+
+    fn nsm(&mut self) -> Result<SocketNsm, TransportError> {
+        let open = |errno| TransportError::Open { errno };
+        let fd = std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|e| open(errno(&e)))?;
+        SocketNsm::from_fd(fd).map_err(|_| open(Errno::ENOTSOCK))
+    }
+
+    fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        let name = match port {
+            ports::OPERATOR => "operator.sock".to_owned(),
+            ports::PUBLIC => "public.sock".to_owned(),
+            port => format!("port-{port}.sock"),
+        };
+        let path = self.directory.join(name);
+        let listener = UnixListener::bind(&path).map_err(|e| errno(&e))?;
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, mode).map_err(|e| errno(&e))?;
+        Ok(listener.into())
+    }
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw)
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let (Some(directory), None) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: quorate-init-emulated DIRECTORY, with an NSM socket as standard input");
+        eprintln!("It is started by `quorate emulate serve`, see `quorate emulate --help`.");
+        return ExitCode::from(2);
+    };
+    eprintln!("quorate-init: {MARKER}");
+    let halt = run(Emulated {
+        directory: directory.into(),
+    });
+    if halt.is_orderly() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
