@@ -13,6 +13,7 @@ readonly MUSL_TARGET=x86_64-unknown-linux-musl
 readonly ENCLAVE_BUILDS=(
     "-p quorate-init"
     "-p quorate-echo"
+    "-p quorate-emulator --bin quorate-init-emulated"
 )
 
 # The command a person types, for the machine it is built on.
