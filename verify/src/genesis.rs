@@ -158,6 +158,14 @@ impl VerifiedGenesis {
     pub fn from_record(record: GenesisRecord) -> Result<Self, GenesisError> {
         check_consents(&record.definition, &record.consents)?;
         let genesis = check_output(&record.definition, &record.output)?;
+        Self::from_parts(record, genesis)
+    }
+
+    /// The same for a record whose consents and output have been checked and gave `genesis`.
+    pub(crate) fn from_parts(
+        record: GenesisRecord,
+        genesis: Genesis,
+    ) -> Result<Self, GenesisError> {
         let commitments = &record.output.commitments;
         let quorum_key = commitments
             .quorum_key()

@@ -8,6 +8,8 @@
 //! * [`attestation`] verifies AWS Nitro attestation documents.
 //! * [`genesis`] verifies how a namespace came to be.
 //! * [`chain`] verifies who approved what may run.
+//! * [`evidence`] verifies all of it from one file and reports every check.
+//! * [`explain`] says it for people.
 //! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
 
 #![forbid(unsafe_code)]
@@ -23,6 +25,8 @@
 
 pub mod attestation;
 pub mod chain;
+pub mod evidence;
+pub mod explain;
 pub mod genesis;
 pub mod instance;
 mod text;

@@ -1,0 +1,294 @@
+//! That the instance was given the quorum key: grants, receipts, key ring, instance certificate.
+
+use std::collections::BTreeSet;
+
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::evidence::Provisioning;
+use quorate_protocol::instance::{Index, KeyRing, Provenance, Purpose};
+use quorate_protocol::keys::{KeyPair, VerificationKey};
+use quorate_protocol::manifest::{Application, Manifest};
+use quorate_protocol::members::Member;
+use quorate_protocol::provision::{Provision, ShareGrant};
+
+use super::checks::{INSTANCE_CERTIFICATE, KEY_RING, PROVISIONED, SHARE_GRANTS, SHARE_RECEIPTS};
+use super::error::{EvidenceError, Field, Part};
+use super::report::MemberFacts;
+use super::{Instance, Run};
+use crate::text::{Listed, Utc};
+
+impl Run<'_> {
+    pub(super) fn check_provisioned(&mut self) {
+        let given = self.evidence.provisioning.as_ref();
+        let given = given.map(drop).ok_or(EvidenceError::NotProvisioned);
+        self.ledger.settle(&PROVISIONED, given, |()| {
+            "The evidence says how the instance was given the quorum key.".to_owned()
+        });
+    }
+
+    /// `setup` says whether the setup keys in the evidence are the instance's, `live` are its
+    /// attested live keys.
+    pub(super) fn check_provisioning(
+        &mut self,
+        instance: &Instance<'_>,
+        setup: bool,
+        live: Option<&KeyPair>,
+    ) {
+        let Some(provisioning) = self.evidence.provisioning.as_ref() else {
+            return;
+        };
+        let granters = if setup {
+            self.check_shares(instance, provisioning)
+        } else {
+            None
+        };
+        let key = check_ring(instance, provisioning);
+        let key = self.ledger.settle(&KEY_RING, key, |_| {
+            format!(
+                "The quorum key signed the {} keys of this namespace under manifest {}.",
+                provisioning.ring.unverified().keys.len(),
+                instance.chain.sequence()
+            )
+        });
+        if key.is_some() {
+            let ring = provisioning.ring.unverified();
+            self.ledger.facts.ring.clone_from(&ring.keys);
+        }
+        if let (Some(granters), Some(key), Some(live)) = (granters, key, live) {
+            let outcome = check_certificate(instance, provisioning, &key, live, &granters);
+            self.ledger.settle(&INSTANCE_CERTIFICATE, outcome, |()| {
+                let time = provisioning.certificate.unverified().time;
+                format!(
+                    "The holder of the quorum key certified the live keys of this instance on {}.",
+                    Utc(time)
+                )
+            });
+        }
+    }
+
+    /// Grants, then receipts. Returns the indices of the members whose grants are right.
+    fn check_shares(
+        &mut self,
+        instance: &Instance<'_>,
+        provisioning: &Provisioning,
+    ) -> Option<Vec<ShareIndex>> {
+        let setup = &self.evidence.setup;
+        let members = check_grants(instance, provisioning, setup);
+        let members = self.ledger.settle(&SHARE_GRANTS, members, |members| {
+            format!(
+                "{} gave their shares to this very instance, {} being the threshold.",
+                Listed(&names(members)),
+                instance.chain.manifest().share_set.threshold
+            )
+        })?;
+        let given = provisioning.provisions.iter().zip(&members);
+        self.ledger.facts.shares_given_by = given
+            .map(|(provision, member)| MemberFacts {
+                name: member.name.clone(),
+                index: member.index,
+                time: provision.grant.unverified().time,
+            })
+            .collect();
+        let receipts = check_receipts(instance, provisioning, setup, &members);
+        self.ledger.settle(&SHARE_RECEIPTS, receipts, |()| {
+            format!(
+                "The instance confirmed the shares of {} as good, with its setup key.",
+                Listed(&names(&members))
+            )
+        });
+        Some(members.iter().map(|member| member.index).collect())
+    }
+}
+
+fn names<'a>(members: &[&'a Member]) -> Vec<&'a Name> {
+    members.iter().map(|member| &member.name).collect()
+}
+
+/// Exactly as many grants as the threshold, ascending by index. The members they are of.
+fn check_grants<'a>(
+    instance: &Instance<'a>,
+    provisioning: &Provisioning,
+    setup: &KeyPair,
+) -> Result<Vec<&'a Member>, EvidenceError> {
+    let set = &instance.chain.manifest().share_set;
+    let found = provisioning.provisions.len();
+    if found != usize::from(set.threshold) {
+        return Err(EvidenceError::GrantCount {
+            need: set.threshold,
+            found,
+        });
+    }
+    let mut members: Vec<&Member> = Vec::with_capacity(found);
+    for provision in &provisioning.provisions {
+        let index = provision.grant.unverified().index;
+        let member = set
+            .member(index)
+            .ok_or(EvidenceError::GrantOfStranger { index })?;
+        if members.last().is_some_and(|last| last.index >= index) {
+            return Err(EvidenceError::OutOfOrder {
+                part: Part::Grant,
+                whose: Some(member.name.clone()),
+            });
+        }
+        check_grant(instance, provision, setup, member)?;
+        members.push(member);
+    }
+    Ok(members)
+}
+
+fn check_grant(
+    instance: &Instance<'_>,
+    provision: &Provision,
+    setup: &KeyPair,
+    member: &Member,
+) -> Result<(), EvidenceError> {
+    let whose = || Some(member.name.clone());
+    let grant: &ShareGrant =
+        provision
+            .grant
+            .verify(&member.signing_key)
+            .map_err(|_| EvidenceError::Signature {
+                part: Part::Grant,
+                whose: whose(),
+            })?;
+    let fields = [
+        (Field::Genesis, grant.genesis == instance.genesis.digest()),
+        (Field::Manifest, grant.manifest == instance.chain.digest()),
+        (Field::SetupKeys, grant.setup == *setup),
+        (Field::Epoch, grant.epoch == instance.genesis.epoch()),
+    ];
+    agree(Part::Grant, whose, &fields)
+}
+
+/// A receipt for every grant, and between them every count from one to the threshold.
+fn check_receipts(
+    instance: &Instance<'_>,
+    provisioning: &Provisioning,
+    setup: &KeyPair,
+    members: &[&Member],
+) -> Result<(), EvidenceError> {
+    let threshold = instance.chain.manifest().share_set.threshold;
+    let mut counts = BTreeSet::new();
+    for (provision, member) in provisioning.provisions.iter().zip(members) {
+        let whose = || Some(member.name.clone());
+        let receipt = provision.receipt.verify(&setup.verification).map_err(|_| {
+            EvidenceError::Signature {
+                part: Part::Receipt,
+                whose: whose(),
+            }
+        })?;
+        let progress = receipt.threshold == threshold
+            && (1..=threshold).contains(&receipt.accepted)
+            && counts.insert(receipt.accepted);
+        let fields = [
+            (Field::Genesis, receipt.genesis == instance.genesis.digest()),
+            (Field::Manifest, receipt.manifest == instance.chain.digest()),
+            (Field::Grant, receipt.grant == provision.grant.digest()),
+            (Field::Index, receipt.index == member.index),
+            (Field::Epoch, receipt.epoch == instance.genesis.epoch()),
+            (Field::Progress, progress),
+        ];
+        agree(Part::Receipt, whose, &fields)?;
+    }
+    Ok(())
+}
+
+/// The ring's key for instance certificates, if the quorum key signed exactly this manifest's ring.
+fn check_ring(
+    instance: &Instance<'_>,
+    provisioning: &Provisioning,
+) -> Result<VerificationKey, EvidenceError> {
+    let part = Part::KeyRing;
+    let ring = provisioning
+        .ring
+        .verify(instance.genesis.quorum_key())
+        .map_err(|_| EvidenceError::Signature { part, whose: None })?;
+    let chain = instance.chain;
+    let fields = [
+        (Field::Genesis, ring.genesis == instance.genesis.digest()),
+        (Field::Manifest, ring.manifest == chain.digest()),
+        (Field::Sequence, ring.sequence == chain.sequence()),
+    ];
+    agree(part, || None, &fields)?;
+    check_ring_entries(chain.manifest(), ring)
+}
+
+fn check_ring_entries(
+    manifest: &Manifest,
+    ring: &KeyRing,
+) -> Result<VerificationKey, EvidenceError> {
+    let belongs = |name: &Name, purpose: Purpose| match purpose {
+        Purpose::Instance => name.as_str() == Application::RESERVED,
+        Purpose::Signing | Purpose::Encryption => manifest.application(name).is_some(),
+    };
+    if let Some(extra) = ring
+        .keys
+        .iter()
+        .find(|entry| !belongs(&entry.application, entry.purpose))
+    {
+        return Err(EvidenceError::RingExtra {
+            application: extra.application.clone(),
+            purpose: extra.purpose,
+        });
+    }
+    for application in &manifest.applications {
+        for purpose in [Purpose::Signing, Purpose::Encryption] {
+            if ring.key(application.name.as_str(), purpose).is_none() {
+                return Err(EvidenceError::RingMissing {
+                    application: application.name.clone(),
+                    purpose,
+                });
+            }
+        }
+    }
+    ring.key(Application::RESERVED, Purpose::Instance)
+        .copied()
+        .ok_or(EvidenceError::RingInstanceMissing)
+}
+
+fn check_certificate(
+    instance: &Instance<'_>,
+    provisioning: &Provisioning,
+    key: &VerificationKey,
+    live: &KeyPair,
+    granters: &[ShareIndex],
+) -> Result<(), EvidenceError> {
+    let part = Part::InstanceCertificate;
+    let certificate = provisioning
+        .certificate
+        .verify(key)
+        .map_err(|_| EvidenceError::Signature { part, whose: None })?;
+    let module_id = instance.attested.document().module_id();
+    let granters: Vec<Index> = granters.iter().copied().map(Index).collect();
+    let Provenance::Members(members) = &certificate.provenance;
+    let fields = [
+        (
+            Field::Genesis,
+            certificate.genesis == instance.genesis.digest(),
+        ),
+        (
+            Field::Manifest,
+            certificate.manifest == instance.chain.digest(),
+        ),
+        (Field::LiveKeys, certificate.live == *live),
+        (Field::ModuleId, certificate.module_id.as_str() == module_id),
+        (Field::Epoch, certificate.epoch == instance.genesis.epoch()),
+        (Field::Provenance, *members == granters),
+    ];
+    agree(part, || None, &fields)
+}
+
+/// The first field that does not agree with what was verified before.
+pub(super) fn agree(
+    part: Part,
+    whose: impl Fn() -> Option<Name>,
+    fields: &[(Field, bool)],
+) -> Result<(), EvidenceError> {
+    match fields.iter().find(|(_, agrees)| !agrees) {
+        None => Ok(()),
+        Some((field, _)) => Err(EvidenceError::Mismatch {
+            part,
+            whose: whose(),
+            field: *field,
+        }),
+    }
+}

@@ -1,0 +1,194 @@
+//! A report for people: what was found, what it shows, and what it does not.
+//!
+//! The text is the same facts as in the [`Report`], in the same order, and decides nothing. Each
+//! [`Line`] has a [`Tone`], so that a terminal can colour it; without colours nothing is lost.
+
+use crate::evidence::{Check, Decision, Report, Verdict};
+use crate::text::{Listed, Utc};
+
+/// How a line is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tone {
+    /// The result.
+    Headline,
+    /// Something holds.
+    Good,
+    /// Something does not hold.
+    Bad,
+    /// Something that must not be overlooked, such as a development root. In red, always.
+    Warning,
+    /// The rest.
+    Plain,
+}
+
+/// One line of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// How it is meant.
+    pub tone: Tone,
+    /// What it says.
+    pub text: String,
+}
+
+/// The whole text, a line each.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for line in lines(report) {
+        text.push_str(&line.text);
+        text.push('\n');
+    }
+    text
+}
+
+/// The lines: headline, warnings, facts, checks, what is shown and what is not.
+#[must_use]
+pub fn lines(report: &Report) -> Vec<Line> {
+    let mut page = Page(Vec::new());
+    headline(report, &mut page);
+    facts(report, &mut page);
+    page.title("Checks");
+    for check in &report.checks {
+        one_check(check, &mut page);
+    }
+    limits(report, &mut page);
+    page.0
+}
+
+struct Page(Vec<Line>);
+
+impl Page {
+    fn put(&mut self, tone: Tone, text: impl Into<String>) {
+        let text = text.into();
+        self.0.push(Line { tone, text });
+    }
+
+    fn title(&mut self, text: &str) {
+        self.put(Tone::Plain, "");
+        self.put(Tone::Plain, text);
+    }
+
+    fn fact(&mut self, name: &str, value: impl core::fmt::Display) {
+        self.put(Tone::Plain, format!("  {name:<14} {value}"));
+    }
+}
+
+fn headline(report: &Report, page: &mut Page) {
+    let text = match (report.decision, report.pinned) {
+        (Decision::Accept, true) => {
+            "ACCEPTED: a provisioned instance of the namespace you pinned made this evidence."
+        }
+        (Decision::Accept, false) => "ACCEPTED: the evidence is consistent, not pinned.",
+        (Decision::Reject, _) => "REJECTED: do not rely on this evidence.",
+    };
+    page.put(Tone::Headline, text);
+    if report.development {
+        page.put(
+            Tone::Warning,
+            "DEVELOPMENT ROOT: an emulator made this. It says nothing about hardware, and whoever \
+             has the development root's key can forge it.",
+        );
+    }
+    for check in report.failed() {
+        if let Some(error) = &check.error {
+            page.put(Tone::Bad, format!("  {}: {error}", check.id));
+            page.put(Tone::Plain, format!("  What to do: {}", error.remedy()));
+        }
+    }
+}
+
+fn facts(report: &Report, page: &mut Page) {
+    let facts = &report.facts;
+    page.title("Shown by checks that passed");
+    if let Some(genesis) = &facts.genesis {
+        page.fact("genesis", genesis);
+    }
+    if let Some(namespace) = &facts.namespace {
+        page.fact("called", namespace);
+    }
+    if let (Some(sequence), Some(manifest)) = (facts.sequence, &facts.manifest) {
+        page.fact("manifest", format!("{sequence}, {manifest}"));
+        page.fact("approved by", Listed(&facts.approved_by));
+    }
+    if let Some(module_id) = &facts.module_id {
+        page.fact("instance", module_id);
+    }
+    if let Some(timestamp) = facts.timestamp {
+        page.fact("attested", Utc(timestamp));
+    }
+    for (index, pcr) in &facts.pcrs {
+        if pcr.0.iter().any(|byte| *byte != 0) {
+            page.fact(&format!("PCR{index}"), pcr);
+        }
+    }
+    for application in &facts.applications {
+        let value = format!("{}, {} bytes", application.sha256, application.size);
+        page.fact("application", format!("{} {value}", application.name));
+    }
+    if !facts.shares_given_by.is_empty() {
+        let names: Vec<_> = facts.shares_given_by.iter().map(|m| &m.name).collect();
+        page.fact("shares of", Listed(&names));
+    }
+    for start in &facts.starts {
+        let value = format!("{}, start {}", start.application, start.start);
+        page.fact("started", format!("{value}, on {}", Utc(start.time)));
+    }
+    for proof in &facts.proofs {
+        let value = format!("{} of {}", proof.kind, proof.application);
+        page.fact(
+            "statement",
+            format!("{value}, {} bytes", proof.payload.len()),
+        );
+    }
+}
+
+fn one_check(check: &Check, page: &mut Page) {
+    let (tone, mark) = match check.verdict {
+        Verdict::Passed => (Tone::Good, "passed "),
+        Verdict::Failed => (Tone::Bad, "FAILED "),
+        Verdict::NotPerformed => (Tone::Plain, "not done"),
+    };
+    page.put(
+        tone,
+        format!("  {mark:<8} {:<25} {}", check.id, check.claim),
+    );
+    if let Some(error) = &check.error {
+        page.put(
+            Tone::Bad,
+            format!("  {:<8} {:<25} {error}", "", error.code()),
+        );
+    }
+}
+
+fn limits(report: &Report, page: &mut Page) {
+    if report.is_accepted() {
+        page.title("What this shows");
+        page.put(
+            Tone::Plain,
+            "  An enclave ran exactly the image and applications above, which the namespace's \
+             members approved, and it held the namespace's key when it signed.",
+        );
+    }
+    page.title("What this does not show");
+    if !report.pinned {
+        page.put(
+            Tone::Warning,
+            "  Whose namespace it is: pin the genesis digest, which you must have from people you \
+             trust.",
+        );
+    }
+    page.put(
+        Tone::Plain,
+        "  What the image does: rebuild it from source and compare the measurements.",
+    );
+    page.put(
+        Tone::Plain,
+        "  That the instance still runs, or that no newer manifest exists.",
+    );
+    if report.archived {
+        page.put(
+            Tone::Plain,
+            "  Certificates were checked at the document's own time, as for a record.",
+        );
+    }
+}
