@@ -124,6 +124,20 @@ fn genuine_documents_are_refused_after_their_leaf_ended() {
     }
 }
 
+#[test]
+fn changed_genuine_documents_fail_closed() {
+    for genuine in genuine_documents() {
+        let anchors = TrustAnchors::with_aws();
+        let archived = Freshness::Archived { at_unix: None };
+        for at in (0..genuine.bytes.len()).step_by(61) {
+            let mut changed = genuine.bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            let result = verify(&changed, &anchors, &archived, DebugMode::Allowed);
+            assert!(result.is_err(), "byte {at} of {}", genuine.name());
+        }
+    }
+}
+
 struct Genuine {
     entry: Value,
     bytes: Vec<u8>,

@@ -234,7 +234,7 @@ pub enum AttestationError {
     /// The document answers no challenge.
     #[error("the document answers no challenge")]
     NonceMissing,
-    /// The document is that of a NitroTPM: its registers are chosen by the root user of a plain instance.
+    /// The document is that of a NitroTPM: the root user of a plain instance chooses its registers.
     #[error("the document is a NitroTPM's, not an enclave's")]
     NotAnEnclave,
     /// A public key, user data or nonce is too long, or a public key is empty.
@@ -293,7 +293,8 @@ pub enum AttestationError {
         /// Its index.
         index: u8,
     },
-    /// The protected header is not exactly `{1: -35}`: another algorithm, or a further parameter such as `crit`.
+    /// The protected header is not exactly `{1: -35}`: another algorithm, or a further parameter
+    /// such as `crit`.
     #[error("the protected header is not exactly the algorithm ES384")]
     ProtectedHeader,
     /// The signed public key is not the expected one.
@@ -332,7 +333,8 @@ pub enum AttestationError {
     },
     /// The document was signed outside its leaf's window.
     #[error(
-        "the document was signed at {timestamp_ms} ms, outside its leaf's window of {not_before} to {not_after} s"
+        "the document was signed at {timestamp_ms} ms, outside its leaf's \
+         window of {not_before} to {not_after} s"
     )]
     TimestampOutsideLeaf {
         /// When it says it was signed, in milliseconds since 1970.

@@ -141,3 +141,6 @@ impl AttestationError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,68 +10,90 @@ use crate::common::nitro::{
 };
 
 acceptances! {
-    unchanged: |_| {};
-    tagged: |case| case.recipe.edit_bytes = |bytes| [vec![0xd2], bytes].concat();
-    indefinite_payload: |case| {
+    #[test]
+    fn unchanged: |_| {};
+    #[test]
+    fn tagged: |case| case.recipe.edit_bytes = |bytes| [vec![0xd2], bytes].concat();
+    #[test]
+    fn indefinite_payload: |case| {
         case.recipe.encode_payload = |entries| Cbor::IndefiniteMap(entries).encode();
     };
-    indefinite_registers_and_bundle: |case| case.payload(|payload| {
+    #[test]
+    fn indefinite_registers_and_bundle: |case| case.payload(|payload| {
         let pcrs = payload.pcrs().clone();
         payload.set("pcrs", Cbor::IndefiniteMap(pcrs));
         let cabundle = payload.cabundle().clone();
         payload.set("cabundle", Cbor::IndefiniteArray(cabundle));
     });
-    fields_in_another_order: |case| case.payload(|payload| payload.0.reverse());
-    registers_in_another_order: |case| case.payload(|payload| payload.pcrs().reverse());
-    all_thirty_two_registers: |case| case.payload(|payload| {
+    #[test]
+    fn fields_in_another_order: |case| case.payload(|payload| payload.0.reverse());
+    #[test]
+    fn registers_in_another_order: |case| case.payload(|payload| payload.pcrs().reverse());
+    #[test]
+    fn all_thirty_two_registers: |case| case.payload(|payload| {
         for index in 16..32 {
             payload.pcrs().push((Cbor::Unsigned(index), Cbor::bytes(&[0; 48])));
         }
     });
-    registers_0_to_4_only: |case| case.payload(|payload| payload.pcrs().truncate(5));
-    optional_fields_null: |case| case.payload(|payload| {
+    #[test]
+    fn registers_0_to_4_only: |case| case.payload(|payload| payload.pcrs().truncate(5));
+    #[test]
+    fn optional_fields_null: |case| case.payload(|payload| {
         payload.set("public_key", Cbor::Null);
         payload.set("user_data", Cbor::Null);
     });
-    optional_fields_absent: |case| case.payload(|payload| {
+    #[test]
+    fn optional_fields_absent: |case| case.payload(|payload| {
         payload.remove("public_key");
         payload.remove("user_data");
     });
-    optional_fields_at_their_limit: |case| case.payload(|payload| {
+    #[test]
+    fn optional_fields_at_their_limit: |case| case.payload(|payload| {
         payload.set("public_key", Cbor::bytes(&[1; 1024]));
         payload.set("user_data", Cbor::bytes(&[2; 1024]));
     });
-    empty_user_data: |case| case.payload(|payload| payload.set("user_data", Cbor::bytes(&[])));
-    document_signature_with_low_s: |case| {
+    #[test]
+    fn empty_user_data: |case| case.payload(|payload| payload.set("user_data", Cbor::bytes(&[])));
+    #[test]
+    fn document_signature_with_low_s: |case| {
         case.recipe.edit_signature = |signature| signature.normalize_s().to_bytes().to_vec();
     };
-    document_signature_with_high_s: |case| {
+    #[test]
+    fn document_signature_with_high_s: |case| {
         case.recipe.edit_signature = |signature| {
             other_s(&signature.normalize_s()).to_bytes().to_vec()
         };
     };
-    non_critical_unknown_extension: |case| {
+    #[test]
+    fn non_critical_unknown_extension: |case| {
         case.certificate(INSTANCE).set_extension(oids::UNKNOWN, false, vec![1, 2, 3]);
     };
-    subject_key_identifier: |case| {
+    #[test]
+    fn subject_key_identifier: |case| {
         let id = der::tlv(der::OCTET_STRING, &[7; 20]);
         case.certificate(INSTANCE).set_extension(oids::SUBJECT_KEY_ID, false, id);
     };
-    critical_key_usage_of_leaf: |case| case.certificate(LEAF).set_key_usage(&[6, 0xc0]);
-    authority_without_path_length: |case| {
+    #[test]
+    fn critical_key_usage_of_leaf: |case| case.certificate(LEAF).set_key_usage(&[6, 0xc0]);
+    #[test]
+    fn authority_without_path_length: |case| {
         case.certificate(REGIONAL).set_basic_constraints(true, None);
     };
-    common_name_as_printable_string: |case| {
+    #[test]
+    fn common_name_as_printable_string: |case| {
         case.certificate(LEAF).subject =
             name_of(&[(oids::COMMON_NAME, der::PRINTABLE_STRING, LEAF_NAME)]);
     };
-    root_beyond_2050: |case| {
+    #[test]
+    fn root_beyond_2050: |case| {
         case.certificate(ROOT).not_after = der::generalized_time(2_600_000_000);
     };
-    signed_in_the_first_second_of_the_leaf: |case| {
+    #[test]
+    fn signed_in_the_first_second_of_the_leaf: |case| {
         case.certificate(LEAF).not_before = der::utc_time(TIMESTAMP_MS / 1000);
     };
-    signed_in_the_last_second_of_the_leaf: |case| {
+    #[test]
+    fn signed_in_the_last_second_of_the_leaf: |case| {
         case.certificate(LEAF).not_after = der::utc_time(TIMESTAMP_MS / 1000);
     };
 }

@@ -114,7 +114,8 @@ fn roots_outside_the_profile_fail_closed() {
         TrustAnchor::from_der(Partition::Development, &der).unwrap_err()
     };
     let link = Link::Anchor;
-    let rows: [(fn(&mut Case), usize, E); 7] = [
+    type Row = (fn(&mut Case), usize, E);
+    let rows: [Row; 7] = [
         (|_| {}, LEAF, E::CertificateNotAuthority { link }),
         (|_| {}, REGIONAL, E::IssuerMismatch { link }),
         (|_| {}, INSTANCE, E::IssuerMismatch { link }),

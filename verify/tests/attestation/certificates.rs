@@ -15,76 +15,98 @@ const AT_INSTANCE: Link = Link::Bundle { index: 3 };
 
 refusals! {
     // The authorities.
-    regional_that_is_no_authority_fails_closed: |case| {
+    #[test]
+    fn regional_that_is_no_authority_fails_closed: |case| {
         case.certificate(REGIONAL).set_basic_constraints(false, None);
     } => E::CertificateNotAuthority { link: AT_REGIONAL };
-    instance_that_is_no_authority_fails_closed: |case| {
+    #[test]
+    fn instance_that_is_no_authority_fails_closed: |case| {
         case.certificate(INSTANCE).set_basic_constraints(false, None);
     } => E::CertificateNotAuthority { link: AT_INSTANCE };
-    authority_without_basic_constraints_fails_closed: |case| {
+    #[test]
+    fn authority_without_basic_constraints_fails_closed: |case| {
         case.certificate(ZONAL).remove_extension(oids::BASIC_CONSTRAINTS);
     } => E::BasicConstraintsMissing { link: AT_ZONAL };
-    too_short_path_of_regional_fails_closed: |case| {
+    #[test]
+    fn too_short_path_of_regional_fails_closed: |case| {
         case.certificate(REGIONAL).set_basic_constraints(true, Some(1));
     } => E::PathLengthExceeded { link: AT_REGIONAL };
-    too_short_path_of_zonal_fails_closed: |case| {
+    #[test]
+    fn too_short_path_of_zonal_fails_closed: |case| {
         case.certificate(ZONAL).set_basic_constraints(true, Some(0));
     } => E::PathLengthExceeded { link: AT_ZONAL };
-    authority_without_key_usage_fails_closed: |case| {
+    #[test]
+    fn authority_without_key_usage_fails_closed: |case| {
         case.certificate(ZONAL).remove_extension(oids::KEY_USAGE);
     } => E::KeyUsage { link: AT_ZONAL };
-    authority_that_may_not_sign_certificates_fails_closed: |case| {
+    #[test]
+    fn authority_that_may_not_sign_certificates_fails_closed: |case| {
         case.certificate(INSTANCE).set_key_usage(&[7, 0x80]);
     } => E::KeyUsage { link: AT_INSTANCE };
 
     // The leaf.
-    leaf_as_authority_fails_closed: |case| {
+    #[test]
+    fn leaf_as_authority_fails_closed: |case| {
         case.certificate(LEAF).set_basic_constraints(true, None);
     } => E::LeafIsAuthority;
-    leaf_with_path_length_fails_closed: |case| {
+    #[test]
+    fn leaf_with_path_length_fails_closed: |case| {
         case.certificate(LEAF).set_basic_constraints(false, Some(0));
     } => E::LeafIsAuthority;
-    leaf_without_basic_constraints_fails_closed: |case| {
+    #[test]
+    fn leaf_without_basic_constraints_fails_closed: |case| {
         case.certificate(LEAF).remove_extension(oids::BASIC_CONSTRAINTS);
     } => E::BasicConstraintsMissing { link: Link::Leaf };
-    leaf_without_key_usage_fails_closed: |case| {
+    #[test]
+    fn leaf_without_key_usage_fails_closed: |case| {
         case.certificate(LEAF).remove_extension(oids::KEY_USAGE);
     } => E::KeyUsage { link: Link::Leaf };
-    leaf_that_may_not_sign_fails_closed: |case| {
+    #[test]
+    fn leaf_that_may_not_sign_fails_closed: |case| {
         case.certificate(LEAF).set_key_usage(&[3, 0x08]);
     } => E::KeyUsage { link: Link::Leaf };
-    leaf_that_may_sign_certificates_fails_closed: |case| {
+    #[test]
+    fn leaf_that_may_sign_certificates_fails_closed: |case| {
         case.certificate(LEAF).set_key_usage(&[2, 0x84]);
     } => E::KeyUsage { link: Link::Leaf };
-    leaf_that_may_sign_revocations_fails_closed: |case| {
+    #[test]
+    fn leaf_that_may_sign_revocations_fails_closed: |case| {
         case.certificate(LEAF).set_key_usage(&[1, 0x82]);
     } => E::KeyUsage { link: Link::Leaf };
-    leaf_without_extensions_fails_closed: |case| case.certificate(LEAF).extensions.clear()
+    #[test]
+    fn leaf_without_extensions_fails_closed: |case| case.certificate(LEAF).extensions.clear()
         => E::BasicConstraintsMissing { link: Link::Leaf };
 
     // Extensions.
-    unknown_critical_extension_fails_closed: |case| {
+    #[test]
+    fn unknown_critical_extension_fails_closed: |case| {
         case.certificate(LEAF).set_extension(oids::UNKNOWN, true, vec![5, 0]);
     } => E::CriticalExtension { link: Link::Leaf };
-    critical_name_constraints_fail_closed: |case| {
+    #[test]
+    fn critical_name_constraints_fail_closed: |case| {
         case.certificate(REGIONAL).set_extension(oids::NAME_CONSTRAINTS, true, vec![0x30, 0]);
     } => E::CriticalExtension { link: AT_REGIONAL };
-    critical_extended_key_usage_fails_closed: |case| {
+    #[test]
+    fn critical_extended_key_usage_fails_closed: |case| {
         let usage = der::sequence(&[der::oid(oids::UNKNOWN)]);
         case.certificate(LEAF).set_extension(oids::EXTENDED_KEY_USAGE, true, usage);
     } => E::CriticalExtension { link: Link::Leaf };
-    critical_alternative_name_fails_closed: |case| {
+    #[test]
+    fn critical_alternative_name_fails_closed: |case| {
         case.certificate(ZONAL).set_extension(oids::SUBJECT_ALT_NAME, true, vec![0x30, 0]);
     } => E::CriticalExtension { link: AT_ZONAL };
-    extension_twice_fails_closed: |case| {
+    #[test]
+    fn extension_twice_fails_closed: |case| {
         let extensions = &mut case.certificate(LEAF).extensions;
         extensions.push(extensions[0].clone());
     } => E::DuplicateExtension { link: Link::Leaf };
-    second_basic_constraints_fail_closed: |case| {
+    #[test]
+    fn second_basic_constraints_fail_closed: |case| {
         let authority = case.certificate(INSTANCE).extensions[0].clone();
         case.certificate(LEAF).extensions.push(authority);
     } => E::DuplicateExtension { link: Link::Leaf };
-    unknown_extension_twice_fails_closed: |case| {
+    #[test]
+    fn unknown_extension_twice_fails_closed: |case| {
         let certificate = case.certificate(ZONAL);
         certificate.set_extension(oids::UNKNOWN, false, vec![5, 0]);
         let extension = certificate.extensions.last().unwrap().clone();
@@ -92,174 +114,218 @@ refusals! {
     } => E::DuplicateExtension { link: AT_ZONAL };
 
     // Version, algorithm, key, identifiers, names.
-    version_1_fails_closed: |case| {
+    #[test]
+    fn version_1_fails_closed: |case| {
         let leaf = case.certificate(LEAF);
         leaf.version = Vec::new();
         leaf.extensions.clear();
     } => E::CertificateVersion { link: Link::Leaf };
-    version_2_fails_closed: |case| {
+    #[test]
+    fn version_2_fails_closed: |case| {
         case.certificate(ZONAL).version = der::explicit(0, &der::tlv(der::INTEGER, &[1]));
     } => E::CertificateVersion { link: AT_ZONAL };
-    version_4_fails_closed: |case| {
+    #[test]
+    fn version_4_fails_closed: |case| {
         case.certificate(ZONAL).version = der::explicit(0, &der::tlv(der::INTEGER, &[3]));
     } => E::CertificateMalformed { link: AT_ZONAL };
-    sha256_named_inside_fails_closed: |case| {
+    #[test]
+    fn sha256_named_inside_fails_closed: |case| {
         case.certificate(LEAF).inner_algorithm = algorithm(oids::ECDSA_WITH_SHA256);
     } => E::CertificateSignatureAlgorithm { link: Link::Leaf };
-    sha256_named_outside_fails_closed: |case| {
+    #[test]
+    fn sha256_named_outside_fails_closed: |case| {
         case.certificate(LEAF).outer_algorithm = algorithm(oids::ECDSA_WITH_SHA256);
     } => E::CertificateSignatureAlgorithm { link: Link::Leaf };
-    algorithm_with_parameters_fails_closed: |case| {
+    #[test]
+    fn algorithm_with_parameters_fails_closed: |case| {
         let id = der::oid(oids::ECDSA_WITH_SHA384);
         let with_null = der::sequence(&[id, der::tlv(der::NULL, &[])]);
         let leaf = case.certificate(INSTANCE);
         leaf.inner_algorithm = with_null.clone();
         leaf.outer_algorithm = with_null;
     } => E::CertificateSignatureAlgorithm { link: AT_INSTANCE };
-    p256_named_as_curve_fails_closed: |case| {
+    #[test]
+    fn p256_named_as_curve_fails_closed: |case| {
         case.certificate(LEAF).key_info = key_info(oids::PRIME256V1, &public_key(5));
     } => E::CertificateKey { link: Link::Leaf };
-    key_of_p256_length_fails_closed: |case| {
+    #[test]
+    fn key_of_p256_length_fails_closed: |case| {
         case.certificate(LEAF).key_info = key_info(oids::PRIME256V1, &public_key(5)[..65]);
     } => E::CertificateKey { link: Link::Leaf };
-    compressed_key_fails_closed: |case| {
+    #[test]
+    fn compressed_key_fails_closed: |case| {
         let mut point = public_key(4)[..49].to_vec();
         point[0] = 2;
         case.certificate(INSTANCE).key_info = p384_key_info(&point);
     } => E::CertificateKey { link: AT_INSTANCE };
-    hybrid_key_fails_closed: |case| {
+    #[test]
+    fn hybrid_key_fails_closed: |case| {
         let mut point = public_key(4);
         point[0] = 6;
         case.certificate(INSTANCE).key_info = p384_key_info(&point);
     } => E::CertificateKey { link: AT_INSTANCE };
-    empty_key_fails_closed: |case| case.certificate(LEAF).key_info = p384_key_info(&[])
+    #[test]
+    fn empty_key_fails_closed: |case| case.certificate(LEAF).key_info = p384_key_info(&[])
         => E::CertificateKey { link: Link::Leaf };
-    key_without_curve_fails_closed: |case| {
+    #[test]
+    fn key_without_curve_fails_closed: |case| {
         let algorithm = der::sequence(&[der::oid(oids::EC_PUBLIC_KEY)]);
         case.certificate(LEAF).key_info =
             der::sequence(&[algorithm, der::bit_string(0, &public_key(5))]);
     } => E::CertificateKey { link: Link::Leaf };
-    issuer_key_off_the_curve_fails_closed: |case| {
+    #[test]
+    fn issuer_key_off_the_curve_fails_closed: |case| {
         let mut point = public_key(4);
         point[96] ^= 1;
         case.certificate(INSTANCE).key_info = p384_key_info(&point);
     } => E::CertificateSignature { link: Link::Leaf };
-    leaf_key_off_the_curve_fails_closed: |case| {
+    #[test]
+    fn leaf_key_off_the_curve_fails_closed: |case| {
         let mut point = public_key(5);
         point[96] ^= 1;
         case.certificate(LEAF).key_info = p384_key_info(&point);
     } => E::DocumentSignature;
-    issuer_unique_identifier_fails_closed: |case| {
+    #[test]
+    fn issuer_unique_identifier_fails_closed: |case| {
         case.certificate(LEAF).unique_ids = vec![0x81, 2, 0, 1];
     } => E::UniqueIdentifier { link: Link::Leaf };
-    subject_unique_identifier_fails_closed: |case| {
+    #[test]
+    fn subject_unique_identifier_fails_closed: |case| {
         case.certificate(LEAF).unique_ids = vec![0x82, 2, 0, 1];
     } => E::UniqueIdentifier { link: Link::Leaf };
-    subject_without_common_name_fails_closed: |case| {
+    #[test]
+    fn subject_without_common_name_fails_closed: |case| {
         case.certificate(LEAF).subject =
             name_of(&[(oids::UNIT, der::UTF8_STRING, LEAF_NAME)]);
     } => E::CommonName { link: Link::Leaf };
-    subject_with_two_common_names_fails_closed: |case| {
+    #[test]
+    fn subject_with_two_common_names_fails_closed: |case| {
         case.certificate(LEAF).subject = name_of(&[
             (oids::COMMON_NAME, der::UTF8_STRING, LEAF_NAME),
             (oids::COMMON_NAME, der::UTF8_STRING, INSTANCE_NAME),
         ]);
     } => E::CommonName { link: Link::Leaf };
-    common_name_of_another_type_fails_closed: |case| {
+    #[test]
+    fn common_name_of_another_type_fails_closed: |case| {
         case.certificate(LEAF).subject =
             name_of(&[(oids::COMMON_NAME, der::IA5_STRING, LEAF_NAME)]);
     } => E::CommonName { link: Link::Leaf };
 
     // DER and nothing else. Each certificate is signed over what it says.
-    trailing_byte_after_certificate_fails_closed: |case| {
+    #[test]
+    fn trailing_byte_after_certificate_fails_closed: |case| {
         case.certificate(LEAF).edit_der = |der| [der, vec![0]].concat();
     } => E::CertificateMalformed { link: Link::Leaf };
-    truncated_certificate_fails_closed: |case| {
+    #[test]
+    fn truncated_certificate_fails_closed: |case| {
         case.certificate(ZONAL).edit_der = |der| der[..der.len() - 1].to_vec();
     } => E::CertificateMalformed { link: AT_ZONAL };
-    certificate_in_pem_fails_closed: |case| {
+    #[test]
+    fn certificate_in_pem_fails_closed: |case| {
         case.certificate(LEAF).edit_der = |_| b"-----BEGIN CERTIFICATE-----\n".to_vec();
     } => E::CertificateMalformed { link: Link::Leaf };
-    length_in_a_longer_form_fails_closed: |case| {
+    #[test]
+    fn length_in_a_longer_form_fails_closed: |case| {
         case.certificate(LEAF).edit_der = |der| {
             assert_eq!(der[1], 0x82);
             [&[0x30, 0x83, 0], &der[2..]].concat()
         };
     } => E::CertificateMalformed { link: Link::Leaf };
-    indefinite_length_fails_closed: |case| {
+    #[test]
+    fn indefinite_length_fails_closed: |case| {
         case.certificate(LEAF).edit_der = |der| [&[0x30, 0x80], &der[4..], &[0, 0]].concat();
     } => E::CertificateMalformed { link: Link::Leaf };
-    default_version_written_out_fails_closed: |case| {
+    #[test]
+    fn default_version_written_out_fails_closed: |case| {
         let leaf = case.certificate(LEAF);
         leaf.version = der::explicit(0, &der::tlv(der::INTEGER, &[0]));
         leaf.extensions.clear();
     } => E::CertificateMalformed { link: Link::Leaf };
-    true_that_is_not_ff_fails_closed: |case| {
+    #[test]
+    fn true_that_is_not_ff_fails_closed: |case| {
         let value = der::sequence(&[der::tlv(der::BOOLEAN, &[1])]);
         case.certificate(ZONAL).set_extension(oids::BASIC_CONSTRAINTS, true, value);
     } => E::CertificateMalformed { link: AT_ZONAL };
-    default_false_written_out_fails_closed: |case| {
+    #[test]
+    fn default_false_written_out_fails_closed: |case| {
         let value = der::sequence(&[der::tlv(der::BOOLEAN, &[0])]);
         case.certificate(LEAF).set_extension(oids::BASIC_CONSTRAINTS, true, value);
     } => E::CertificateMalformed { link: Link::Leaf };
-    bytes_after_basic_constraints_fail_closed: |case| {
+    #[test]
+    fn bytes_after_basic_constraints_fail_closed: |case| {
         case.certificate(LEAF).set_extension(oids::BASIC_CONSTRAINTS, true, vec![0x30, 0, 0]);
     } => E::CertificateMalformed { link: Link::Leaf };
-    key_usage_with_trailing_zero_bits_fails_closed: |case| {
+    #[test]
+    fn key_usage_with_trailing_zero_bits_fails_closed: |case| {
         case.certificate(LEAF).set_key_usage(&[0, 0xc0]);
     } => E::CertificateMalformed { link: Link::Leaf };
-    key_usage_with_a_bit_too_many_fails_closed: |case| {
+    #[test]
+    fn key_usage_with_a_bit_too_many_fails_closed: |case| {
         case.certificate(LEAF).set_key_usage(&[5, 0xc0, 0x20]);
     } => E::CertificateMalformed { link: Link::Leaf };
-    time_without_seconds_fails_closed: |case| {
+    #[test]
+    fn time_without_seconds_fails_closed: |case| {
         case.certificate(LEAF).not_before = der::tlv(der::UTC_TIME, b"2701150800Z");
     } => E::CertificateMalformed { link: Link::Leaf };
-    time_with_offset_fails_closed: |case| {
+    #[test]
+    fn time_with_offset_fails_closed: |case| {
         case.certificate(LEAF).not_before = der::tlv(der::UTC_TIME, b"270115080000+0000");
     } => E::CertificateMalformed { link: Link::Leaf };
-    generalized_time_before_2050_fails_closed: |case| {
+    #[test]
+    fn generalized_time_before_2050_fails_closed: |case| {
         case.certificate(LEAF).not_after = der::generalized_time(1_800_009_000);
     } => E::CertificateMalformed { link: Link::Leaf };
-    impossible_day_fails_closed: |case| {
+    #[test]
+    fn impossible_day_fails_closed: |case| {
         case.certificate(LEAF).not_before = der::tlv(der::UTC_TIME, b"270230080000Z");
     } => E::CertificateMalformed { link: Link::Leaf };
-    negative_serial_in_a_longer_form_fails_closed: |case| {
+    #[test]
+    fn negative_serial_in_a_longer_form_fails_closed: |case| {
         case.certificate(LEAF).serial = der::tlv(der::INTEGER, &[0, 5]);
     } => E::CertificateMalformed { link: Link::Leaf };
-    serial_of_22_bytes_fails_closed: |case| {
+    #[test]
+    fn serial_of_22_bytes_fails_closed: |case| {
         case.certificate(LEAF).serial = der::tlv(der::INTEGER, &[0x11; 22]);
     } => E::CertificateMalformed { link: Link::Leaf };
-    signature_with_unused_bits_fails_closed: |case| {
+    #[test]
+    fn signature_with_unused_bits_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| {
             let mut der = signature_der(&signature);
             *der.last_mut().unwrap() &= 0xf0;
             der::bit_string(4, &der)
         };
     } => E::CertificateMalformed { link: Link::Leaf };
-    raw_certificate_signature_fails_closed: |case| {
+    #[test]
+    fn raw_certificate_signature_fails_closed: |case| {
         case.certificate(LEAF).edit_signature =
             |signature| der::bit_string(0, &signature.to_bytes());
     } => E::CertificateMalformed { link: Link::Leaf };
-    signature_number_in_a_longer_form_fails_closed: |case| {
+    #[test]
+    fn signature_number_in_a_longer_form_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| {
             with_numbers(&[&[0; 2], &signature.to_bytes()[..48]].concat(), &signature)
         };
     } => E::CertificateMalformed { link: Link::Leaf };
-    negative_signature_number_fails_closed: |case| {
+    #[test]
+    fn negative_signature_number_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| with_numbers(&[0x80; 48], &signature);
     } => E::CertificateMalformed { link: Link::Leaf };
-    signature_number_of_49_bytes_fails_closed: |case| {
+    #[test]
+    fn signature_number_of_49_bytes_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| with_numbers(&[1; 49], &signature);
     } => E::CertificateMalformed { link: Link::Leaf };
-    empty_signature_number_fails_closed: |case| {
+    #[test]
+    fn empty_signature_number_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| with_numbers(&[], &signature);
     } => E::CertificateMalformed { link: Link::Leaf };
-    bytes_after_signature_numbers_fail_closed: |case| {
+    #[test]
+    fn bytes_after_signature_numbers_fail_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| {
             der::bit_string(0, &[signature_der(&signature), vec![5, 0]].concat())
         };
     } => E::CertificateMalformed { link: Link::Leaf };
-    third_signature_number_fails_closed: |case| {
+    #[test]
+    fn third_signature_number_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |signature| {
             let raw = signature.to_bytes();
             der::bit_string(0, &der::sequence(&[

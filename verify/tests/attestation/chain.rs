@@ -24,24 +24,30 @@ const BEYOND: u64 = 61;
 
 refusals! {
     // Order and number.
-    bundle_from_leaf_to_root_fails_closed: |case| {
+    #[test]
+    fn bundle_from_leaf_to_root_fails_closed: |case| {
         case.payload(|payload| payload.cabundle()[1..].reverse());
     } => E::PathLengthExceeded { link: AT_REGIONAL };
-    swapped_neighbours_fail_closed: |case| {
+    #[test]
+    fn swapped_neighbours_fail_closed: |case| {
         for place in [REGIONAL, ZONAL] {
             case.certificate(place).set_basic_constraints(true, None);
         }
         case.payload(|payload| payload.cabundle().swap(1, 2));
     } => E::IssuerMismatch { link: AT_REGIONAL };
-    missing_link_fails_closed: |case| {
+    #[test]
+    fn missing_link_fails_closed: |case| {
         case.payload(|payload| { payload.cabundle().remove(2); });
     } => E::IssuerMismatch { link: AT_ZONAL };
-    missing_last_authority_fails_closed: |case| {
+    #[test]
+    fn missing_last_authority_fails_closed: |case| {
         case.payload(|payload| { payload.cabundle().pop(); });
     } => E::IssuerMismatch { link: Link::Leaf };
-    root_alone_fails_closed: |case| case.payload(|payload| payload.cabundle().truncate(1))
+    #[test]
+    fn root_alone_fails_closed: |case| case.payload(|payload| payload.cabundle().truncate(1))
         => E::IssuerMismatch { link: Link::Leaf };
-    certificate_repeated_fails_closed: |case| {
+    #[test]
+    fn certificate_repeated_fails_closed: |case| {
         case.certificate(INSTANCE).set_basic_constraints(true, None);
         case.certificate(ZONAL).set_basic_constraints(true, None);
         case.certificate(REGIONAL).set_basic_constraints(true, None);
@@ -50,7 +56,8 @@ refusals! {
             payload.cabundle().push(instance);
         });
     } => E::IssuerMismatch { link: Link::Bundle { index: 4 } };
-    extra_root_at_the_end_fails_closed: |case| {
+    #[test]
+    fn extra_root_at_the_end_fails_closed: |case| {
         for place in [REGIONAL, ZONAL, INSTANCE] {
             case.certificate(place).set_basic_constraints(true, None);
         }
@@ -59,13 +66,15 @@ refusals! {
             payload.cabundle().push(root);
         });
     } => E::IssuerMismatch { link: Link::Bundle { index: 4 } };
-    leaf_inside_the_bundle_fails_closed: |case| {
+    #[test]
+    fn leaf_inside_the_bundle_fails_closed: |case| {
         case.payload(|payload| {
             let leaf = payload.value("certificate").clone();
             payload.cabundle().push(leaf);
         });
     } => E::CertificateNotAuthority { link: Link::Bundle { index: 4 } };
-    authority_in_place_of_the_leaf_fails_closed: |case| {
+    #[test]
+    fn authority_in_place_of_the_leaf_fails_closed: |case| {
         case.payload(|payload| {
             let instance = payload.cabundle().pop().unwrap();
             payload.set("certificate", instance);
@@ -73,42 +82,53 @@ refusals! {
     } => E::LeafIsAuthority;
 
     // Names.
-    another_issuer_named_by_leaf_fails_closed: |case| {
+    #[test]
+    fn another_issuer_named_by_leaf_fails_closed: |case| {
         case.certificate(LEAF).issuer = name("another.nitro-enclaves");
     } => E::IssuerMismatch { link: Link::Leaf };
-    another_issuer_named_by_regional_fails_closed: |case| {
+    #[test]
+    fn another_issuer_named_by_regional_fails_closed: |case| {
         case.certificate(REGIONAL).issuer = name("another.nitro-enclaves");
     } => E::IssuerMismatch { link: AT_REGIONAL };
-    issuer_in_another_string_type_fails_closed: |case| {
+    #[test]
+    fn issuer_in_another_string_type_fails_closed: |case| {
         case.certificate(LEAF).issuer = crate::common::nitro::name_of(&[
             (crate::common::nitro::oids::COMMON_NAME, der::PRINTABLE_STRING, INSTANCE_NAME),
         ]);
     } => E::IssuerMismatch { link: Link::Leaf };
 
     // Signatures.
-    regional_signed_by_a_stranger_fails_closed: |case| {
+    #[test]
+    fn regional_signed_by_a_stranger_fails_closed: |case| {
         case.certificate(REGIONAL).signer = signing_key(9);
     } => E::CertificateSignature { link: AT_REGIONAL };
-    zonal_signed_by_a_stranger_fails_closed: |case| {
+    #[test]
+    fn zonal_signed_by_a_stranger_fails_closed: |case| {
         case.certificate(ZONAL).signer = signing_key(9);
     } => E::CertificateSignature { link: AT_ZONAL };
-    instance_signed_by_a_stranger_fails_closed: |case| {
+    #[test]
+    fn instance_signed_by_a_stranger_fails_closed: |case| {
         case.certificate(INSTANCE).signer = signing_key(9);
     } => E::CertificateSignature { link: AT_INSTANCE };
-    leaf_signed_by_a_stranger_fails_closed: |case| {
+    #[test]
+    fn leaf_signed_by_a_stranger_fails_closed: |case| {
         case.certificate(LEAF).signer = signing_key(9);
     } => E::CertificateSignature { link: Link::Leaf };
-    leaf_signed_by_itself_fails_closed: |case| case.certificate(LEAF).signer = signing_key(5)
+    #[test]
+    fn leaf_signed_by_itself_fails_closed: |case| case.certificate(LEAF).signer = signing_key(5)
         => E::CertificateSignature { link: Link::Leaf };
-    leaf_signed_by_the_root_fails_closed: |case| case.certificate(LEAF).signer = signing_key(1)
+    #[test]
+    fn leaf_signed_by_the_root_fails_closed: |case| case.certificate(LEAF).signer = signing_key(1)
         => E::CertificateSignature { link: Link::Leaf };
-    zero_certificate_signature_fails_closed: |case| {
+    #[test]
+    fn zero_certificate_signature_fails_closed: |case| {
         case.certificate(LEAF).edit_signature = |_| {
             let zero = || der::tlv(der::INTEGER, &[0]);
             der::bit_string(0, &der::sequence(&[zero(), zero()]))
         };
     } => E::CertificateSignature { link: Link::Leaf };
-    certificate_changed_after_signing_fails_closed: |case| {
+    #[test]
+    fn certificate_changed_after_signing_fails_closed: |case| {
         case.certificate(ZONAL).edit_der = |mut der| {
             let at = der.windows(4).position(|part| part == b"8899").unwrap();
             der[at] = b'9';
@@ -117,7 +137,8 @@ refusals! {
         case.certificate(INSTANCE).issuer =
             name("9899aabbccddeeff.zonal.test-1.development.nitro-enclaves");
     } => E::CertificateSignature { link: AT_ZONAL };
-    leaf_key_replaced_after_signing_fails_closed: |case| {
+    #[test]
+    fn leaf_key_replaced_after_signing_fails_closed: |case| {
         case.certificate(LEAF).edit_der = |der| {
             let (old, new) = (public_key(5), public_key(9));
             let at = der.windows(97).position(|part| part == old).unwrap();
@@ -127,61 +148,76 @@ refusals! {
     } => E::CertificateSignature { link: Link::Leaf };
 
     // Windows, at an exact time.
-    expired_root_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn expired_root_fails_closed: |case| archived(case, |case| {
         case.certificate(ROOT).not_after = der::utc_time(AT - 1);
     }) => E::CertificateExpired { link: AT_ROOT, not_after: AT - 1, at: AT };
-    expired_regional_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn expired_regional_fails_closed: |case| archived(case, |case| {
         case.certificate(REGIONAL).not_after = der::utc_time(AT - 1);
     }) => E::CertificateExpired { link: AT_REGIONAL, not_after: AT - 1, at: AT };
-    expired_zonal_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn expired_zonal_fails_closed: |case| archived(case, |case| {
         case.certificate(ZONAL).not_after = der::utc_time(AT - 1);
     }) => E::CertificateExpired { link: AT_ZONAL, not_after: AT - 1, at: AT };
-    expired_instance_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn expired_instance_fails_closed: |case| archived(case, |case| {
         case.certificate(INSTANCE).not_after = der::utc_time(AT - 1);
     }) => E::CertificateExpired { link: AT_INSTANCE, not_after: AT - 1, at: AT };
-    expired_leaf_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn expired_leaf_fails_closed: |case| archived(case, |case| {
         case.certificate(LEAF).not_after = der::utc_time(AT - 1);
     }) => E::CertificateExpired { link: Link::Leaf, not_after: AT - 1, at: AT };
-    root_not_yet_valid_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn root_not_yet_valid_fails_closed: |case| archived(case, |case| {
         case.certificate(ROOT).not_before = der::utc_time(AT + 1);
     }) => E::CertificateNotYetValid { link: AT_ROOT, not_before: AT + 1, at: AT };
-    regional_not_yet_valid_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn regional_not_yet_valid_fails_closed: |case| archived(case, |case| {
         case.certificate(REGIONAL).not_before = der::utc_time(AT + 1);
     }) => E::CertificateNotYetValid { link: AT_REGIONAL, not_before: AT + 1, at: AT };
-    zonal_not_yet_valid_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn zonal_not_yet_valid_fails_closed: |case| archived(case, |case| {
         case.certificate(ZONAL).not_before = der::utc_time(AT + 1);
     }) => E::CertificateNotYetValid { link: AT_ZONAL, not_before: AT + 1, at: AT };
-    instance_not_yet_valid_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn instance_not_yet_valid_fails_closed: |case| archived(case, |case| {
         case.certificate(INSTANCE).not_before = der::utc_time(AT + 1);
     }) => E::CertificateNotYetValid { link: AT_INSTANCE, not_before: AT + 1, at: AT };
-    leaf_not_yet_valid_fails_closed: |case| archived(case, |case| {
+    #[test]
+    fn leaf_not_yet_valid_fails_closed: |case| archived(case, |case| {
         case.certificate(LEAF).not_before = der::utc_time(AT + 1);
     }) => E::CertificateNotYetValid { link: Link::Leaf, not_before: AT + 1, at: AT };
 
     // Windows, live: beyond the tolerance of the clock.
-    leaf_expired_live_fails_closed: |case| {
+    #[test]
+    fn leaf_expired_live_fails_closed: |case| {
         case.certificate(LEAF).not_after = der::utc_time(NOW + 2 - BEYOND);
     } => E::CertificateExpired {
         link: Link::Leaf, not_after: NOW + 2 - BEYOND, at: NOW + 2,
     };
-    zonal_not_yet_valid_live_fails_closed: |case| {
+    #[test]
+    fn zonal_not_yet_valid_live_fails_closed: |case| {
         case.certificate(ZONAL).not_before = der::utc_time(NOW + 2 + BEYOND);
     } => E::CertificateNotYetValid {
         link: AT_ZONAL, not_before: NOW + 2 + BEYOND, at: NOW + 2,
     };
 
     // The signed timestamp and the leaf.
-    signed_before_the_leaf_began_fails_closed: |case| {
+    #[test]
+    fn signed_before_the_leaf_began_fails_closed: |case| {
         case.certificate(LEAF).not_before = der::utc_time(NOW + 1);
     } => E::TimestampOutsideLeaf {
         timestamp_ms: TIMESTAMP_MS, not_before: NOW + 1, not_after: NOW + 3 * 3600 - 57,
     };
-    signed_after_the_leaf_ended_fails_closed: |case| {
+    #[test]
+    fn signed_after_the_leaf_ended_fails_closed: |case| {
         case.certificate(LEAF).not_after = der::utc_time(NOW - 1);
     } => E::TimestampOutsideLeaf {
         timestamp_ms: TIMESTAMP_MS, not_before: NOW - 60, not_after: NOW - 1,
     };
-    signed_in_the_far_future_fails_closed: |case| {
+    #[test]
+    fn signed_in_the_far_future_fails_closed: |case| {
         case.demand = Demand::Archived(None);
         case.payload(|payload| payload.set("timestamp", Cbor::Unsigned(u64::MAX)));
     } => E::CertificateExpired {

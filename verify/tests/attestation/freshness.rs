@@ -13,59 +13,75 @@ use crate::common::nitro::{NONCE, NOW, TIMESTAMP_MS};
 const MINUTE: Duration = Duration::from_secs(60);
 
 refusals! {
-    missing_nonce_fails_closed: |case| case.payload(|payload| payload.remove("nonce"))
+    #[test]
+    fn missing_nonce_fails_closed: |case| case.payload(|payload| payload.remove("nonce"))
         => E::NonceMissing;
-    null_nonce_fails_closed: |case| case.payload(|payload| payload.set("nonce", Cbor::Null))
+    #[test]
+    fn null_nonce_fails_closed: |case| case.payload(|payload| payload.set("nonce", Cbor::Null))
         => E::NonceMissing;
-    empty_nonce_fails_closed: |case| case.payload(|payload| {
+    #[test]
+    fn empty_nonce_fails_closed: |case| case.payload(|payload| {
         payload.set("nonce", Cbor::bytes(&[]));
     }) => E::NonceMismatch;
-    another_nonce_fails_closed: |case| case.payload(|payload| {
+    #[test]
+    fn another_nonce_fails_closed: |case| case.payload(|payload| {
         payload.set("nonce", Cbor::bytes(&[7; 32]));
     }) => E::NonceMismatch;
-    beginning_of_the_nonce_fails_closed: |case| case.payload(|payload| {
+    #[test]
+    fn beginning_of_the_nonce_fails_closed: |case| case.payload(|payload| {
         payload.set("nonce", Cbor::bytes(&NONCE[..31]));
     }) => E::NonceMismatch;
-    longer_nonce_fails_closed: |case| case.payload(|payload| {
+    #[test]
+    fn longer_nonce_fails_closed: |case| case.payload(|payload| {
         payload.set("nonce", Cbor::Bytes([&NONCE[..], &[0]].concat()));
     }) => E::NonceMismatch;
-    another_nonce_challenged_fails_closed: |case| {
+    #[test]
+    fn another_nonce_challenged_fails_closed: |case| {
         case.demand = Demand::Challenged(vec![7; 32], Duration::ZERO, MINUTE);
     } => E::NonceMismatch;
-    missing_nonce_challenged_fails_closed: |case| {
+    #[test]
+    fn missing_nonce_challenged_fails_closed: |case| {
         case.demand = Demand::Challenged(NONCE.to_vec(), Duration::ZERO, MINUTE);
         case.payload(|payload| payload.remove("nonce"));
     } => E::NonceMissing;
 
-    empty_challenge_fails_closed: |case| {
+    #[test]
+    fn empty_challenge_fails_closed: |case| {
         case.demand = Demand::Live(Vec::new(), MINUTE, NOW);
         case.payload(|payload| payload.set("nonce", Cbor::bytes(&[])));
     } => E::ChallengeTooShort { found: 0 };
-    challenge_of_15_bytes_fails_closed: |case| {
+    #[test]
+    fn challenge_of_15_bytes_fails_closed: |case| {
         case.demand = Demand::Challenged(vec![7; 15], Duration::ZERO, MINUTE);
         case.payload(|payload| payload.set("nonce", Cbor::bytes(&[7; 15])));
     } => E::ChallengeTooShort { found: 15 };
 
-    stale_live_document_fails_closed: |case| {
+    #[test]
+    fn stale_live_document_fails_closed: |case| {
         case.demand = Demand::Live(NONCE.to_vec(), MINUTE, NOW + 61);
     } => E::Stale { age: Duration::from_millis(60_877), max_age: MINUTE };
-    late_answer_fails_closed: |case| {
+    #[test]
+    fn late_answer_fails_closed: |case| {
         let elapsed = MINUTE + Duration::from_millis(1);
         case.demand = Demand::Challenged(NONCE.to_vec(), elapsed, MINUTE);
     } => E::Stale { age: MINUTE + Duration::from_millis(1), max_age: MINUTE };
-    document_from_the_future_fails_closed: |case| {
+    #[test]
+    fn document_from_the_future_fails_closed: |case| {
         let now = NOW - CLOCK_TOLERANCE_SECONDS - 1;
         case.demand = Demand::Live(NONCE.to_vec(), MINUTE, now);
     } => E::TimestampInFuture { timestamp_ms: TIMESTAMP_MS, latest: NOW - 1 };
-    record_from_the_future_fails_closed: |case| {
+    #[test]
+    fn record_from_the_future_fails_closed: |case| {
         case.demand = Demand::Archived(Some(NOW - 1));
     } => E::TimestampInFuture { timestamp_ms: TIMESTAMP_MS, latest: NOW - 1 };
-    record_at_a_time_after_the_leaf_fails_closed: |case| {
+    #[test]
+    fn record_at_a_time_after_the_leaf_fails_closed: |case| {
         case.demand = Demand::Archived(Some(NOW + 4 * 3600));
     } => E::CertificateExpired {
         link: Link::Leaf, not_after: NOW + 3 * 3600 - 57, at: NOW + 4 * 3600,
     };
-    live_at_the_end_of_time_fails_closed: |case| {
+    #[test]
+    fn live_at_the_end_of_time_fails_closed: |case| {
         case.demand = Demand::Live(NONCE.to_vec(), Duration::MAX, u64::MAX);
     } => E::CertificateExpired {
         link: Link::Bundle { index: 0 },

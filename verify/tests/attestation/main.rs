@@ -7,9 +7,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-/// One test a row: the defect and the exact error.
+/// One test a row: the defect and the exact error. A row reads as a test for tools that look for
+/// names.
 macro_rules! refusals {
-    ($($name:ident: $defect:expr => $expected:expr;)*) => {
+    ($(#[test] fn $name:ident: $defect:expr => $expected:expr;)*) => {
         $(
             #[test]
             fn $name() {
@@ -24,7 +25,7 @@ macro_rules! refusals {
 
 /// One test a row: a change after which the document is still right.
 macro_rules! acceptances {
-    ($($name:ident: $change:expr;)*) => {
+    ($(#[test] fn $name:ident: $change:expr;)*) => {
         $(
             #[test]
             fn $name() {

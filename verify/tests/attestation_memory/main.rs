@@ -90,17 +90,14 @@ fn hostile_certificates() -> Vec<Vec<u8>> {
     let mut recipe = Recipe::new();
     let template = recipe.certificates[LEAF].clone();
     let mut certificates = Vec::new();
-    for names in [
-        vec![der::SET, 0].repeat(240),
-        shortest_attribute().repeat(50),
-    ] {
+    for names in [[der::SET, 0].repeat(240), shortest_attribute().repeat(50)] {
         let certificate = &mut recipe.certificates[LEAF];
         *certificate = template.clone();
         certificate.subject = der::tlv(der::SEQUENCE, &names);
         certificates.push(certificate.build());
     }
     let certificate = &mut recipe.certificates[LEAF];
-    *certificate = template.clone();
+    *certificate = template;
     certificate.extensions.clear();
     let extensions = der::tlv(der::SEQUENCE, &shortest_extension().repeat(60));
     certificate.unique_ids = der::explicit(3, &extensions);
