@@ -44,6 +44,7 @@ pub mod members;
 pub mod message;
 pub mod ports;
 pub mod provision;
+mod refusal;
 
 /// Format number of definitions, manifests, evidence and launch records.
 pub const FORMAT: u8 = 1;

@@ -347,7 +347,7 @@ fn responses(small: &mut World, chain: &[Link], evidence: Evidence) -> Vec<Sampl
         plain("status, running", &running),
         plain("uploaded", &Response::Uploaded(uploaded)),
         plain("genesis", &Response::Genesis(genesis)),
-        plain("booted", &Response::Booted(booted)),
+        plain("booted", &Response::Booted(Box::new(booted))),
         plain("attested", &Response::Attested(document())),
         plain(
             "provisioned",
