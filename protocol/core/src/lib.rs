@@ -29,6 +29,7 @@ extern crate alloc;
 pub mod application;
 pub mod atoms;
 pub mod attested;
+pub mod card;
 pub mod cbor;
 pub mod cose;
 pub mod definition;

@@ -1,0 +1,185 @@
+//! `quorate ceremony`: what the people of a quorum type, step by step.
+//!
+//! Everything that is decided is decided in `quorate-quorum-ceremony`; here arguments become calls
+//! and results become text or JSON. A step that needs a key shows what it has verified before it
+//! asks for the passphrase, so that typing the passphrase is the decision.
+
+mod arguments;
+mod passphrase;
+mod report;
+mod show;
+
+use quorate_quorum_ceremony::steps::{
+    approve, attest, boot, consent, define, evidence, genesis, join, manifest, provision, receipt,
+    status,
+};
+use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
+use quorate_verify::attestation::{Partition, TrustAnchor};
+
+pub(crate) use self::arguments::Ceremony;
+use self::arguments::{DefineArguments, Keyed};
+use crate::failure::{Exit, Failure, Fault};
+use crate::output::{Format, Output, Render};
+use crate::{files, pem};
+
+/// Runs one step.
+pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> {
+    match ceremony {
+        Ceremony::Join(a) => {
+            protect()?;
+            let step = join::prepare(&a.shared.folder, &a.keyed.private, &a.name)?;
+            let entered = passphrase::read(&a.keyed, step.is_new())?;
+            output.print(&show::joined(&step.join(&entered)?))?;
+        }
+        Ceremony::Define(a) => {
+            output.print(&show::defined(&define::define(
+                &a.shared.folder,
+                &plan(a)?,
+            )?))?;
+        }
+        Ceremony::Consent(a) => {
+            protect()?;
+            let step = consent::review(&a.shared.folder, &a.keyed.private, a.fingerprint)?;
+            before_key(output, &show::definition_review(step.definition()))?;
+            let entered = passphrase::read(&a.keyed, false)?;
+            output.print(&show::consented(&step.consent(&entered)?))?;
+        }
+        Ceremony::Genesis(a) => {
+            let born = genesis::hold(&a.shared.folder, &a.socket.socket)?;
+            output.print(&show::born(&born))?;
+        }
+        Ceremony::Receipt(a) => {
+            protect()?;
+            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
+            let step = receipt::review(folder, &a.keyed.private, socket)?;
+            before_key(output, &show::genesis_review(&step))?;
+            let entered = passphrase::read(&a.keyed, false)?;
+            output.print(&show::received(&step.acknowledge(&entered)?))?;
+        }
+        Ceremony::Manifest(a) => {
+            let plan = manifest::Plan {
+                measurements: measurements(&a.measurements)?,
+                applications: a.application.clone(),
+                valid_days: a.valid_days,
+            };
+            output.print(&show::proposed(&manifest::propose(
+                &a.shared.folder,
+                &plan,
+            )?))?;
+        }
+        Ceremony::Approve(a) => {
+            protect()?;
+            let step = approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
+            before_key(output, &show::manifest_review(&step))?;
+            let entered = passphrase::read(&a.keyed, false)?;
+            output.print(&show::approved(&step.approve(&entered)?))?;
+        }
+        Ceremony::Boot(a) => {
+            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
+            let started = boot::boot(folder, socket, &a.application, a.manifest)?;
+            output.print(&show::started(&started))?;
+        }
+        Ceremony::Attest(a) => {
+            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
+            let attested = attest::attest(folder, &a.private, socket, a.stage.into())?;
+            output.print(&show::attested(&attested))?;
+        }
+        Ceremony::Provision(a) => {
+            protect()?;
+            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
+            let step = provision::attest(folder, &a.keyed.private, socket)?;
+            before_key(output, &show::instance_review(&step))?;
+            let entered = passphrase::read(&a.keyed, false)?;
+            let development = step.setup().facts.development;
+            output.print(&show::given(&step.give(&entered)?, development))?;
+        }
+        Ceremony::Evidence(a) => {
+            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
+            let collected = evidence::collect(folder, socket, &a.out)?;
+            output.print(&show::collected(&collected, &a.out))?;
+        }
+        Ceremony::Status(a) => {
+            let progress = status::read(&a.shared.folder, a.socket.as_deref())?;
+            output.print(&show::progress(&progress))?;
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// Shows what has been verified, before a passphrase is asked for. A program gets it with the
+/// result, in one object.
+fn before_key(output: Output, review: &dyn Render) -> Result<(), Failure> {
+    match output.format() {
+        Format::Text => output.print(review),
+        Format::Json => Ok(()),
+    }
+}
+
+fn protect() -> Result<(), Failure> {
+    hardening::protect().map_err(|error| CeremonyError::from(error).into())
+}
+
+fn measurements(
+    path: &std::path::Path,
+) -> Result<quorate_protocol::definition::Measurements, Failure> {
+    let json = files::read(path, inputs::MAX_MEASUREMENTS, "measurements file")?;
+    Ok(inputs::measurements(&json).map_err(CeremonyError::from)?)
+}
+
+fn plan(a: &DefineArguments) -> Result<define::Plan, Failure> {
+    Ok(define::Plan {
+        namespace: a.namespace.clone(),
+        members: a.members.clone(),
+        manifest_members: a.manifest_members.clone(),
+        manifest_threshold: a.manifest_threshold,
+        share_threshold: a.share_threshold,
+        root: root(a)?,
+        measurements: measurements(&a.measurements)?,
+    })
+}
+
+/// The root of the partition: AWS's commercial one is built in, others come from a file.
+fn root(a: &DefineArguments) -> Result<TrustAnchor, Failure> {
+    let partition = Partition::from(a.partition);
+    let Some(path) = &a.root else {
+        if partition == Partition::Aws {
+            return Ok(TrustAnchor::aws_commercial());
+        }
+        return Err(CeremonyError::from(inputs::InputError::RootNeeded).into());
+    };
+    let unusable = |what: String| {
+        Failure::usage(
+            "root-unusable",
+            format!("the root {} is not usable: {what}", path.display()),
+            "name the file of one root certificate, PEM or DER, and its partition",
+        )
+    };
+    let file = files::read(path, 64 * 1024, "root certificate")?;
+    let der = pem::certificate(&file).map_err(|error| unusable(error.to_string()))?;
+    TrustAnchor::from_der(partition, &der).map_err(|error| unusable(error.to_string()))
+}
+
+impl From<CeremonyError> for Failure {
+    fn from(error: CeremonyError) -> Self {
+        let explanation = error.explain();
+        let what = error.to_string();
+        if matches!(error, CeremonyError::Input(_)) {
+            return Self::usage(explanation.code, what, explanation.remedy);
+        }
+        let fault = match explanation.blame {
+            Blame::Coordinator | Blame::Folder => Fault::Sender,
+            Blame::Enclave => Fault::Enclave,
+            Blame::Member => Fault::Member,
+            Blame::You => Fault::Caller,
+            _ => Fault::Machine,
+        };
+        Self::refused(fault, explanation.code, what, explanation.remedy)
+    }
+}
+
+impl Keyed {
+    /// Whether the passphrase comes from standard input.
+    fn is_stdin(&self) -> bool {
+        self.passphrase_file.as_deref() == Some(std::path::Path::new("-"))
+    }
+}

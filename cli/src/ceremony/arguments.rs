@@ -1,0 +1,401 @@
+//! The command line of `quorate ceremony`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use quorate_protocol::atoms::Name;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
+use quorate_quorum_ceremony::steps::attest::InstanceStage;
+use quorate_verify::attestation::Partition;
+
+/// One step of a ceremony.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+A ceremony is one folder everybody can write to, and one private folder for each person. Steps:
+
+  join       every member    makes keys, puts a card into the folder
+  define     coordinator     puts the cards together into a definition
+  consent    every member    compares the fingerprint by voice, signs the definition
+  genesis    coordinator     has a genesis enclave make the key and its shares
+  receipt    every member    verifies the genesis, checks their share, signs for it
+  manifest   coordinator     says which image and applications may run
+  approve    members         verify the manifest and sign it
+  boot       coordinator     gives an empty enclave binaries, record and chain
+  provision  members         verify the enclave and give it their share
+  evidence   anyone          fetches what a stranger needs to verify all of it
+
+The coordinator is trusted with nothing; anybody can be it. `status` says what comes next.
+
+Example:
+  quorate ceremony status --folder ceremony")]
+pub(crate) enum Ceremony {
+    /// Make your keys and put your card into the folder
+    Join(JoinArguments),
+    /// Put the members' cards together into a definition (coordinator)
+    Define(DefineArguments),
+    /// Check the definition, pin it and sign it
+    Consent(ConsentArguments),
+    /// Have a genesis enclave make the quorum key (coordinator)
+    Genesis(GenesisArguments),
+    /// Verify the genesis and your share, pin it and sign for it
+    Receipt(ReceiptArguments),
+    /// Write the next manifest: what may run (coordinator)
+    Manifest(ManifestArguments),
+    /// Verify a manifest and approve it
+    Approve(ApproveArguments),
+    /// Give an empty enclave its binaries and boot it (coordinator)
+    Boot(BootArguments),
+    /// Verify an enclave with your own nonce, and do nothing else
+    Attest(AttestArguments),
+    /// Verify an enclave and give it your share
+    Provision(ProvisionArguments),
+    /// Fetch the evidence of an enclave
+    Evidence(EvidenceArguments),
+    /// Show how far the ceremony is
+    Status(StatusArguments),
+}
+
+/// The folder everybody shares.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// The ceremony's shared folder; anyone may write there, nothing in it is believed unchecked
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+}
+
+/// The folder and passphrase of one person.
+#[derive(Debug, Args)]
+pub(crate) struct Keyed {
+    /// Your private folder: keys and pins, yours alone (mode 0700)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: PathBuf,
+
+    /// Where your passphrase is, `-` for standard input [default: asked for on the terminal]
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+/// The enclave that is spoken to.
+#[derive(Debug, Args)]
+pub(crate) struct Socket {
+    /// The enclave's operator socket
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+}
+
+/// Make keys.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Draws a signing and an encryption key, locks them with your passphrase (Argon2id, 64 MiB, 3 passes)
+into key.cbor in the private folder, and puts your card with the public keys into the shared folder.
+Back the private folder up: without key file and passphrase your share is lost.
+
+Example:
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice")]
+pub(crate) struct JoinArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) keyed: Keyed,
+
+    /// What you are called: a-z 0-9 - . _
+    #[arg(long, value_parser = name)]
+    pub(crate) name: Name,
+}
+
+/// Make a definition.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every member must consent before a key is made; then nothing of it can change but by approved
+manifests, and the attestation root never. A development root is for rehearsals: shares made under
+it are never accepted under another, nor the other way round.
+
+Examples:
+  quorate ceremony define --folder ceremony --namespace treasury --members alice,bob,carol \\
+      --manifest-threshold 2 --share-threshold 2 --partition aws --measurements measurements.json
+  quorate ceremony define --folder rehearsal --namespace rehearsal --members alice,bob,carol \\
+      --manifest-threshold 2 --share-threshold 2 --partition development \\
+      --root development-root.pem --measurements measurements.json")]
+pub(crate) struct DefineArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+
+    /// What people call the namespace; its identity is the genesis digest, never this name
+    #[arg(long, value_parser = name)]
+    pub(crate) namespace: Name,
+
+    /// Who holds shares, in the order of their indices
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', required = true, value_parser = name)]
+    pub(crate) members: Vec<Name>,
+
+    /// Who approves manifests [default: the members]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name)]
+    pub(crate) manifest_members: Option<Vec<Name>>,
+
+    /// How many must approve a manifest, at least 2
+    #[arg(long, value_name = "N")]
+    pub(crate) manifest_threshold: u8,
+
+    /// How many shares open the key, at least 2
+    #[arg(long, value_name = "N")]
+    pub(crate) share_threshold: u8,
+
+    /// The attestation root, PEM or DER; built in for `aws`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Whose security modules that root speaks for
+    #[arg(long, value_enum)]
+    pub(crate) partition: PartitionName,
+
+    /// What the genesis enclave must measure as: JSON with PCR0, PCR1, PCR2, PCR8?, role_arn?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) measurements: PathBuf,
+}
+
+/// A partition as it is typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PartitionName {
+    /// AWS's commercial regions
+    Aws,
+    /// AWS GovCloud (US)
+    AwsUsGov,
+    /// AWS's regions in China
+    AwsCn,
+    /// An emulator: proves nothing about hardware
+    Development,
+}
+
+impl From<PartitionName> for Partition {
+    fn from(name: PartitionName) -> Self {
+        match name {
+            PartitionName::Aws => Self::Aws,
+            PartitionName::AwsUsGov => Self::AwsUsGov,
+            PartitionName::AwsCn => Self::AwsCn,
+            PartitionName::Development => Self::Development,
+        }
+    }
+}
+
+/// Consent to a definition.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Before you type your passphrase, read the fingerprint aloud to the other members and hear theirs.
+From then on your tool refuses any other definition in this private folder.
+
+Example:
+  quorate ceremony consent --folder ceremony --private ~/quorum")]
+pub(crate) struct ConsentArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) keyed: Keyed,
+
+    /// The fingerprint you agreed on; any other definition is refused
+    #[arg(long, value_name = "HEX", value_parser = fingerprint)]
+    pub(crate) fingerprint: Option<Digest<Definition>>,
+}
+
+/// Hold the genesis.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The enclave must have been started from the image the definition names and be in no other use. It
+makes the key, seals a share to each member, attests, and can do nothing else afterwards. Leave it
+running until every member has done `receipt`.
+
+Example:
+  quorate ceremony genesis --folder ceremony --socket genesis/operator.sock")]
+pub(crate) struct GenesisArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+/// Receive a share.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Asks the genesis enclave for an attestation with a nonce of your own and verifies it under the
+definition you consented to; opens your share and checks it against the published commitments; pins
+the genesis digest, which is what you trust from now on.
+
+Example:
+  quorate ceremony receipt --folder ceremony --private ~/quorum --socket genesis/operator.sock")]
+pub(crate) struct ReceiptArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) keyed: Keyed,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+/// Write a manifest.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Puts the genesis record together when every receipt is there, then writes the next manifest. Its
+people and its key are those of the manifest before.
+
+An application is NAME=PATH, then any of ,port=N (5100 or higher, repeatable) ,memory=BYTES
+(268435456) ,restarts=N (3) ,arg=TEXT ,env=NAME=VALUE (repeatable).
+
+Example:
+  quorate ceremony manifest --folder ceremony --measurements measurements.json \\
+      --application echo=target/quorate-echo,port=5100")]
+pub(crate) struct ManifestArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+
+    /// What the image must measure as: JSON with PCR0, PCR1, PCR2, PCR8?, role_arn?
+    #[arg(long, value_name = "FILE")]
+    pub(crate) measurements: PathBuf,
+
+    /// An application, repeatable
+    #[arg(long, value_name = "NAME=PATH[,…]", required = true, value_parser = ApplicationSpec::parse)]
+    pub(crate) application: Vec<ApplicationSpec>,
+
+    /// For how many days from now it may boot
+    #[arg(long, value_name = "DAYS", default_value_t = 365)]
+    pub(crate) valid_days: u32,
+}
+
+/// Approve a manifest.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Verifies the record against your pinned genesis, the chain link by link and that this manifest
+follows it, then signs in each set in which you count. What you cannot see from here is whether the
+hashes are of the source you mean: build it, or ask who did.
+
+Example:
+  quorate ceremony approve --folder ceremony --private ~/quorum")]
+pub(crate) struct ApproveArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) keyed: Keyed,
+
+    /// Which manifest [default: the newest]
+    #[arg(long, value_name = "SEQUENCE")]
+    pub(crate) manifest: Option<u64>,
+}
+
+/// Boot an instance.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Compares each binary with the manifest, uploads it (an interrupted upload goes on where it ended)
+and boots the newest approved manifest. The enclave then waits for shares.
+
+Example:
+  quorate ceremony boot --folder ceremony --socket one/operator.sock \\
+      --application echo=target/quorate-echo")]
+pub(crate) struct BootArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+
+    /// The binary of an application of the manifest, repeatable
+    #[arg(long, value_name = "NAME=PATH", required = true, value_parser = Binary::parse)]
+    pub(crate) application: Vec<Binary>,
+
+    /// Which manifest [default: the newest that is approved]
+    #[arg(long, value_name = "SEQUENCE")]
+    pub(crate) manifest: Option<u64>,
+}
+
+/// Verify an instance.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  quorate ceremony attest --folder ceremony --private ~/quorum --socket one/operator.sock --stage live")]
+pub(crate) struct AttestArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+
+    /// Your private folder, for its pins; no key is used
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: PathBuf,
+
+    /// Which keys the enclave attests
+    #[arg(long, value_enum, default_value_t = StageName::Setup)]
+    pub(crate) stage: StageName,
+}
+
+/// A stage as it is typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StageName {
+    /// The keys that shares are sealed to, while it waits for shares
+    Setup,
+    /// The keys it answers with
+    Live,
+}
+
+impl From<StageName> for InstanceStage {
+    fn from(name: StageName) -> Self {
+        match name {
+            StageName::Setup => Self::Setup,
+            StageName::Live => Self::Live,
+        }
+    }
+}
+
+/// Give a share.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Verifies the enclave with a nonce of your own against your pinned genesis and the approved chain;
+only then seals your share to the keys it attested. With the last share that is needed the enclave
+rebuilds the key and starts its applications.
+
+Example:
+  quorate ceremony provision --folder ceremony --private ~/quorum --socket one/operator.sock")]
+pub(crate) struct ProvisionArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) keyed: Keyed,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+}
+
+/// Fetch evidence.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  quorate ceremony evidence --folder ceremony --socket one/operator.sock --out evidence.cbor
+  quorate verify evidence evidence.cbor")]
+pub(crate) struct EvidenceArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) socket: Socket,
+
+    /// Where to write it; a different file that is there is not replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// Show the state.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  quorate ceremony status --folder ceremony --socket one/operator.sock")]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+
+    /// An enclave to ask as well; what it says is a claim
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {
+    Name::new(text)
+}
+
+fn fingerprint(text: &str) -> Result<Digest<Definition>, &'static str> {
+    Digest::from_hex(text).ok_or("a fingerprint is 64 hexadecimal digits")
+}

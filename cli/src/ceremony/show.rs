@@ -1,0 +1,613 @@
+//! What each step shows.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::UnixMillis;
+use quorate_protocol::definition::{Definition, MeasurementFields};
+use quorate_protocol::digest::Digest;
+use quorate_protocol::manifest::{Application, Manifest};
+use quorate_protocol::members::MemberSetFields;
+use quorate_protocol::message::{Phase, Status};
+use quorate_quorum_ceremony::challenge::wall_clock;
+use quorate_quorum_ceremony::steps::approve::{self, Approved, Seat};
+use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
+use quorate_quorum_ceremony::steps::boot::Started;
+use quorate_quorum_ceremony::steps::consent::Consented;
+use quorate_quorum_ceremony::steps::define::Defined;
+use quorate_quorum_ceremony::steps::evidence::Collected;
+use quorate_quorum_ceremony::steps::genesis::Born;
+use quorate_quorum_ceremony::steps::join::Joined;
+use quorate_quorum_ceremony::steps::manifest::Proposed;
+use quorate_quorum_ceremony::steps::provision::{Given, Verified};
+use quorate_quorum_ceremony::steps::receipt::{self, Received};
+use quorate_quorum_ceremony::steps::status::{Next, Progress};
+use quorate_quorum_ceremony::storage::Published;
+use quorate_quorum_ceremony::workspace::{IgnoredApproval, role_name};
+use quorate_twins::rfc3339;
+use quorate_verify::instance::DocumentFacts;
+use serde_json::{Value, json};
+
+use super::report::Report;
+
+/// What nobody can know from a chain alone.
+const NEWEST: &str =
+    "newest manifest not confirmed: no witness was asked whether a newer one exists";
+
+pub(super) fn joined(done: &Joined) -> Report {
+    let title = if done.before {
+        "you had joined before"
+    } else {
+        "you have joined"
+    };
+    Report::new("join", title)
+        .fact("name", "name", &done.name)
+        .fact("signing_key", "signing key", done.keys.signing)
+        .fact(
+            "encryption_key",
+            "encryption key",
+            hex(&done.keys.encryption.to_compressed()),
+        )
+        .note("back the private folder up: without key file and passphrase your share is lost")
+        .next("wait for the definition, then quorate ceremony consent")
+}
+
+pub(super) fn defined(done: &Defined) -> Report {
+    definition(
+        Report::new("define", title("the definition", done.published)),
+        &done.definition,
+    )
+    .next("every member: quorate ceremony consent, after comparing the fingerprint by voice")
+}
+
+pub(super) fn definition_review(reviewed: &Definition) -> Report {
+    definition(
+        Report::new("consent", "you are about to consent to this definition"),
+        reviewed,
+    )
+    .note("read the fingerprint aloud to the other members and hear theirs before you go on")
+}
+
+pub(super) fn consented(done: &Consented) -> Report {
+    let title = title("your consent", done.published);
+    definition(Report::new("consent", title), &done.definition)
+        .next("wait for the genesis, then quorate ceremony receipt")
+}
+
+pub(super) fn born(done: &Born) -> Report {
+    let report = Report::new("genesis", "the quorum key was made")
+        .fact("genesis", "genesis digest", done.genesis)
+        .fact("epoch", "epoch", done.output.commitments.epoch())
+        .number("shares", "sealed shares", count(done.output.shares.len()));
+    document(report, &done.facts)
+        .note("leave the genesis enclave running until every member has their receipt")
+        .next("every member: quorate ceremony receipt")
+}
+
+pub(super) fn genesis_review(step: &receipt::Review) -> Report {
+    let title = if step.holds_share() {
+        "the genesis is attested; you are about to check and acknowledge your share"
+    } else {
+        "the genesis is attested; you are about to pin it (you hold no share)"
+    };
+    let report = Report::new("receipt", title).fact("genesis", "genesis digest", step.genesis());
+    document(definition(report, step.definition()), step.facts())
+}
+
+pub(super) fn received(done: &Received) -> Report {
+    let text = match done.published {
+        Some(published) => title("your receipt", published),
+        None => "the genesis is pinned; you hold no share".into(),
+    };
+    let index = done.index.map(|index| index.get());
+    let report = Report::new("receipt", text)
+        .fact("genesis", "genesis digest", done.genesis)
+        .fact("epoch", "epoch", done.epoch)
+        .row(
+            "index",
+            "your share",
+            index
+                .iter()
+                .map(|index| format!("index {index}, checked"))
+                .collect(),
+            json!(index),
+        );
+    document(report, &done.facts)
+        .note("the genesis digest is the namespace: write it down where nobody else can change it")
+        .next("wait for a manifest, then quorate ceremony approve")
+}
+
+pub(super) fn proposed(done: &Proposed) -> Report {
+    let report = Report::new(
+        "manifest",
+        format!("manifest {} is written", done.manifest.sequence),
+    )
+    .row(
+        "record",
+        "genesis record",
+        vec![
+            match done.record {
+                Published::Written => "complete, put together now",
+                Published::AlreadyThere => "complete",
+            }
+            .into(),
+        ],
+        json!("complete"),
+    );
+    manifest(report, &done.manifest, done.digest)
+        .development(done.definition.attestation_root.is_development())
+        .next("members: quorate ceremony approve")
+}
+
+pub(super) fn manifest_review(step: &approve::Review) -> Report {
+    let successor = step.successor();
+    let mut report = Report::new(
+        "approve",
+        format!("you are about to approve manifest {}", successor.sequence),
+    );
+    report = manifest(report, step.manifest(), successor.digest);
+    report = report.row(
+        "changes",
+        "changes",
+        changes(step.before(), step.manifest()),
+        json!(changes(step.before(), step.manifest())),
+    );
+    ignored(seats(report, step.seats()), step.ignored())
+        .development(step.definition().attestation_root.is_development())
+        .note(NEWEST)
+}
+
+pub(super) fn approved(done: &Approved) -> Report {
+    let report = Report::new("approve", title("your approval", done.published));
+    seats(manifest(report, &done.manifest, done.digest), &done.seats)
+        .next("when enough have approved: quorate ceremony boot")
+}
+
+pub(super) fn started(done: &Started) -> Report {
+    let report = Report::new("boot", "the enclave says it has booted")
+        .fact("genesis", "genesis digest", done.genesis)
+        .number("uploaded", "bytes uploaded", done.uploaded);
+    ignored(manifest(report, &done.manifest, done.digest), &done.ignored)
+        .development(done.definition.attestation_root.is_development())
+        .note("a claim until it is attested: each member's provision verifies it")
+        .next("members: quorate ceremony provision")
+}
+
+pub(super) fn attested(done: &Attested) -> Report {
+    let (stage, title) = match done.stage {
+        InstanceStage::Setup => (
+            "setup",
+            "this enclave runs what was approved and waits for shares",
+        ),
+        InstanceStage::Live => ("live", "this enclave runs what was approved"),
+    };
+    let mut report = Report::new("attest", title)
+        .fact("genesis", "genesis digest", done.genesis)
+        .fact("stage", "stage", stage)
+        .fact(
+            "encryption_key",
+            "attested to",
+            hex(&done.keys.encryption.to_compressed()),
+        )
+        .fact("verification_key", "answers with", done.keys.verification);
+    report = document(manifest(report, &done.manifest, done.digest), &done.facts);
+    if done.stage == InstanceStage::Live {
+        report = report
+            .note("that it runs is attested, that it was given the key is not: see the evidence");
+    }
+    ignored(claims(report, &done.claimed), &done.ignored).note(NEWEST)
+}
+
+pub(super) fn instance_review(step: &Verified) -> Report {
+    let report = Report::new(
+        "provision",
+        "this enclave is verified; you are about to give it your share",
+    )
+    .fact("genesis", "genesis digest", step.genesis());
+    let report = manifest(report, step.manifest(), step.manifest_digest());
+    ignored(document(report, &step.setup().facts), step.ignored())
+        .note(NEWEST)
+        .note("the wall clock is not what makes this fresh: the enclave signed your own nonce")
+}
+
+pub(super) fn given(done: &Given, development: bool) -> Report {
+    let grant = done.provision.grant.unverified();
+    let report = Report::new("provision", "your share was given and acknowledged")
+        .fact("genesis", "genesis digest", grant.genesis)
+        .fact("manifest", "manifest", grant.manifest)
+        .fact("epoch", "epoch", done.epoch)
+        .fact("document", "attested in", grant.document)
+        .fact("grant", "grant", done.provision.grant.digest())
+        .number("index", "your index", done.index.get().into())
+        .row(
+            "accepted",
+            "good shares",
+            vec![format!("{} of {}", done.accepted, done.threshold)],
+            done.accepted.into(),
+        )
+        .number("threshold", "needed", done.threshold.into())
+        .development(development);
+    if done.accepted == done.threshold {
+        report.next("the enclave rebuilds the key: quorate ceremony evidence")
+    } else {
+        report.next("further members: quorate ceremony provision")
+    }
+}
+
+pub(super) fn collected(done: &Collected, out: &Path) -> Report {
+    let shown = out.display().to_string();
+    let report = Report::new("evidence", format!("the evidence is in {shown}"))
+        .fact("out", "file", &shown)
+        .number("bytes", "bytes", count(done.bytes))
+        .fact("genesis", "genesis digest", done.genesis)
+        .fact("manifest", "manifest", done.manifest)
+        .number("sequence", "sequence", done.sequence)
+        .row(
+            "provisioned",
+            "provisioned",
+            vec![if done.provisioned { "yes" } else { "no" }.into()],
+            done.provisioned.into(),
+        );
+    document(report, &done.facts).next(format!(
+        "anybody: quorate verify evidence {shown} --genesis {}",
+        done.genesis
+    ))
+}
+
+pub(super) fn progress(done: &Progress) -> Report {
+    let names = |names: &[quorate_protocol::atoms::Name]| -> (Vec<String>, Value) {
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        (names.clone(), json!(names))
+    };
+    let mut report = Report::new(
+        "status",
+        "what the folder shows; nothing of it is pinned here",
+    );
+    if let Some(found) = &done.definition {
+        report = definition(report, found);
+        let (lines, value) = names(&done.without_consent);
+        report = report.row("without_consent", "consent missing", lines, value);
+    }
+    if let Some(genesis) = done.genesis {
+        report = report.fact("genesis", "genesis digest", genesis);
+        let (lines, value) = names(&done.without_receipt);
+        report = report.row("without_receipt", "receipt missing", lines, value);
+    }
+    let lines = done.manifests.iter().map(|entry| {
+        let approvals: Vec<String> = entry
+            .approvals
+            .iter()
+            .map(|(name, role)| format!("{name} ({})", role_name(*role)))
+            .collect();
+        let state = if entry.approved {
+            "approved"
+        } else {
+            "waiting"
+        };
+        let by = approvals.join(", ");
+        format!(
+            "{} {state} {}; by: {by}",
+            entry.manifest.sequence, entry.digest
+        )
+    });
+    let value = done.manifests.iter().map(|entry| {
+        json!({
+            "sequence": entry.manifest.sequence,
+            "digest": entry.digest.to_string(),
+            "approved": entry.approved,
+            "approvals": entry.approvals.iter()
+                .map(|(name, role)| json!({ "name": name.as_str(), "role": role_name(*role) }))
+                .collect::<Vec<_>>(),
+            "applications": entry.manifest.applications.iter()
+                .map(|application| application.name.as_str())
+                .collect::<Vec<_>>(),
+        })
+    });
+    report = report.row("manifests", "manifests", lines.collect(), value.collect());
+    if let Some(status) = &done.enclave {
+        report = claims(report, status);
+    }
+    let who = match done.next {
+        Next::Define | Next::Genesis | Next::Manifest => "coordinator",
+        Next::Consent | Next::Receipt | Next::Approve => "members",
+        Next::Boot => "coordinator, then members with provision",
+    };
+    ignored(report, &done.ignored).next(format!("quorate ceremony {} ({who})", done.next.command()))
+}
+
+fn definition(report: Report, definition: &Definition) -> Report {
+    let root = &definition.attestation_root;
+    let report = report
+        .fact("fingerprint", "fingerprint", Digest::of(definition))
+        .fact("namespace", "namespace", &definition.namespace);
+    let report = set(report, "share_set", "share holders", &definition.share_set);
+    let report = set(
+        report,
+        "manifest_set",
+        "manifest approvers",
+        &definition.manifest_set,
+    );
+    let report = report
+        .row(
+            "root",
+            "attestation root",
+            vec![format!("{} {}", root.partition, root.fingerprint)],
+            json!({
+                "partition": root.partition.as_str(),
+                "fingerprint": root.fingerprint.to_string(),
+            }),
+        )
+        .development(root.is_development());
+    measurements(report, &definition.measurements)
+}
+
+fn set(report: Report, key: &'static str, label: &'static str, set: &MemberSetFields) -> Report {
+    let mut lines = vec![format!("{} of {}", set.threshold, set.members.len())];
+    lines.extend(set.members.iter().map(|member| {
+        let key = hex(&member.signing_key.to_compressed());
+        format!("{} {} {key}", member.index.get(), member.name)
+    }));
+    let members: Vec<Value> = set
+        .members
+        .iter()
+        .map(|member| {
+            json!({
+                "index": member.index.get(),
+                "name": member.name.as_str(),
+                "signing_key": hex(&member.signing_key.to_compressed()),
+                "encryption_key": hex(&member.encryption_key.to_compressed()),
+            })
+        })
+        .collect();
+    report.row(
+        key,
+        label,
+        lines,
+        json!({ "threshold": set.threshold, "members": members }),
+    )
+}
+
+fn measurements(report: Report, measurements: &MeasurementFields) -> Report {
+    let registers: Vec<(u8, String)> = measurements
+        .registers()
+        .map(|(index, pcr)| (index, pcr.to_string()))
+        .collect();
+    let mut lines: Vec<String> = registers
+        .iter()
+        .map(|(index, pcr)| format!("PCR{index} {pcr}"))
+        .collect();
+    if let Some(role) = &measurements.role_arn {
+        lines.push(format!("role {role}"));
+    }
+    let value: serde_json::Map<String, Value> = registers
+        .into_iter()
+        .map(|(index, pcr)| (format!("PCR{index}"), Value::String(pcr)))
+        .collect();
+    report.row(
+        "measurements",
+        "image measures as",
+        lines,
+        Value::Object(value),
+    )
+}
+
+fn manifest(report: Report, manifest: &Manifest, digest: Digest<Manifest>) -> Report {
+    let validity = &manifest.validity;
+    let report = report
+        .fact("manifest", "manifest", digest)
+        .number("sequence", "sequence", manifest.sequence)
+        .row(
+            "applications",
+            "applications",
+            manifest
+                .applications
+                .iter()
+                .flat_map(application_lines)
+                .collect(),
+            manifest.applications.iter().map(application_json).collect(),
+        )
+        .row(
+            "validity",
+            "may boot",
+            vec![format!(
+                "{} to {}",
+                time(validity.not_before),
+                time(validity.not_after)
+            )],
+            json!({ "not_before": validity.not_before.0, "not_after": validity.not_after.0 }),
+        );
+    measurements(report, &manifest.measurements)
+}
+
+fn application_lines(application: &Application) -> Vec<String> {
+    let ports: Vec<String> = application.ports.iter().map(ToString::to_string).collect();
+    let mut lines = vec![
+        format!("{} {}", application.name, application.sha256),
+        format!(
+            "  {} bytes, ports {}, memory {} bytes, {} restarts",
+            application.size,
+            ports.join(" "),
+            application.memory_limit,
+            application.restart.restarts,
+        ),
+    ];
+    lines.extend(
+        application
+            .arguments
+            .iter()
+            .map(|text| format!("  argument {text}")),
+    );
+    lines.extend(
+        application
+            .environment
+            .iter()
+            .map(|text| format!("  environment {text}")),
+    );
+    lines
+}
+
+fn application_json(application: &Application) -> Value {
+    json!({
+        "name": application.name.as_str(),
+        "sha256": application.sha256.to_string(),
+        "size": application.size,
+        "ports": application.ports,
+        "memory": application.memory_limit,
+        "restarts": application.restart.restarts,
+        "arguments": application.arguments.iter().map(|text| text.as_str()).collect::<Vec<_>>(),
+        "environment": application.environment.iter().map(|text| text.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+/// What a manifest changes, in words.
+fn changes(before: Option<&Manifest>, after: &Manifest) -> Vec<String> {
+    let Some(before) = before else {
+        return vec!["the first manifest".into()];
+    };
+    let mut changes = Vec::new();
+    for application in &after.applications {
+        match before.application(&application.name) {
+            None => changes.push(format!("adds the application {}", application.name)),
+            Some(old) if old != application => {
+                changes.push(format!("changes the application {}", application.name));
+            }
+            Some(_) => {}
+        }
+    }
+    for application in &before.applications {
+        if after.application(&application.name).is_none() {
+            changes.push(format!("removes the application {}", application.name));
+        }
+    }
+    for (changed, what) in [
+        (
+            before.measurements != after.measurements,
+            "changes the image",
+        ),
+        (
+            before.manifest_set != after.manifest_set,
+            "CHANGES WHO APPROVES MANIFESTS",
+        ),
+        (
+            before.share_set != after.share_set,
+            "CHANGES WHO HOLDS SHARES",
+        ),
+        (
+            before.suites != after.suites,
+            "changes the accepted cipher suites",
+        ),
+        (
+            before.validity != after.validity,
+            "changes when it may boot",
+        ),
+    ] {
+        if changed {
+            changes.push(what.into());
+        }
+    }
+    changes
+}
+
+fn seats(report: Report, seats: &[Seat]) -> Report {
+    let name = |seat: &Seat| format!("{} at index {}", role_name(seat.role), seat.index.get());
+    let value = seats
+        .iter()
+        .map(|seat| role_name(seat.role))
+        .collect::<Vec<_>>();
+    report.row(
+        "roles",
+        "you sign for",
+        seats.iter().map(name).collect(),
+        json!(value),
+    )
+}
+
+/// The document, and this machine's clock beside the enclave's.
+fn document(report: Report, facts: &DocumentFacts) -> Report {
+    let apart = wall_clock().0.abs_diff(facts.timestamp.0) / 1000;
+    report
+        .fact("document", "attestation", facts.document)
+        .fact("module", "enclave", &facts.module_id)
+        .row(
+            "timestamp",
+            "signed at",
+            vec![format!(
+                "{} ({apart} s from this machine's clock)",
+                time(facts.timestamp)
+            )],
+            facts.timestamp.0.into(),
+        )
+        .development(facts.development)
+}
+
+fn claims(report: Report, status: &Status) -> Report {
+    let accepted: Vec<u8> = status.accepted.iter().map(|index| index.0.get()).collect();
+    let applications: Vec<String> = status
+        .applications
+        .iter()
+        .map(|app| {
+            format!(
+                "{} {}",
+                app.name,
+                if app.ready { "ready" } else { "not ready" }
+            )
+        })
+        .collect();
+    let mut lines = vec![phase(status.phase).to_owned()];
+    if status.threshold > 0 {
+        lines.push(format!("{} of {} shares", accepted.len(), status.threshold));
+    }
+    lines.extend(applications);
+    let value = json!({
+        "phase": phase(status.phase),
+        "genesis": status.genesis.map(|digest| digest.to_string()),
+        "manifest": status.manifest.map(|digest| digest.to_string()),
+        "accepted": accepted,
+        "threshold": status.threshold,
+        "applications": status.applications.iter()
+            .map(|app| json!({ "name": app.name.as_str(), "starts": app.starts, "ready": app.ready }))
+            .collect::<Vec<_>>(),
+    });
+    report.row("enclave", "it says of itself", lines, value)
+}
+
+fn ignored(mut report: Report, ignored: &[IgnoredApproval]) -> Report {
+    for file in ignored {
+        report = report.note(format!(
+            "the approval of manifest {} in the name of {} for the {} is not theirs and was left out",
+            file.sequence,
+            file.name,
+            role_name(file.role),
+        ));
+    }
+    report
+}
+
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "waiting",
+        Phase::Born => "born",
+        Phase::Collecting => "collecting",
+        Phase::Launching => "launching",
+        Phase::Running => "running",
+        Phase::Halting => "halting",
+    }
+}
+
+fn title(what: &str, published: Published) -> String {
+    match published {
+        Published::Written => format!("{what} is in the folder"),
+        Published::AlreadyThere => format!("{what} was in the folder already"),
+    }
+}
+
+fn time(time: UnixMillis) -> String {
+    rfc3339(time).unwrap_or_else(|| time.0.to_string())
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,416 @@
+//! Asks an enclave over its socket.
+//!
+//! Guarantees: one request, one response, of the kind that belongs to the request; a deadline for
+//! the whole exchange, so that a peer that sends a byte now and then keeps nobody waiting; memory
+//! bounded by the largest response of that kind.
+//!
+//! Trusts: nothing. Whoever listens on the socket is a stranger until an attestation for the
+//! caller's own nonce has been verified, and everything else it says is a claim.
+
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use quorate_protocol::atoms::{Bytes, Sha256};
+use quorate_protocol::cbor::{DecodeError, from_bytes, to_bytes};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::evidence::Evidence;
+use quorate_protocol::frame::{Assembler, FrameError, frame};
+use quorate_protocol::genesis::Document;
+use quorate_protocol::message::{
+    AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest, GenesisResponse,
+    MAX_CHUNK, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status, Upload,
+    Uploaded,
+};
+use quorate_protocol::provision::ProvisionReceipt;
+use thiserror::Error;
+
+use crate::error::{Blame, Explanation};
+
+/// Time for an exchange that makes the enclave do little.
+const SHORT: Duration = Duration::from_secs(10);
+/// Time for genesis, boot, provision and evidence.
+const LONG: Duration = Duration::from_secs(30);
+/// Bytes read at once.
+const PIECE: usize = 64 * 1024;
+
+/// Why an enclave gave no answer, or one that is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The connection ended before the answer was complete.
+    #[error("the enclave closed the connection before it had answered")]
+    Closed,
+    /// Nobody listens there.
+    #[error("no enclave answers on {}: {}", .socket.display(), .kind)]
+    Connect {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system says.
+        kind: io::ErrorKind,
+    },
+    /// The answer is no frame.
+    #[error("the enclave sent {0}")]
+    Frame(FrameError),
+    /// The connection failed.
+    #[error("the connection to the enclave failed: {kind}")]
+    Io {
+        /// What the system says.
+        kind: io::ErrorKind,
+    },
+    /// The answer is no message of the contract.
+    #[error("the enclave's answer is not understood: {0}")]
+    Malformed(DecodeError),
+    /// The enclave refused, and says why.
+    #[error("the enclave refused: {0}")]
+    Refused(Box<Refusal>),
+    /// The request is too large to be sent.
+    #[error("the request has {found} bytes, which no enclave takes")]
+    RequestTooLarge {
+        /// Its size in bytes.
+        found: usize,
+    },
+    /// No answer in time.
+    #[error("the enclave did not answer within {} seconds", .allowed.as_secs())]
+    TimedOut {
+        /// How long was waited.
+        allowed: Duration,
+    },
+    /// The answer is for another request.
+    #[error("the enclave answered another question than the one that was asked")]
+    WrongKind,
+    /// The enclave confirms more of a binary than it was sent, or does not take any.
+    #[error("the enclave does not take the binary: it confirms {received} of {size} bytes")]
+    UploadStuck {
+        /// What it confirms.
+        received: u64,
+        /// Size of the binary.
+        size: u64,
+    },
+}
+
+impl ClientError {
+    /// What it is called, whose fault it is, what to do.
+    #[must_use]
+    pub const fn explain(&self) -> Explanation {
+        let (code, blame, remedy) = match self {
+            Self::Closed | Self::Io { .. } => (
+                "connection-lost",
+                Blame::Enclave,
+                "look at the enclave's console and repeat the command: a request that was not \
+                 answered may be sent again",
+            ),
+            Self::Connect { .. } => (
+                "no-enclave",
+                Blame::You,
+                "start the enclave, or correct the path of its operator socket",
+            ),
+            Self::Frame(_) | Self::Malformed(_) | Self::WrongKind => (
+                "answer-malformed",
+                Blame::Enclave,
+                "whoever listens on this socket is no enclave of this version; correct the socket",
+            ),
+            Self::Refused(refusal) => {
+                let blame = match refusal.fault {
+                    Fault::Caller => Blame::You,
+                    Fault::Member => Blame::Member,
+                    Fault::Ceremony => Blame::Coordinator,
+                    Fault::Enclave => Blame::Enclave,
+                };
+                let (_, remedy) = refusal.reason.explain();
+                (refusal_code(refusal.reason), blame, remedy)
+            }
+            Self::RequestTooLarge { .. } => (
+                "request-too-large",
+                Blame::Coordinator,
+                "the record and chain are too long; begin a namespace anew",
+            ),
+            Self::TimedOut { .. } => (
+                "enclave-silent",
+                Blame::Enclave,
+                "look at the enclave's console and at the load of its host, then repeat the command",
+            ),
+            Self::UploadStuck { .. } => (
+                "upload-stuck",
+                Blame::Enclave,
+                "restart the enclave and upload again",
+            ),
+        };
+        Explanation::new(code, blame, remedy)
+    }
+}
+
+/// The stable name of an enclave's reason.
+const fn refusal_code(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Malformed => "refused-malformed",
+        Reason::WrongPhase => "refused-wrong-phase",
+        Reason::WrongPort => "refused-wrong-port",
+        Reason::ConsentMissing => "refused-consent-missing",
+        Reason::ConsentInvalid => "refused-consent-invalid",
+        Reason::MeasurementMismatch => "refused-measurement-mismatch",
+        Reason::RecordInvalid => "refused-record-invalid",
+        Reason::ChainInvalid => "refused-chain-invalid",
+        Reason::ApprovalsMissing => "refused-approvals-missing",
+        Reason::ApprovalInvalid => "refused-approval-invalid",
+        Reason::OutsideValidity => "refused-outside-validity",
+        Reason::BinaryMissing => "refused-binary-missing",
+        Reason::UploadOutOfOrder => "refused-upload-out-of-order",
+        Reason::UploadHashMismatch => "refused-upload-hash-mismatch",
+        Reason::UploadTooLarge => "refused-upload-too-large",
+        Reason::GrantForAnother => "refused-grant-for-another",
+        Reason::GrantSignature => "refused-grant-signature",
+        Reason::NotAMember => "refused-not-a-member",
+        Reason::CiphertextMismatch => "refused-ciphertext-mismatch",
+        Reason::ShareUnreadable => "refused-share-unreadable",
+        Reason::ShareWrong => "refused-share-wrong",
+        Reason::ShareRepeated => "refused-share-repeated",
+        Reason::SuiteNotAccepted => "refused-suite-not-accepted",
+        Reason::NothingToAttest => "refused-nothing-to-attest",
+        Reason::Internal => "refused-internal",
+        // A reason of a newer contract; this one cannot name it.
+        _ => "refused",
+    }
+}
+
+/// A connection to an enclave.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    assembler: Assembler,
+}
+
+impl Client {
+    /// Connects to an enclave's operator socket.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`].
+    pub fn connect(socket: &Path) -> Result<Self, ClientError> {
+        UnixStream::connect(socket)
+            .map(Self::over)
+            .map_err(|error| ClientError::Connect {
+                socket: socket.into(),
+                kind: error.kind(),
+            })
+    }
+
+    /// Uses a connection that is there.
+    #[must_use]
+    pub const fn over(stream: UnixStream) -> Self {
+        Self {
+            stream,
+            assembler: Assembler::new(),
+        }
+    }
+
+    /// The enclave's state.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn status(&mut self) -> Result<Status, ClientError> {
+        match self.ask(&Request::Status, SHORT)? {
+            Response::Status(status) => Ok(status),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Makes a key.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn genesis(&mut self, request: GenesisRequest) -> Result<GenesisResponse, ClientError> {
+        match self.ask(&Request::Genesis(request), LONG)? {
+            Response::Genesis(response) => Ok(response),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// An attestation document for a nonce.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn attest(&mut self, stage: Stage, nonce: Nonce) -> Result<Document, ClientError> {
+        match self.ask(&Request::Attest(AttestRequest { stage, nonce }), SHORT)? {
+            Response::Attested(document) => Ok(document),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Sends a binary in pieces, from where an earlier attempt ended. Returns the bytes sent.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn upload(&mut self, sha256: Sha256, binary: &[u8]) -> Result<u64, ClientError> {
+        let size = u64::try_from(binary.len()).unwrap_or(u64::MAX);
+        let mut sent = 0_u64;
+        let mut state = self.upload_piece(sha256, size, 0, &[])?;
+        while !state.complete {
+            let Uploaded { received, .. } = state;
+            let stuck = ClientError::UploadStuck { received, size };
+            let rest = usize::try_from(received)
+                .ok()
+                .and_then(|at| binary.get(at..))
+                .filter(|rest| !rest.is_empty())
+                .ok_or_else(|| stuck.clone())?;
+            let piece = rest.get(..MAX_CHUNK).unwrap_or(rest);
+            state = self.upload_piece(sha256, size, received, piece)?;
+            // Every answer moves on, so the loop ends.
+            if !state.complete && state.received <= received {
+                return Err(stuck);
+            }
+            sent = sent.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
+        Ok(sent)
+    }
+
+    fn upload_piece(
+        &mut self,
+        sha256: Sha256,
+        size: u64,
+        offset: u64,
+        piece: &[u8],
+    ) -> Result<Uploaded, ClientError> {
+        let data = Bytes::new(piece.to_vec())
+            .map_err(|_| ClientError::RequestTooLarge { found: piece.len() })?;
+        match self.ask(
+            &Request::Upload(Upload {
+                sha256,
+                size,
+                offset,
+                data,
+            }),
+            LONG,
+        )? {
+            Response::Uploaded(state) => Ok(state),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Boots an instance.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn boot(&mut self, request: BootRequest) -> Result<Booted, ClientError> {
+        match self.ask(&Request::Boot(request), LONG)? {
+            Response::Booted(booted) => Ok(*booted),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Gives a share.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn provision(
+        &mut self,
+        request: ProvisionRequest,
+    ) -> Result<Signed<ProvisionReceipt>, ClientError> {
+        match self.ask(&Request::Provision(request), LONG)? {
+            Response::Provisioned(receipt) => Ok(receipt),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// The evidence, with a live attestation for a nonce.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn evidence(&mut self, nonce: Nonce) -> Result<Evidence, ClientError> {
+        match self.ask(&Request::Evidence(EvidenceRequest { nonce }), LONG)? {
+            Response::Evidence(evidence) => Ok(*evidence),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// One exchange. A refusal is an error.
+    fn ask(&mut self, request: &Request, allowed: Duration) -> Result<Response, ClientError> {
+        let deadline = Deadline {
+            end: Instant::now() + allowed,
+            allowed,
+        };
+        let payload = to_bytes(request);
+        let found = payload.len();
+        let framed = frame(&payload).map_err(|_| ClientError::RequestTooLarge { found })?;
+        self.send(&framed, deadline)?;
+        let payload = self.receive(deadline)?;
+        match from_bytes::<Response>(&payload).map_err(ClientError::Malformed)? {
+            Response::Refused(refusal) => Err(ClientError::Refused(Box::new(refusal))),
+            response => Ok(response),
+        }
+    }
+
+    fn send(&mut self, mut bytes: &[u8], deadline: Deadline) -> Result<(), ClientError> {
+        while !bytes.is_empty() {
+            self.stream
+                .set_write_timeout(Some(deadline.left()?))
+                .map_err(|error| deadline.failure(&error))?;
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(ClientError::Closed),
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(deadline.failure(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, deadline: Deadline) -> Result<Vec<u8>, ClientError> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let wanted = self
+                .assembler
+                .wanted::<Response>()
+                .map_err(ClientError::Frame)?;
+            let room = wanted.clamp(1, PIECE);
+            self.stream
+                .set_read_timeout(Some(deadline.left()?))
+                .map_err(|error| deadline.failure(&error))?;
+            let count = match self.stream.read(piece.get_mut(..room).unwrap_or_default()) {
+                Ok(0) => return Err(ClientError::Closed),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(deadline.failure(&error)),
+            };
+            let read = piece.get(..count).unwrap_or_default();
+            let payload = self
+                .assembler
+                .push::<Response>(read)
+                .map_err(ClientError::Frame)?;
+            if let Some(payload) = payload {
+                return Ok(payload);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Deadline {
+    end: Instant,
+    allowed: Duration,
+}
+
+impl Deadline {
+    /// Time left; never zero, which would mean no timeout at all.
+    fn left(self) -> Result<Duration, ClientError> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ClientError::TimedOut {
+                allowed: self.allowed,
+            });
+        }
+        Ok(left)
+    }
+
+    fn failure(self, error: &io::Error) -> ClientError {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut {
+                allowed: self.allowed,
+            },
+            kind => ClientError::Io { kind },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

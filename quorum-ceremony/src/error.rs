@@ -1,0 +1,487 @@
+//! What can go wrong in a ceremony, whose fault it is and what to do.
+//!
+//! Each part of the library has an error type of its own; [`CeremonyError`] is all of them, with
+//! the refusals of the steps themselves in [`StepError`]. Every error answers four questions: its
+//! text says what happened, [`CeremonyError::code`] names it for machines, and
+//! [`CeremonyError::explain`] says whose fault it is and what to do. Texts and remedies never
+//! contain free text of others: names have a fixed alphabet, the rest are numbers and digests.
+
+use core::fmt;
+use std::path::PathBuf;
+
+use quorate_protocol::atoms::{Name, Sha256, ShareIndex};
+use quorate_protocol::cbor::DecodeError;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::invalid::Invalid;
+use quorate_protocol::members::Role;
+use quorate_verify::attestation::AttestationError;
+use quorate_verify::chain::ChainError;
+use quorate_verify::genesis::GenesisError;
+use quorate_verify::instance::InstanceError;
+use thiserror::Error;
+
+use crate::client::ClientError;
+use crate::hardening::HardeningError;
+use crate::inputs::InputError;
+use crate::keyfile::KeyFileError;
+use crate::pins::PinError;
+use crate::random::NoRandomness;
+use crate::storage::StorageError;
+
+/// Who has to mend something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Blame {
+    /// The person who put together definition, record, manifest or binaries.
+    Coordinator,
+    /// The enclave that answers, or whoever stands between it and you.
+    Enclave,
+    /// Somebody who wrote into the shared folder.
+    Folder,
+    /// This computer.
+    Machine,
+    /// The member that is named.
+    Member,
+    /// The person who typed the command.
+    You,
+}
+
+impl Blame {
+    /// A stable name for machines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Coordinator => "coordinator",
+            Self::Enclave => "enclave",
+            Self::Folder => "shared-folder",
+            Self::Machine => "this-machine",
+            Self::Member => "member",
+            Self::You => "you",
+        }
+    }
+}
+
+impl fmt::Display for Blame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Coordinator => "whoever put the ceremony together",
+            Self::Enclave => "the enclave, or whoever answers in its place",
+            Self::Folder => "somebody who wrote into the shared folder",
+            Self::Machine => "this computer",
+            Self::Member => "the member named above",
+            Self::You => "this command",
+        })
+    }
+}
+
+/// What an error is called, whose fault it is, what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Stable, for machines.
+    pub code: &'static str,
+    /// Who has to mend it.
+    pub blame: Blame,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+impl Explanation {
+    pub(crate) const fn new(code: &'static str, blame: Blame, remedy: &'static str) -> Self {
+        Self {
+            code,
+            blame,
+            remedy,
+        }
+    }
+}
+
+/// Everything a ceremony command can fail with.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum CeremonyError {
+    /// An attestation document is not to be believed.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// The chain of manifests is wrong.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The enclave could not be asked, or refused.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A file holds no object of its kind.
+    #[error("{}: {error}", .path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: DecodeError,
+    },
+    /// Consents, output or receipts are wrong.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The process could not be protected.
+    #[error(transparent)]
+    Hardening(#[from] HardeningError),
+    /// Something on the command line, or a file named there, is wrong.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// What an enclave attests is not what was approved.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The key file or the passphrase is wrong.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// What the shared folder says differs from what you pinned.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// No random bytes.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
+    /// The step itself refuses.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// A file or folder could not be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl CeremonyError {
+    /// A stable name for machines.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.explain().code
+    }
+
+    /// What it is called, whose fault it is, what to do.
+    #[must_use]
+    pub fn explain(&self) -> Explanation {
+        match self {
+            Self::Attestation(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
+            Self::Chain(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
+            Self::Client(e) => e.explain(),
+            Self::Decode { .. } => Explanation::new(
+                "file-malformed",
+                Blame::Folder,
+                "the file was damaged or forged, or is of another version; ask whoever wrote it \
+                 to write it again",
+            ),
+            Self::Genesis(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
+            Self::Hardening(e) => e.explain(),
+            Self::Input(e) => e.explain(),
+            Self::Instance(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
+            Self::KeyFile(e) => e.explain(),
+            Self::Pin(e) => e.explain(),
+            Self::Randomness(e) => e.explain(),
+            Self::Step(e) => e.explain(),
+            Self::Storage(e) => e.explain(),
+        }
+    }
+}
+
+/// Why a step refuses, apart from what its parts refuse.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The manifest has no application of that name.
+    #[error("the manifest has no application {name}")]
+    ApplicationUnknown {
+        /// The name given.
+        name: Name,
+    },
+    /// No file was given for an application of the manifest.
+    #[error("no file was given for the application {name}")]
+    ApplicationWithoutFile {
+        /// The application.
+        name: Name,
+    },
+    /// The file is not the one that was approved.
+    #[error("the file for {name} has the hash {found}, but {expected} was approved")]
+    BinaryDiffers {
+        /// The application.
+        name: Name,
+        /// The hash in the manifest.
+        expected: Sha256,
+        /// The file's.
+        found: Sha256,
+    },
+    /// A card names somebody else than its file does.
+    #[error("the card of {expected} is the card of {found}")]
+    CardOfAnother {
+        /// The name of the file.
+        expected: Name,
+        /// The name in the card.
+        found: Name,
+    },
+    /// A card is not signed by the key it names.
+    #[error("the card of {name} is not signed by its own key")]
+    CardSignature {
+        /// Whose.
+        name: Name,
+    },
+    /// Cards or numbers that make no definition.
+    #[error("this is no definition: {0}")]
+    DefinitionInvalid(Invalid),
+    /// The definition in the folder is not the one that was expected.
+    #[error("the definition's fingerprint is {found}, not {expected}")]
+    FingerprintDiffers {
+        /// What was read aloud.
+        expected: Digest<Definition>,
+        /// That of the definition in the folder.
+        found: Digest<Definition>,
+    },
+    /// The folder has the output of a genesis already.
+    #[error("a genesis was made for this definition already")]
+    GenesisExists,
+    /// The definition names other keys for this person.
+    #[error("the definition names keys for {name} that are not yours")]
+    KeysDiffer {
+        /// Your name.
+        name: Name,
+    },
+    /// The newest manifest has too few approvals, so no other can follow it.
+    #[error("manifest {sequence} is not approved yet")]
+    ManifestPending {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// What was asked for makes no manifest.
+    #[error("this is no manifest: {0}")]
+    ManifestInvalid(Invalid),
+    /// There is no such manifest in the folder.
+    #[error("there is no manifest {sequence} in the folder")]
+    ManifestMissing {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// Somebody else's card has that name.
+    #[error("somebody else has joined as {name}")]
+    NameTaken {
+        /// The name.
+        name: Name,
+    },
+    /// The person is in none of the sets whose approval is asked for.
+    #[error("{name} is in no set that approves manifest {sequence}")]
+    NoApproval {
+        /// Your name.
+        name: Name,
+        /// The manifest.
+        sequence: u64,
+    },
+    /// The definition does not name this person.
+    #[error("the definition does not name {name}")]
+    NotDefined {
+        /// Your name.
+        name: Name,
+    },
+    /// A definition must be consented to first.
+    #[error("you have consented to no definition yet")]
+    NotConsented,
+    /// The private folder has no key yet.
+    #[error("there is no key in the private folder")]
+    NotJoined,
+    /// The genesis must be verified first.
+    #[error("you have verified no genesis yet")]
+    NotReceived,
+    /// This person holds no share.
+    #[error("{name} holds no share of this key")]
+    NoShare {
+        /// Your name.
+        name: Name,
+    },
+    /// Another name was given at join.
+    #[error("the private folder belongs to {found}, not to {expected}")]
+    OtherName {
+        /// The name given now.
+        expected: Name,
+        /// The name it was made for.
+        found: Name,
+    },
+    /// The enclave's receipt is not for this grant, or not signed by its attested key.
+    #[error("the enclave's receipt is not for this share, or not signed by the key it attested")]
+    ReceiptWrong,
+    /// The root certificate in the folder is not the one the definition names.
+    #[error("the root certificate in the folder is {found}, the definition names {expected}")]
+    RootDiffers {
+        /// SHA-256 in the definition.
+        expected: Sha256,
+        /// That of the file.
+        found: Sha256,
+    },
+    /// The share does not open with your key.
+    #[error("share {index} does not open with your key")]
+    ShareUnreadable {
+        /// Your index.
+        index: ShareIndex,
+    },
+    /// The share is not on the polynomial of the commitments.
+    #[error("share {index} does not belong to the published commitments")]
+    ShareWrong {
+        /// Your index.
+        index: ShareIndex,
+    },
+    /// The manifest accepts no cipher suite this tool can seal with.
+    #[error("the manifest accepts no cipher suite that this tool has")]
+    SuiteNotAccepted,
+    /// Something that this person signed before is in the folder, but is not right.
+    #[error("the {} of {name} in the folder is not what {name} would sign", role_text(*.role))]
+    SignedWrong {
+        /// Whose.
+        name: Name,
+        /// In which role, for an approval.
+        role: Option<Role>,
+    },
+}
+
+const fn role_text(role: Option<Role>) -> &'static str {
+    match role {
+        None => "consent or receipt",
+        Some(Role::ManifestSet) => "approval for the manifest set",
+        Some(Role::ShareSet) => "approval for the share set",
+    }
+}
+
+impl StepError {
+    /// What it is called, whose fault it is, what to do.
+    #[must_use]
+    pub const fn explain(&self) -> Explanation {
+        use Blame::{Coordinator, Enclave, Folder, You};
+        let (code, blame, remedy) = match self {
+            Self::ApplicationUnknown { .. } => (
+                "application-unknown",
+                You,
+                "name the applications as the manifest does; `quorate ceremony status` lists them",
+            ),
+            Self::ApplicationWithoutFile { .. } => (
+                "application-without-file",
+                You,
+                "give its binary with --application NAME=PATH",
+            ),
+            Self::BinaryDiffers { .. } => (
+                "binary-differs",
+                You,
+                "give the file that was built for this manifest, or have a manifest approved for \
+                 this one",
+            ),
+            Self::CardOfAnother { .. } => (
+                "card-of-another",
+                Folder,
+                "somebody renamed a card; ask that member to join again",
+            ),
+            Self::CardSignature { .. } => (
+                "card-signature",
+                Folder,
+                "the card was altered; ask that member to join again",
+            ),
+            Self::DefinitionInvalid(_) => (
+                "definition-invalid",
+                You,
+                "correct the members or thresholds and define again",
+            ),
+            Self::FingerprintDiffers { .. } => (
+                "fingerprint-differs",
+                Folder,
+                "do not consent: the definition in the folder is not the one the members agreed \
+                 on; compare fingerprints again, by voice",
+            ),
+            Self::GenesisExists => (
+                "genesis-exists",
+                You,
+                "go on with `quorate ceremony receipt`; another key needs another folder and \
+                 everybody's consent",
+            ),
+            Self::KeysDiffer { .. } => (
+                "keys-differ",
+                Coordinator,
+                "do not consent: somebody replaced your card, or you joined again with new keys; \
+                 have the definition made anew from your present card",
+            ),
+            Self::ManifestPending { .. } => (
+                "manifest-pending",
+                Coordinator,
+                "collect the missing approvals with `quorate ceremony approve` first",
+            ),
+            Self::ManifestInvalid(_) => (
+                "manifest-invalid",
+                You,
+                "correct the applications or measurements and make the manifest again",
+            ),
+            Self::ManifestMissing { .. } => (
+                "manifest-missing",
+                You,
+                "ask the coordinator to make it with `quorate ceremony manifest`, or correct the \
+                 number",
+            ),
+            Self::NameTaken { .. } => (
+                "name-taken",
+                Folder,
+                "speak to whoever has the name; one of you takes another name and another private \
+                 folder, or removes a card that nobody made",
+            ),
+            Self::NoApproval { .. } => (
+                "no-approval-needed",
+                You,
+                "nothing to do: other members approve this manifest",
+            ),
+            Self::NotDefined { .. } => (
+                "not-defined",
+                Coordinator,
+                "if you should be a member, have the definition made anew with your card",
+            ),
+            Self::NotConsented => (
+                "not-consented",
+                You,
+                "read the definition and consent to it with `quorate ceremony consent`",
+            ),
+            Self::NotJoined => (
+                "not-joined",
+                You,
+                "make your keys with `quorate ceremony join`, or correct the folder's path",
+            ),
+            Self::NotReceived => (
+                "not-received",
+                You,
+                "verify the genesis with `quorate ceremony receipt` first; only then do you know \
+                 which key you act for",
+            ),
+            Self::NoShare { .. } => ("no-share", You, "only members of the share set give shares"),
+            Self::OtherName { .. } => (
+                "other-name",
+                You,
+                "use the name of this private folder, or another folder for another person",
+            ),
+            Self::ReceiptWrong => (
+                "receipt-wrong",
+                Enclave,
+                "the share was sealed to the attested key and is safe; attest again and look who \
+                 answers on this socket",
+            ),
+            Self::RootDiffers { .. } => (
+                "root-differs",
+                Folder,
+                "somebody replaced the root certificate; put the one the members agreed on back",
+            ),
+            Self::ShareUnreadable { .. } => (
+                "share-unreadable",
+                Coordinator,
+                "do not sign a receipt: the genesis gave you no share; hold another genesis",
+            ),
+            Self::ShareWrong { .. } => (
+                "share-wrong",
+                Coordinator,
+                "do not sign a receipt: your share would open nothing; hold another genesis",
+            ),
+            Self::SuiteNotAccepted => (
+                "suite-not-accepted",
+                Coordinator,
+                "use a tool that has one of the suites in the manifest",
+            ),
+            Self::SignedWrong { .. } => (
+                "signed-wrong",
+                Folder,
+                "somebody wrote that file in your name; remove it and repeat the command",
+            ),
+        };
+        Explanation::new(code, blame, remedy)
+    }
+}

@@ -1,0 +1,178 @@
+//! A member's private folder: key file, pins, their sealed share, receipts of their grants.
+//!
+//! Guarantees: the folder is this user's alone (mode 0700, files 0600), one command works in it at
+//! a time, and each file is replaced whole or not at all. Pins are written before a signature that
+//! rests on them leaves the process, so that a crash in between never lets a second one follow.
+//!
+//! Trusts: this computer.
+
+use std::fs::File;
+use std::path::Path;
+
+use minicbor::{Decode, Encode};
+use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::genesis::{MemberShare, SealedShare};
+use quorate_protocol::provision::{Provision, ProvisionReceipt, ShareGrant};
+
+use crate::error::{CeremonyError, StepError};
+use crate::keyfile::KeyFile;
+use crate::pins::Pins;
+use crate::storage::{Folder, Published, StorageError};
+
+const KEY: &[&str] = &["key.cbor"];
+const PINS: &[&str] = &["pins.cbor"];
+const SHARE: &[&str] = &["share.cbor"];
+
+/// A member's private folder, locked for this process.
+#[derive(Debug)]
+pub struct PrivateFolder {
+    folder: Folder,
+    _lock: File,
+}
+
+/// A grant and its receipt, as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+struct StoredProvision(#[n(0)] Provision);
+
+impl Object for StoredProvision {
+    const LABEL: &'static str = "quorate/provision/v1";
+    const MAX: usize =
+        <Signed<ShareGrant>>::MAX.saturating_add(<Signed<ProvisionReceipt>>::MAX) + 16;
+}
+
+/// The member's own sealed share, as stored.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+struct StoredShare(#[n(0)] MemberShare);
+
+impl Object for StoredShare {
+    const LABEL: &'static str = "quorate/member-share/v1";
+    const MAX: usize = SealedShare::MAX + 16;
+}
+
+impl PrivateFolder {
+    /// Opens a member's private folder.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        Self::locked(Folder::open_private(path)?)
+    }
+
+    /// Opens a private folder, or makes one.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn create(path: &Path) -> Result<Self, StorageError> {
+        Self::locked(Folder::create_private(path)?)
+    }
+
+    fn locked(folder: Folder) -> Result<Self, StorageError> {
+        let lock = folder.lock()?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+
+    /// The folder's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The key file, if there is one.
+    ///
+    /// # Errors
+    /// [`StorageError`], or a key file that is none.
+    pub fn find_key_file(&self) -> Result<Option<KeyFile>, CeremonyError> {
+        match self.folder.read(KEY, KeyFile::MAX)? {
+            Some(bytes) => Ok(Some(KeyFile::from_bytes(&bytes)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The key file.
+    ///
+    /// # Errors
+    /// [`StepError::NotJoined`] if there is none.
+    pub fn key_file(&self) -> Result<KeyFile, CeremonyError> {
+        self.find_key_file()?
+            .ok_or_else(|| StepError::NotJoined.into())
+    }
+
+    /// Writes a key file where there was none.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn store_key_file(&self, file: &KeyFile) -> Result<(), StorageError> {
+        self.folder.publish(KEY, &file.to_bytes()).map(drop)
+    }
+
+    /// The pins of the owner of `key_file`.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if they are lost, [`StepError::OtherName`] if they are another's.
+    pub fn pins(&self, key_file: &KeyFile) -> Result<Pins, CeremonyError> {
+        let pins = Pins::from_bytes(&self.folder.require(PINS, Pins::MAX)?)?;
+        if pins.name() != key_file.name() {
+            return Err(StepError::OtherName {
+                expected: key_file.name().clone(),
+                found: pins.name().clone(),
+            }
+            .into());
+        }
+        Ok(pins)
+    }
+
+    /// Whether there are pins.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn has_pins(&self) -> Result<bool, StorageError> {
+        Ok(self.folder.read(PINS, Pins::MAX)?.is_some())
+    }
+
+    /// Writes the pins in place of the older ones.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn store_pins(&self, pins: &Pins) -> Result<(), StorageError> {
+        self.folder.replace(PINS, &pins.to_bytes())
+    }
+
+    /// Keeps the member's sealed share, so that a lost shared folder loses nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::Differs`] if another share is kept here.
+    pub fn store_share(&self, share: &MemberShare) -> Result<(), StorageError> {
+        let bytes = to_bytes(&StoredShare(share.clone()));
+        self.folder.publish(SHARE, &bytes).map(drop)
+    }
+
+    /// The member's sealed share.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if none is kept.
+    pub fn share(&self) -> Result<MemberShare, CeremonyError> {
+        let bytes = self.folder.require(SHARE, StoredShare::MAX)?;
+        from_bytes::<StoredShare>(&bytes)
+            .map(|stored| stored.0)
+            .map_err(|error| CeremonyError::Decode {
+                path: self.folder.path_of(SHARE),
+                error,
+            })
+    }
+
+    /// Keeps a grant and the receipt that answered it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn store_provision(&self, provision: &Provision) -> Result<Published, StorageError> {
+        let name = format!("{}.cbor", provision.grant.digest());
+        let bytes = to_bytes(&StoredProvision(provision.clone()));
+        self.folder.publish(&["grants", &name], &bytes)
+    }
+}

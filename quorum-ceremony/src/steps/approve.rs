@@ -1,0 +1,269 @@
+//! `approve`: a member verifies the next manifest and signs it, in each set where they count.
+//!
+//! Verified before anything is shown as approvable: the record against the member's own pin, the
+//! chain before the manifest link by link, that the manifest follows it, and that it leads nobody
+//! back.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::{Approval, Link, Manifest};
+use quorate_protocol::members::{Member as Person, MemberSet, Role};
+use quorate_verify::chain::{HighestSeen, Successor, check_successor};
+use quorate_verify::genesis::VerifiedGenesis;
+
+use super::Member;
+use crate::challenge::wall_clock;
+use crate::error::{CeremonyError, StepError};
+use crate::keyfile::Passphrase;
+use crate::pins::{PinError, Pins};
+use crate::storage::Published;
+use crate::workspace::{IgnoredApproval, Workspace, is_approval};
+
+/// A manifest that this member may approve, and has not yet.
+#[derive(Debug)]
+pub struct Review {
+    workspace: Workspace,
+    member: Member,
+    genesis: VerifiedGenesis,
+    manifest: Manifest,
+    before: Option<Manifest>,
+    successor: Successor,
+    seats: Vec<Seat>,
+    ignored: Vec<IgnoredApproval>,
+}
+
+/// A role in which somebody's approval counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seat {
+    /// In which set.
+    pub role: Role,
+    /// At which index.
+    pub index: ShareIndex,
+}
+
+/// A manifest that was approved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approved {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Its digest.
+    pub digest: Digest<Manifest>,
+    /// In which roles.
+    pub seats: Vec<Seat>,
+    /// Whether every approval was there already.
+    pub published: Published,
+}
+
+/// Verifies everything an approval rests on. `sequence` chooses a manifest; without it, the newest
+/// in the folder.
+///
+/// # Errors
+/// [`StepError::NotReceived`]; a record of another genesis than the pinned one; a broken chain; a
+/// manifest that does not follow, or leads back; [`StepError::NoApproval`].
+pub fn review(
+    folder: &Path,
+    private: &Path,
+    sequence: Option<u64>,
+) -> Result<Review, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let member = Member::open(private)?;
+    let genesis = member.verified_genesis(&workspace)?;
+    let found = workspace.links(genesis.definition(), sequence)?;
+    let wanted = sequence.unwrap_or(1);
+    let missing = StepError::ManifestMissing { sequence: wanted };
+    let (candidate, approved) = found.links.split_last().ok_or_else(|| missing.clone())?;
+    if sequence.is_some_and(|sequence| candidate.manifest.sequence != sequence) {
+        return Err(missing.into());
+    }
+    let (successor, seats) = decide(
+        &member.pins,
+        &member.key_file.public().signing,
+        &genesis,
+        approved,
+        &candidate.manifest,
+    )?;
+    Ok(Review {
+        manifest: candidate.manifest.clone(),
+        before: approved.last().map(|link| link.manifest.clone()),
+        ignored: found.ignored,
+        workspace,
+        member,
+        genesis,
+        successor,
+        seats,
+    })
+}
+
+impl Review {
+    /// What would be approved.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The manifest it follows; none for the first.
+    #[must_use]
+    pub const fn before(&self) -> Option<&Manifest> {
+        self.before.as_ref()
+    }
+
+    /// What it is and changes.
+    #[must_use]
+    pub const fn successor(&self) -> &Successor {
+        &self.successor
+    }
+
+    /// What everybody consented to.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        self.genesis.definition()
+    }
+
+    /// In which roles the member would approve.
+    #[must_use]
+    pub fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// Files that are in somebody's name and are not theirs.
+    #[must_use]
+    pub fn ignored(&self) -> &[IgnoredApproval] {
+        &self.ignored
+    }
+
+    /// Pins the manifest, signs and publishes the approvals.
+    ///
+    /// # Errors
+    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote an approval in the
+    /// member's name.
+    pub fn approve(mut self, passphrase: &Passphrase) -> Result<Approved, CeremonyError> {
+        let keys = self.member.unlock(passphrase)?;
+        let Successor {
+            sequence, digest, ..
+        } = self.successor;
+        self.member
+            .pins
+            .pin_manifest(HighestSeen { sequence, digest })?;
+        self.member.private.store_pins(&self.member.pins)?;
+        let public = keys.public();
+        let mut published = Published::AlreadyThere;
+        for seat in &self.seats {
+            let person = Person {
+                name: keys.name().clone(),
+                index: seat.index,
+                signing_key: public.signing,
+                encryption_key: public.encryption.clone(),
+            };
+            let subject = (self.genesis.digest(), digest);
+            let known = self
+                .workspace
+                .find_approval(sequence, keys.name(), seat.role);
+            match known {
+                Ok(Some(known)) if is_approval(&known, seat.role, subject, &person) => continue,
+                Ok(None) => {}
+                Ok(Some(_)) | Err(CeremonyError::Decode { .. }) => {
+                    let (name, role) = (keys.name().clone(), Some(seat.role));
+                    return Err(StepError::SignedWrong { name, role }.into());
+                }
+                Err(error) => return Err(error),
+            }
+            let approval = approval(seat, subject.0, digest, wall_clock());
+            let approval = Signed::sign(approval, &keys.signing_key());
+            published = self
+                .workspace
+                .publish_approval(sequence, keys.name(), &approval)?;
+        }
+        Ok(Approved {
+            manifest: self.manifest,
+            digest,
+            seats: self.seats,
+            published,
+        })
+    }
+}
+
+const fn approval(
+    seat: &Seat,
+    genesis: Digest<quorate_protocol::genesis::Genesis>,
+    manifest: Digest<Manifest>,
+    time: UnixMillis,
+) -> Approval {
+    Approval {
+        role: seat.role,
+        genesis,
+        manifest,
+        index: seat.index,
+        time,
+    }
+}
+
+/// Whether a member of these pins and this key may approve `candidate` after `approved`, and in
+/// which roles.
+fn decide(
+    pins: &Pins,
+    key: &VerificationKey,
+    genesis: &VerifiedGenesis,
+    approved: &[Link],
+    candidate: &Manifest,
+) -> Result<(Successor, Vec<Seat>), CeremonyError> {
+    let successor = check_successor(genesis, approved, candidate)?;
+    check_history(pins, approved, &successor)?;
+    let definition = genesis.definition();
+    let (manifest_set, share_set) = match approved.last() {
+        Some(link) => (&link.manifest.manifest_set, &link.manifest.share_set),
+        None => (&definition.manifest_set, &definition.share_set),
+    };
+    let new = successor
+        .changes_manifest_set
+        .then_some(&candidate.manifest_set);
+    let shares = successor.changes_share_set.then_some(share_set);
+    let name = pins.name();
+    let person = |set: &MemberSet| set.named(name).cloned();
+    let approving = person(manifest_set).or_else(|| new.and_then(person));
+    let mut seats = Vec::new();
+    for (role, person) in [
+        (Role::ManifestSet, approving),
+        (Role::ShareSet, shares.and_then(person)),
+    ] {
+        let Some(person) = person else { continue };
+        if person.signing_key != *key {
+            return Err(StepError::KeysDiffer { name: name.clone() }.into());
+        }
+        seats.push(Seat {
+            role,
+            index: person.index,
+        });
+    }
+    if seats.is_empty() {
+        let (name, sequence) = (Name::clone(name), successor.sequence);
+        return Err(StepError::NoApproval { name, sequence }.into());
+    }
+    Ok((successor, seats))
+}
+
+/// Neither the manifest nor the chain before it may contradict what the member has seen.
+fn check_history(pins: &Pins, approved: &[Link], next: &Successor) -> Result<(), PinError> {
+    let offered = HighestSeen {
+        sequence: next.sequence,
+        digest: next.digest,
+    };
+    pins.check_manifest(offered)?;
+    let Some(seen) = pins.highest() else {
+        return Ok(());
+    };
+    for link in approved
+        .iter()
+        .filter(|link| link.manifest.sequence == seen.sequence)
+    {
+        seen.admit(seen.sequence, Digest::of(&link.manifest))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! `boot`: the coordinator gives an empty enclave its binaries, record and chain.
+//!
+//! Uploads go on where they ended. Binaries are compared with the manifest before they are sent.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::{Name, Sha256};
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::Genesis;
+use quorate_protocol::manifest::{MAX_BINARY, Manifest};
+use quorate_protocol::message::{BootRequest, Booted};
+use quorate_verify::chain::walk;
+use quorate_verify::genesis::VerifiedGenesis;
+
+use super::newest_approved;
+use crate::client::Client;
+use crate::error::{CeremonyError, StepError};
+use crate::inputs::{Binary, InputError};
+use crate::storage::read_named;
+use crate::workspace::{IgnoredApproval, Workspace};
+
+/// An enclave that says it has booted. A claim until it is attested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// What it says its keys are.
+    pub claimed: Booted,
+    /// The namespace.
+    pub genesis: Digest<Genesis>,
+    /// The definition of the namespace.
+    pub definition: Definition,
+    /// What it was asked to run.
+    pub manifest: Manifest,
+    /// The digest of that.
+    pub digest: Digest<Manifest>,
+    /// Bytes that were sent, less what had arrived before.
+    pub uploaded: u64,
+    /// Approvals in the folder that were left out.
+    pub ignored: Vec<IgnoredApproval>,
+}
+
+/// Uploads the binaries and boots the newest approved manifest, or the one of `sequence`.
+///
+/// # Errors
+/// A chain that is not approved; [`StepError::BinaryDiffers`] and its like; what the enclave
+/// answers.
+pub fn boot(
+    folder: &Path,
+    socket: &Path,
+    binaries: &[Binary],
+    sequence: Option<u64>,
+) -> Result<Started, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
+    let mut found = workspace.links(genesis.definition(), sequence)?;
+    let chain = match sequence {
+        None => newest_approved(&genesis, &found.links)?,
+        Some(sequence) => {
+            let chain = walk(&genesis, &found.links)?;
+            if chain.sequence() != sequence {
+                return Err(StepError::ManifestMissing { sequence }.into());
+            }
+            chain
+        }
+    };
+    found.links.truncate(chain.links().len());
+
+    let max = usize::try_from(MAX_BINARY).unwrap_or(usize::MAX);
+    let mut files = Vec::new();
+    for binary in binaries {
+        files.push((binary.name.clone(), read_named(&binary.path, max)?));
+    }
+    let files = matching(chain.manifest(), &files)?;
+
+    let mut client = Client::connect(socket)?;
+    let mut uploaded = 0_u64;
+    for (sha256, binary) in files {
+        uploaded = uploaded.saturating_add(client.upload(sha256, binary)?);
+    }
+    let digest = genesis.digest();
+    let definition = genesis.definition().clone();
+    let claimed = client.boot(BootRequest {
+        record: genesis.into_record(),
+        chain: found.links,
+    })?;
+    Ok(Started {
+        claimed,
+        genesis: digest,
+        definition,
+        manifest: chain.manifest().clone(),
+        digest: chain.digest(),
+        uploaded,
+        ignored: found.ignored,
+    })
+}
+
+/// The file of each application, if it is the one that was approved.
+fn matching<'f>(
+    manifest: &Manifest,
+    files: &'f [(Name, Vec<u8>)],
+) -> Result<Vec<(Sha256, &'f [u8])>, CeremonyError> {
+    for (place, (name, _)) in files.iter().enumerate() {
+        if manifest.application(name).is_none() {
+            return Err(StepError::ApplicationUnknown { name: name.clone() }.into());
+        }
+        if files.iter().skip(place + 1).any(|(other, _)| other == name) {
+            return Err(InputError::NameRepeated { name: name.clone() }.into());
+        }
+    }
+    let mut matched = Vec::new();
+    for application in &manifest.applications {
+        let (name, expected) = (&application.name, application.sha256);
+        let file = files.iter().find(|(given, _)| given == name);
+        let (_, binary) =
+            file.ok_or_else(|| StepError::ApplicationWithoutFile { name: name.clone() })?;
+        let found = Sha256::of(binary);
+        if found != expected {
+            return Err(StepError::BinaryDiffers {
+                name: name.clone(),
+                expected,
+                found,
+            }
+            .into());
+        }
+        matched.push((found, binary.as_slice()));
+    }
+    Ok(matched)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! `manifest`: the coordinator puts the genesis record together and writes the next manifest.
+//!
+//! The first manifest follows the genesis; later ones keep sets, key and shares, and change what
+//! runs. Members verify all of it before they approve.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::UnixMillis;
+use quorate_protocol::cbor::Checked;
+use quorate_protocol::definition::{Definition, Measurements};
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::GenesisRecord;
+use quorate_protocol::manifest::{
+    Application, Link, MAX_BINARY, Manifest, ManifestFields, Validity,
+};
+use quorate_sealing::Suite;
+use quorate_verify::attestation::Freshness;
+use quorate_verify::chain::{ChainError, check_successor, walk};
+use quorate_verify::genesis::VerifiedGenesis;
+use quorate_verify::instance::verify_genesis_document;
+
+use crate::challenge::wall_clock;
+use crate::error::{CeremonyError, StepError};
+use crate::inputs::{ApplicationSpec, InputError};
+use crate::storage::{Published, read_named};
+use crate::workspace::Workspace;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long before now a manifest begins to be valid: clocks of enclave and coordinator differ.
+const BACKDATED_MS: u64 = 60 * 60 * 1000;
+
+/// What the coordinator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What the image measures as.
+    pub measurements: Measurements,
+    /// What runs in it.
+    pub applications: Vec<ApplicationSpec>,
+    /// For how many days from now it may boot.
+    pub valid_days: u32,
+}
+
+/// A manifest that waits for approvals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Its digest.
+    pub digest: Digest<Manifest>,
+    /// The definition of its namespace.
+    pub definition: Definition,
+    /// Whether the genesis record was put together now.
+    pub record: Published,
+}
+
+/// Puts the record together if all receipts are there, and writes the next manifest.
+///
+/// # Errors
+/// Receipts that are missing or wrong; [`StepError::ManifestPending`] if the newest manifest is
+/// not approved; [`StepError::ManifestInvalid`].
+pub fn propose(folder: &Path, plan: &Plan) -> Result<Proposed, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let (genesis, record) = record(&workspace)?;
+    let links = workspace.links(genesis.definition(), None)?.links;
+    let mut applications = Vec::new();
+    let max = usize::try_from(MAX_BINARY).unwrap_or(usize::MAX);
+    for spec in &plan.applications {
+        let binary = read_named(&spec.binary.path, max)?;
+        applications.push(spec.entry(&binary)?);
+    }
+    let validity = validity(wall_clock(), plan.valid_days)?;
+    let manifest = next(
+        &genesis,
+        &links,
+        plan.measurements.clone(),
+        applications,
+        validity,
+    )?;
+    workspace.publish_manifest(&manifest)?;
+    Ok(Proposed {
+        digest: Digest::of(&manifest),
+        manifest,
+        definition: genesis.definition().clone(),
+        record,
+    })
+}
+
+/// The record of the folder, or the one its parts make, verified with its attestation.
+fn record(workspace: &Workspace) -> Result<(VerifiedGenesis, Published), CeremonyError> {
+    if let Some(record) = workspace.find_record()? {
+        return Ok((
+            VerifiedGenesis::from_record(record)?,
+            Published::AlreadyThere,
+        ));
+    }
+    let definition = workspace.definition()?;
+    let record = GenesisRecord {
+        consents: workspace.consents(&definition)?,
+        output: workspace.output()?,
+        document: workspace.genesis_document()?,
+        receipts: workspace.receipts(&definition)?,
+        definition,
+    };
+    let genesis = VerifiedGenesis::from_record(record)?;
+    let record = genesis.record();
+    verify_genesis_document(
+        record.document.as_slice(),
+        genesis.definition(),
+        genesis.genesis(),
+        &workspace.anchors(genesis.definition())?,
+        &Freshness::Archived { at_unix: None },
+    )?;
+    workspace.publish_record(record)?;
+    Ok((genesis, Published::Written))
+}
+
+fn validity(now: UnixMillis, days: u32) -> Result<Validity, InputError> {
+    let span = u64::from(days).checked_mul(DAY_MS).filter(|span| *span > 0);
+    let end = span.and_then(|span| now.0.checked_add(span));
+    Ok(Validity {
+        not_before: UnixMillis(now.0.saturating_sub(BACKDATED_MS)),
+        not_after: UnixMillis(end.ok_or(InputError::Number {
+            what: "the number of days",
+        })?),
+    })
+}
+
+/// The manifest that follows an approved chain.
+fn next(
+    genesis: &VerifiedGenesis,
+    links: &[Link],
+    measurements: Measurements,
+    mut applications: Vec<Application>,
+    validity: Validity,
+) -> Result<Manifest, CeremonyError> {
+    applications.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some([twice, _]) = applications
+        .array_windows::<2>()
+        .find(|[a, b]| a.name == b.name)
+    {
+        return Err(InputError::NameRepeated {
+            name: twice.name.clone(),
+        }
+        .into());
+    }
+    let commitments = genesis.commitments().clone();
+    let definition = genesis.definition();
+    let mut fields = ManifestFields {
+        format: quorate_protocol::FORMAT,
+        genesis: genesis.digest(),
+        sequence: 1,
+        previous: None,
+        last_set_change: None,
+        quorum_key: *genesis.quorum_key(),
+        epoch: genesis.epoch(),
+        commitments,
+        measurements,
+        applications,
+        manifest_set: definition.manifest_set.clone(),
+        share_set: definition.share_set.clone(),
+        validity,
+        suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+    };
+    if !links.is_empty() {
+        let chain = walk(genesis, links).map_err(|error| match error {
+            ChainError::Threshold { sequence, .. } => {
+                CeremonyError::Step(StepError::ManifestPending { sequence })
+            }
+            error => error.into(),
+        })?;
+        let (digest, last) = (chain.digest(), chain.manifest());
+        let changed = chain.links().last().is_some_and(|link| {
+            link.successor.changes_manifest_set || link.successor.changes_share_set
+        });
+        fields.sequence = chain.sequence().saturating_add(1);
+        fields.previous = Some(digest);
+        fields.last_set_change = if changed {
+            Some(digest)
+        } else {
+            last.last_set_change
+        };
+        fields.manifest_set = last.manifest_set.clone();
+        fields.share_set = last.share_set.clone();
+    }
+    let manifest = Checked::new(fields).map_err(StepError::ManifestInvalid)?;
+    check_successor(genesis, links, &manifest)?;
+    Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests;

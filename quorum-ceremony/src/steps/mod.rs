@@ -1,0 +1,92 @@
+//! One file for each command.
+//!
+//! In each file the public functions do the I/O, in the order a reader expects; the decisions are
+//! functions of their arguments below them, so that every refusal is tested without an enclave.
+
+pub mod approve;
+pub mod attest;
+pub mod boot;
+pub mod consent;
+pub mod define;
+pub mod evidence;
+pub mod genesis;
+pub mod join;
+pub mod manifest;
+pub mod provision;
+pub mod receipt;
+pub mod status;
+
+use std::path::Path;
+
+use quorate_protocol::manifest::Link;
+use quorate_verify::chain::{ChainError, VerifiedChain, walk};
+use quorate_verify::genesis::VerifiedGenesis;
+
+use crate::error::{CeremonyError, StepError};
+use crate::hardening;
+use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::pins::{GenesisPin, Pins};
+use crate::private::PrivateFolder;
+use crate::workspace::Workspace;
+
+/// A member at their machine: private folder, key file, pins. The key is still locked.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) private: PrivateFolder,
+    pub(crate) key_file: KeyFile,
+    pub(crate) pins: Pins,
+}
+
+impl Member {
+    pub(crate) fn open(path: &Path) -> Result<Self, CeremonyError> {
+        let private = PrivateFolder::open(path)?;
+        let key_file = private.key_file()?;
+        let pins = private.pins(&key_file)?;
+        Ok(Self {
+            private,
+            key_file,
+            pins,
+        })
+    }
+
+    pub(crate) fn unlock(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
+        hardening::protect()?;
+        Ok(self.key_file.unlock(passphrase)?)
+    }
+
+    /// The genesis this member acts for.
+    pub(crate) fn genesis(&self) -> Result<&GenesisPin, StepError> {
+        if self.pins.definition().is_none() {
+            return Err(StepError::NotConsented);
+        }
+        self.pins.genesis().ok_or(StepError::NotReceived)
+    }
+
+    /// The folder's record, verified, if it is that of the pinned genesis.
+    pub(crate) fn verified_genesis(
+        &self,
+        workspace: &Workspace,
+    ) -> Result<VerifiedGenesis, CeremonyError> {
+        self.genesis()?;
+        let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
+        self.pins.check_genesis(genesis.digest())?;
+        self.pins.check_definition(genesis.definition())?;
+        Ok(genesis)
+    }
+}
+
+/// The chain up to the newest approved manifest. One newer manifest may be waiting for approvals.
+pub(crate) fn newest_approved(
+    genesis: &VerifiedGenesis,
+    links: &[Link],
+) -> Result<VerifiedChain, ChainError> {
+    match walk(genesis, links) {
+        Err(ChainError::Threshold { sequence, .. })
+            if sequence > 1 && u64::try_from(links.len()).is_ok_and(|last| sequence == last) =>
+        {
+            let (_, approved) = links.split_last().ok_or(ChainError::Empty)?;
+            walk(genesis, approved)
+        }
+        walked => walked,
+    }
+}

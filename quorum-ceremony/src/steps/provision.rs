@@ -1,0 +1,261 @@
+//! `provision`: a member gives their share to one instance.
+//!
+//! [`attest`] verifies the instance: the member's own nonce, the pinned genesis and root, the
+//! approved chain, the measurements, the committed setup keys. Only its result can give a share:
+//! [`Verified::give`] seals it to those keys and to nothing else, signs a grant that names them,
+//! the document and the ciphertext, and believes a receipt only under the same attested keys.
+
+use std::path::{Path, PathBuf};
+
+use quorate_protocol::atoms::{ShareIndex, UnixMillis};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, SealedShare};
+use quorate_protocol::manifest::Manifest;
+use quorate_protocol::members::Role;
+use quorate_protocol::message::{ProvisionRequest, Stage};
+use quorate_protocol::provision::{
+    Provision, ProvisionReceipt, ShareGrant, provision_share_context,
+};
+use quorate_sealing::{Suite, seal};
+use quorate_sharing::Share;
+use quorate_verify::chain::VerifiedChain;
+use quorate_verify::genesis::VerifiedGenesis;
+use quorate_verify::instance::{VerifiedSetup, verify_setup};
+
+use super::attest::{decide, genesis_and_links};
+use super::{Member, receipt};
+use crate::challenge::{Challenge, wall_clock};
+use crate::client::Client;
+use crate::error::{CeremonyError, StepError};
+use crate::inputs::InputError;
+use crate::keyfile::{MemberKeys, Passphrase};
+use crate::pins::{PinError, Pins};
+use crate::random;
+use crate::workspace::{IgnoredApproval, Workspace};
+
+/// An instance that was verified for this member. Nothing has been given to it yet.
+#[derive(Debug)]
+pub struct Verified {
+    member: Member,
+    socket: PathBuf,
+    genesis: VerifiedGenesis,
+    chain: VerifiedChain,
+    setup: VerifiedSetup,
+    index: ShareIndex,
+    share: MemberShare,
+    ignored: Vec<IgnoredApproval>,
+}
+
+/// A share that was given and acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The member's index.
+    pub index: ShareIndex,
+    /// Which shares.
+    pub epoch: Epoch,
+    /// Grant and receipt, as kept in the private folder.
+    pub provision: Provision,
+    /// Good shares the instance has, this one included.
+    pub accepted: u8,
+    /// Good shares it needs.
+    pub threshold: u8,
+}
+
+/// Verifies the instance that listens on `socket`.
+///
+/// # Errors
+/// [`StepError::NotReceived`], [`StepError::NoShare`]; a record, chain or manifest that
+/// contradicts the pins; an attestation that does not hold; [`StepError::SuiteNotAccepted`].
+pub fn attest(folder: &Path, private: &Path, socket: &Path) -> Result<Verified, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let member = Member::open(private)?;
+    let (genesis, links) = genesis_and_links(&workspace, &member)?;
+    let chain = decide(&member.pins, &genesis, &links)?;
+    let index = decide_share(&member.pins, &chain)?;
+    let share = member.private.share()?;
+    if share.index != index {
+        return Err(PinError::OtherShare.into());
+    }
+    let anchors = workspace.anchors(genesis.definition())?;
+    let mut client = Client::connect(socket)?;
+    let challenge = Challenge::draw()?;
+    let nonce = challenge.nonce().map_err(InputError::from)?;
+    let document = client.attest(Stage::Setup, nonce)?;
+    let setup = verify_setup(
+        document.as_slice(),
+        &genesis,
+        &chain,
+        &anchors,
+        &challenge.freshness(),
+    )?;
+    Ok(Verified {
+        socket: socket.into(),
+        ignored: links.ignored,
+        member,
+        genesis,
+        chain,
+        setup,
+        index,
+        share,
+    })
+}
+
+impl Verified {
+    /// What everybody consented to.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        self.genesis.definition()
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn genesis(&self) -> Digest<Genesis> {
+        self.genesis.digest()
+    }
+
+    /// What the instance will run.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.chain.manifest()
+    }
+
+    /// The digest of that.
+    #[must_use]
+    pub fn manifest_digest(&self) -> Digest<Manifest> {
+        self.chain.digest()
+    }
+
+    /// The attested setup keys and the document.
+    #[must_use]
+    pub const fn setup(&self) -> &VerifiedSetup {
+        &self.setup
+    }
+
+    /// Files that are in somebody's name and are not theirs.
+    #[must_use]
+    pub fn ignored(&self) -> &[IgnoredApproval] {
+        &self.ignored
+    }
+
+    /// Gives the share to the verified instance and keeps its receipt.
+    ///
+    /// # Errors
+    /// A wrong passphrase; a share that does not belong to the commitments; what the enclave
+    /// answers; [`StepError::ReceiptWrong`].
+    pub fn give(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
+        let keys = self.member.unlock(passphrase)?;
+        let record = self.genesis.record();
+        let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;
+        self.member.pins.pin_manifest(self.chain.highest_seen())?;
+        self.member.private.store_pins(&self.member.pins)?;
+        let (grant, sealed) = self.grant(&share, &keys, wall_clock())?;
+        drop(share);
+        let mut client = Client::connect(&self.socket)?;
+        let receipt = client.provision(ProvisionRequest {
+            grant: grant.clone(),
+            sealed,
+        })?;
+        let ProvisionReceipt {
+            accepted,
+            threshold,
+            ..
+        } = *check_receipt(&receipt, &grant, &self.setup, &self.chain)?;
+        let provision = Provision { grant, receipt };
+        self.member.private.store_provision(&provision)?;
+        Ok(Given {
+            index: self.index,
+            epoch: self.chain.manifest().epoch,
+            provision,
+            accepted,
+            threshold,
+        })
+    }
+
+    /// The share, sealed to the attested setup key, and the grant that names it.
+    fn grant(
+        &self,
+        share: &Share,
+        keys: &MemberKeys,
+        time: UnixMillis,
+    ) -> Result<(Signed<ShareGrant>, SealedShare), CeremonyError> {
+        let (genesis, manifest) = (self.genesis.digest(), self.chain.digest());
+        let epoch = self.chain.manifest().epoch;
+        let context = provision_share_context(&genesis, &manifest, self.index, &epoch);
+        let suite = Suite::P256Sha256Aes256Gcm;
+        let sealed = seal(
+            suite,
+            self.setup.setup.encryption.inner(),
+            context.info.as_bytes(),
+            &context.aad,
+            &*share.to_bytes(),
+            &mut random::generator()?,
+        )
+        .map_err(|_| StepError::SuiteNotAccepted)?;
+        let sealed = SealedShare::new(suite, sealed).map_err(|_| StepError::SuiteNotAccepted)?;
+        let grant = ShareGrant {
+            role: Role::ShareSet,
+            genesis,
+            manifest,
+            setup: self.setup.setup.clone(),
+            document: self.setup.facts.document,
+            index: self.index,
+            epoch,
+            sealed: Digest::of(&sealed),
+            time,
+        };
+        Ok((Signed::sign(grant, &keys.signing_key()), sealed))
+    }
+}
+
+/// Which share a member of these pins may give to an instance of this chain.
+fn decide_share(pins: &Pins, chain: &VerifiedChain) -> Result<ShareIndex, CeremonyError> {
+    let no_share = || StepError::NoShare {
+        name: pins.name().clone(),
+    };
+    let share = pins
+        .genesis()
+        .and_then(|pin| pin.share.as_ref())
+        .ok_or_else(no_share)?;
+    let manifest = chain.manifest();
+    let person = manifest.share_set.named(pins.name()).ok_or_else(no_share)?;
+    if person.index != share.index.0 || manifest.epoch != share.epoch {
+        return Err(PinError::OtherShare.into());
+    }
+    if !manifest.suites.contains(&Suite::P256Sha256Aes256Gcm.id()) {
+        return Err(StepError::SuiteNotAccepted.into());
+    }
+    Ok(person.index)
+}
+
+/// Whether the attested instance acknowledged this very grant.
+fn check_receipt<'r>(
+    receipt: &'r Signed<ProvisionReceipt>,
+    grant: &Signed<ShareGrant>,
+    setup: &VerifiedSetup,
+    chain: &VerifiedChain,
+) -> Result<&'r ProvisionReceipt, StepError> {
+    let wrong = StepError::ReceiptWrong;
+    let claim = receipt
+        .verify(&setup.setup.verification)
+        .map_err(|_| wrong.clone())?;
+    let granted = grant.unverified();
+    let threshold = chain.manifest().share_set.threshold;
+    let same = (claim.genesis, claim.manifest, claim.index, claim.epoch)
+        == (
+            granted.genesis,
+            granted.manifest,
+            granted.index,
+            granted.epoch,
+        );
+    let counts = claim.threshold == threshold && (1..=threshold).contains(&claim.accepted);
+    if same && counts && claim.grant == grant.digest() {
+        Ok(claim)
+    } else {
+        Err(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests;

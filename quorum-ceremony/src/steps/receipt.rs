@@ -1,0 +1,288 @@
+//! `receipt`: a member verifies how the key was born, checks their share and signs that they hold
+//! it.
+//!
+//! The attestation is one for the member's own nonce, under the definition they pinned. Whoever
+//! only approves manifests holds no share; they verify and pin, and sign nothing.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{
+    Epoch, Genesis, GenesisOutput, GenesisReceipt, MemberShare, Possession, genesis_share_context,
+};
+use quorate_protocol::instance::Index;
+use quorate_protocol::message::Stage;
+use quorate_sealing::open;
+use quorate_sharing::{SCALAR_LEN, Share};
+use quorate_verify::attestation::Freshness;
+use quorate_verify::genesis::{GenesisError, check_output};
+use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
+use zeroize::Zeroizing;
+
+use super::Member;
+use crate::challenge::{Challenge, wall_clock};
+use crate::client::Client;
+use crate::error::{CeremonyError, StepError};
+use crate::inputs::InputError;
+use crate::keyfile::{MemberKeys, Passphrase};
+use crate::pins::{Pins, SharePin};
+use crate::storage::Published;
+use crate::workspace::Workspace;
+
+/// A genesis that has been verified for this member, and is not yet acknowledged.
+#[derive(Debug)]
+pub struct Review {
+    workspace: Workspace,
+    member: Member,
+    definition: Definition,
+    output: GenesisOutput,
+    genesis: Genesis,
+    facts: DocumentFacts,
+}
+
+/// A genesis that was acknowledged and pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The namespace, now pinned.
+    pub genesis: Digest<Genesis>,
+    /// The member's share; none for who only approves manifests.
+    pub index: Option<ShareIndex>,
+    /// Names the shares.
+    pub epoch: Epoch,
+    /// About the attestation.
+    pub facts: DocumentFacts,
+    /// Whether the receipt was there already; none if none is due.
+    pub published: Option<Published>,
+}
+
+/// Verifies the genesis attestation for a fresh nonce under the pinned definition.
+///
+/// # Errors
+/// [`StepError::NotConsented`]; another definition or genesis than the pinned one; an output that
+/// does not belong to the definition; an attestation that does not hold.
+pub fn review(folder: &Path, private: &Path, socket: &Path) -> Result<Review, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let member = Member::open(private)?;
+    let definition = workspace.definition()?;
+    let output = workspace.output()?;
+    let genesis = decide(&member.pins, &definition, &output)?;
+    let anchors = workspace.anchors(&definition)?;
+    // What goes into the record must hold as well, or the record will not.
+    verify_genesis_document(
+        workspace.genesis_document()?.as_slice(),
+        &definition,
+        &genesis,
+        &anchors,
+        &Freshness::Archived { at_unix: None },
+    )?;
+    let mut client = Client::connect(socket)?;
+    let challenge = Challenge::draw()?;
+    let nonce = challenge.nonce().map_err(InputError::from)?;
+    let document = client.attest(Stage::Genesis, nonce)?;
+    let facts = verify_genesis_document(
+        document.as_slice(),
+        &definition,
+        &genesis,
+        &anchors,
+        &challenge.freshness(),
+    )?;
+    Ok(Review {
+        workspace,
+        member,
+        definition,
+        output,
+        genesis,
+        facts,
+    })
+}
+
+impl Review {
+    /// What the key was born under.
+    #[must_use]
+    pub const fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn genesis(&self) -> Digest<Genesis> {
+        Digest::of(&self.genesis)
+    }
+
+    /// About the attestation.
+    #[must_use]
+    pub const fn facts(&self) -> &DocumentFacts {
+        &self.facts
+    }
+
+    /// Whether the member holds a share, so that a receipt is due.
+    #[must_use]
+    pub fn holds_share(&self) -> bool {
+        self.definition
+            .share_set
+            .named(self.member.pins.name())
+            .is_some()
+    }
+
+    /// Checks the share, keeps it, pins the genesis, and signs and publishes the receipt.
+    ///
+    /// # Errors
+    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn acknowledge(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
+        let keys = self.member.unlock(passphrase)?;
+        let (genesis, epoch) = (self.genesis(), self.output.commitments.epoch());
+        let mut received = Received {
+            genesis,
+            index: None,
+            epoch,
+            facts: self.facts,
+            published: None,
+        };
+        let Some(index) = share_index(&self.definition, keys.name()) else {
+            self.member.pins.pin_genesis(genesis, None)?;
+            self.member.private.store_pins(&self.member.pins)?;
+            return Ok(received);
+        };
+        let sealed = sealed_share(&self.definition, &self.output, keys.name())?;
+        let share = open_share(&self.definition, &self.output, sealed, &keys)?;
+        self.member.private.store_share(sealed)?;
+        let pin = SharePin {
+            index: Index(index),
+            epoch,
+        };
+        self.member.pins.pin_genesis(genesis, Some(pin))?;
+        self.member.private.store_pins(&self.member.pins)?;
+
+        let subject = Possession {
+            genesis,
+            epoch,
+            index,
+        };
+        received.index = Some(index);
+        received.published = Some(match self.workspace.find_receipt(keys.name())? {
+            Some(known) if is_receipt(&known, &subject, &self.output, &keys) => {
+                Published::AlreadyThere
+            }
+            Some(_) => {
+                let name = keys.name().clone();
+                return Err(StepError::SignedWrong { name, role: None }.into());
+            }
+            None => {
+                let document = received.facts.document;
+                let receipt = sign(subject, document, wall_clock(), &share, &keys);
+                self.workspace.publish_receipt(keys.name(), &receipt)?
+            }
+        });
+        Ok(received)
+    }
+}
+
+/// Whether this output may be received by a member of these pins.
+fn decide(
+    pins: &Pins,
+    definition: &Definition,
+    output: &GenesisOutput,
+) -> Result<Genesis, CeremonyError> {
+    if pins.definition().is_none() {
+        return Err(StepError::NotConsented.into());
+    }
+    pins.check_definition(definition)?;
+    let genesis = check_output(definition, output)?;
+    pins.check_genesis(Digest::of(&genesis))?;
+    Ok(genesis)
+}
+
+fn share_index(definition: &Definition, name: &Name) -> Option<ShareIndex> {
+    definition.share_set.named(name).map(|member| member.index)
+}
+
+/// The member's share in the output.
+fn sealed_share<'o>(
+    definition: &Definition,
+    output: &'o GenesisOutput,
+    name: &Name,
+) -> Result<&'o MemberShare, CeremonyError> {
+    let index =
+        share_index(definition, name).ok_or_else(|| StepError::NoShare { name: name.clone() })?;
+    let missing = || GenesisError::ShareMissing {
+        name: name.clone(),
+        index,
+    };
+    let share = output.shares.iter().find(|share| share.index == index);
+    share.ok_or_else(|| missing().into())
+}
+
+/// Opens a share that was sealed at genesis and checks it against the commitments.
+pub(super) fn open_share(
+    definition: &Definition,
+    output: &GenesisOutput,
+    share: &MemberShare,
+    keys: &MemberKeys,
+) -> Result<Share, CeremonyError> {
+    let index = share.index;
+    let unreadable = StepError::ShareUnreadable { index };
+    let context = genesis_share_context(&Digest::of(definition), index);
+    let plain = open(
+        share.sealed.suite,
+        keys.decryption_key(),
+        context.info.as_bytes(),
+        &context.aad,
+        &share.sealed.sealed(),
+        SCALAR_LEN,
+    )
+    .map_err(|_| unreadable.clone())?;
+    let mut scalar = Zeroizing::new([0; SCALAR_LEN]);
+    if plain.len() != SCALAR_LEN {
+        return Err(unreadable.into());
+    }
+    scalar.copy_from_slice(&plain);
+    let opened = Share::from_bytes(index, &scalar).map_err(|_| unreadable)?;
+    output
+        .commitments
+        .inner()
+        .check(&opened)
+        .map_err(|_| StepError::ShareWrong { index })?;
+    Ok(opened)
+}
+
+/// A receipt with proof of possession.
+fn sign(
+    subject: Possession,
+    document: quorate_protocol::atoms::Sha256,
+    time: UnixMillis,
+    share: &Share,
+    keys: &MemberKeys,
+) -> Signed<GenesisReceipt> {
+    let receipt = GenesisReceipt {
+        genesis: subject.genesis,
+        epoch: subject.epoch,
+        index: subject.index,
+        document,
+        time,
+        possession: Signed::sign(subject, &share.signing_key()),
+    };
+    Signed::sign(receipt, &keys.signing_key())
+}
+
+/// Whether a receipt in the folder is this member's, for this very share.
+fn is_receipt(
+    receipt: &Signed<GenesisReceipt>,
+    subject: &Possession,
+    output: &GenesisOutput,
+    keys: &MemberKeys,
+) -> bool {
+    let Ok(claim) = receipt.verify(&keys.public().signing) else {
+        return false;
+    };
+    let Ok(share_key) = output.commitments.member_key(subject.index) else {
+        return false;
+    };
+    (claim.genesis, claim.epoch, claim.index) == (subject.genesis, subject.epoch, subject.index)
+        && claim.possession.verify(&share_key) == Ok(subject)
+}
+
+#[cfg(test)]
+mod tests;

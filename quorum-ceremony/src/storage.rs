@@ -1,0 +1,481 @@
+//! Files: read with a bound, written whole or not at all.
+//!
+//! Guarantees: a path below a [`Folder`] is walked component by component from an open descriptor,
+//! and no component may be a symbolic link, so nobody who can write into a shared folder leads a
+//! read or a write out of it. What is opened is a regular file (opening a pipe does not wait), and
+//! its size is checked before it is read. [`Folder::publish`] never replaces a file that differs:
+//! two different objects at one place are an error with a name. A file is complete when it is
+//! visible: it is written beside its place, made durable, then given its name.
+//!
+//! Trusts: the kernel and the path of the folder itself, which the person named.
+//!
+//! Does not: list folders. Every file the ceremony reads is looked up by the name it must have, so
+//! stray files mean nothing.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
+use thiserror::Error;
+
+use crate::error::{Blame, Explanation};
+use crate::random;
+
+/// Why a file or folder could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// Another command works in this private folder.
+    #[error("another command is working in {}", .path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A different file is there already.
+    #[error("{} exists and holds something else", .path.display())]
+    Differs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("{}: {}", .path.display(), io::Error::from_raw_os_error(*.errno))]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error number; 0 if it gave none.
+        errno: i32,
+    },
+    /// A file that is needed is not there.
+    #[error("{} is not there", .path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A link, pipe, device or folder stands where a plain file or folder must be.
+    #[error("{} is a symbolic link, or not a plain file or folder", .path.display())]
+    NotPlain {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A private folder or file is open to others, or belongs to somebody else.
+    #[error("{} is open to others or not yours (mode {mode:o})", .path.display())]
+    NotPrivate {
+        /// Where.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file is longer than its object may be.
+    #[error("{} has more than {max} bytes", .path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Largest accepted length in bytes.
+        max: usize,
+    },
+}
+
+impl StorageError {
+    /// What it is called, whose fault it is, what to do.
+    #[must_use]
+    pub const fn explain(&self) -> Explanation {
+        match self {
+            Self::Busy { .. } => Explanation::new(
+                "private-folder-busy",
+                Blame::You,
+                "wait until the other command has ended",
+            ),
+            Self::Differs { .. } => Explanation::new(
+                "file-differs",
+                Blame::Folder,
+                "nothing was overwritten; find out who wrote the other file and why, and begin \
+                 again in a new folder if the members agree on that",
+            ),
+            Self::Io { .. } => Explanation::new(
+                "file-error",
+                Blame::Machine,
+                "mend what the system reports and repeat the command; nothing was half written",
+            ),
+            Self::Missing { .. } => Explanation::new(
+                "file-missing",
+                Blame::Folder,
+                "wait for the step that writes it (see `quorate ceremony status`), or correct the \
+                 folder's path",
+            ),
+            Self::NotPlain { .. } => Explanation::new(
+                "file-not-plain",
+                Blame::Folder,
+                "somebody put a link or device into the folder; remove it and ask who did",
+            ),
+            Self::NotPrivate { .. } => Explanation::new(
+                "folder-not-private",
+                Blame::You,
+                "make it yours alone: chmod 700 for the folder, chmod 600 for its files",
+            ),
+            Self::TooLong { .. } => Explanation::new(
+                "file-too-long",
+                Blame::Folder,
+                "it is not the object it should be; ask whoever wrote it to write it again",
+            ),
+        }
+    }
+}
+
+/// Whether a file was written or was there already, byte for byte the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It was there.
+    AlreadyThere,
+    /// It was written.
+    Written,
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub struct Folder {
+    directory: File,
+    path: PathBuf,
+    /// Permission bits of new files, before the umask.
+    file_mode: u32,
+    /// Permission bits of new folders below, before the umask.
+    folder_mode: u32,
+}
+
+impl Folder {
+    /// Opens a folder that others may write into.
+    ///
+    /// # Errors
+    /// [`StorageError`]; also if it is not there.
+    pub fn open_shared(path: &Path) -> Result<Self, StorageError> {
+        Self::open(path, 0o666, 0o777)
+    }
+
+    /// Opens a folder that others may write into; makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn create_shared(path: &Path) -> Result<Self, StorageError> {
+        create(path, 0o777)?;
+        Self::open_shared(path)
+    }
+
+    /// Opens a folder that must belong to this user alone.
+    ///
+    /// # Errors
+    /// [`StorageError`]; [`StorageError::NotPrivate`] if others could read it.
+    pub fn open_private(path: &Path) -> Result<Self, StorageError> {
+        let folder = Self::open(path, 0o600, 0o700)?;
+        let metadata = folder.directory.metadata().map_err(|e| failed(path, &e))?;
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o077 != 0 || metadata.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(StorageError::NotPrivate {
+                path: path.into(),
+                mode,
+            });
+        }
+        Ok(folder)
+    }
+
+    /// Opens a folder of this user alone; makes it, mode 0700, if it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn create_private(path: &Path) -> Result<Self, StorageError> {
+        create(path, 0o700)?;
+        Self::open_private(path)
+    }
+
+    fn open(path: &Path, file_mode: u32, folder_mode: u32) -> Result<Self, StorageError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let directory = nix::fcntl::open(path, flags, Mode::empty())
+            .map_err(|errno| refused(path.into(), errno))?
+            .into();
+        Ok(Self {
+            directory,
+            path: path.into(),
+            file_mode,
+            folder_mode,
+        })
+    }
+
+    /// The folder's path as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file below, for people.
+    #[must_use]
+    pub fn path_of(&self, file: &[&str]) -> PathBuf {
+        file.iter()
+            .fold(self.path.clone(), |path, part| path.join(part))
+    }
+
+    /// Reads a file of at most `max` bytes; `None` if it, or a folder on the way, is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn read(&self, file: &[&str], max: usize) -> Result<Option<Vec<u8>>, StorageError> {
+        let path = || self.path_of(file);
+        let Some(opened) = self.open_file(file)? else {
+            return Ok(None);
+        };
+        let metadata = opened.metadata().map_err(|e| failed(&path(), &e))?;
+        if !metadata.is_file() {
+            return Err(StorageError::NotPlain { path: path() });
+        }
+        let too_long = || StorageError::TooLong { path: path(), max };
+        let limit = u64::try_from(max).map_err(|_| too_long())?;
+        if metadata.len() > limit {
+            return Err(too_long());
+        }
+        let mut bytes = Vec::new();
+        opened
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|e| failed(&path(), &e))?;
+        if bytes.len() > max {
+            return Err(too_long());
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Reads a file that must be there.
+    ///
+    /// # Errors
+    /// [`StorageError`]; [`StorageError::Missing`] if it is not there.
+    pub fn require(&self, file: &[&str], max: usize) -> Result<Vec<u8>, StorageError> {
+        self.read(file, max)?.ok_or_else(|| StorageError::Missing {
+            path: self.path_of(file),
+        })
+    }
+
+    /// Writes a file that is not there yet. One that is there and equal is left as it is.
+    ///
+    /// # Errors
+    /// [`StorageError`]; [`StorageError::Differs`] if another one is there.
+    pub fn publish(&self, file: &[&str], bytes: &[u8]) -> Result<Published, StorageError> {
+        let (parent, name) = self.parent(file)?;
+        let path = self.path_of(file);
+        let temporary = self.write_temporary(&parent, bytes, &path)?;
+        let linked = linkat(&parent, temporary.as_str(), &parent, name, AtFlags::empty());
+        let removed = unlinkat(&parent, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+        match linked {
+            Ok(()) => {}
+            Err(Errno::EEXIST) => {
+                let same = match self.read(file, bytes.len()) {
+                    Ok(found) => found.as_deref() == Some(bytes),
+                    Err(StorageError::TooLong { .. }) => false,
+                    Err(error) => return Err(error),
+                };
+                return if same {
+                    Ok(Published::AlreadyThere)
+                } else {
+                    Err(StorageError::Differs { path })
+                };
+            }
+            Err(errno) => return Err(refused(path, errno)),
+        }
+        removed.map_err(|errno| refused(path.clone(), errno))?;
+        parent.sync_all().map_err(|e| failed(&path, &e))?;
+        Ok(Published::Written)
+    }
+
+    /// Writes a file, in place of the one that is there. For private folders only: there the newer
+    /// state replaces the older one.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the old file is then still there.
+    pub(crate) fn replace(&self, file: &[&str], bytes: &[u8]) -> Result<(), StorageError> {
+        let (parent, name) = self.parent(file)?;
+        let path = self.path_of(file);
+        let temporary = self.write_temporary(&parent, bytes, &path)?;
+        renameat(&parent, temporary.as_str(), &parent, name)
+            .map_err(|errno| refused(path.clone(), errno))?;
+        parent.sync_all().map_err(|e| failed(&path, &e))
+    }
+
+    /// Takes the folder's lock for as long as the returned file lives.
+    ///
+    /// # Errors
+    /// [`StorageError::Busy`] if another process has it.
+    pub(crate) fn lock(&self) -> Result<File, StorageError> {
+        let path = self.path_of(&["lock"]);
+        let flags = OFlag::O_RDWR
+            | OFlag::O_CREAT
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_CLOEXEC;
+        let mode = Mode::from_bits_truncate(0o600);
+        let file: File = openat(&self.directory, "lock", flags, mode)
+            .map_err(|errno| refused(path.clone(), errno))?
+            .into();
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => Err(StorageError::Busy {
+                path: self.path.clone(),
+            }),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(&path, &error)),
+        }
+    }
+
+    /// A new file with a random name beside the place it is meant for, durable.
+    fn write_temporary(
+        &self,
+        parent: &File,
+        bytes: &[u8],
+        path: &Path,
+    ) -> Result<String, StorageError> {
+        let random = random::bytes::<8>().map_err(|_| StorageError::Io {
+            path: path.into(),
+            errno: 0,
+        })?;
+        let name = format!(".new-{:016x}", u64::from_be_bytes(*random));
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::from_bits_truncate(self.file_mode);
+        let mut file: File = openat(parent, name.as_str(), flags, mode)
+            .map_err(|errno| refused(path.into(), errno))?
+            .into();
+        let written = file.write_all(bytes).and_then(|()| {
+            if self.file_mode == 0o600 {
+                file.set_permissions(Permissions::from_mode(0o600))?;
+            }
+            file.sync_all()
+        });
+        if let Err(error) = written {
+            let _ = unlinkat(parent, name.as_str(), UnlinkatFlags::NoRemoveDir);
+            return Err(failed(path, &error));
+        }
+        Ok(name)
+    }
+
+    /// Opens the folder that holds `file`, making folders on the way.
+    fn parent<'f>(&self, file: &[&'f str]) -> Result<(File, &'f str), StorageError> {
+        let Some((name, folders)) = file.split_last() else {
+            return Err(StorageError::Missing {
+                path: self.path.clone(),
+            });
+        };
+        let mut at = self.own_handle()?;
+        for (depth, folder) in folders.iter().enumerate() {
+            let path = || self.path_of(file.get(..=depth).unwrap_or_default());
+            match mkdirat(&at, *folder, Mode::from_bits_truncate(self.folder_mode)) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(refused(path(), errno)),
+            }
+            at = open_folder(&at, folder).map_err(|errno| refused(path(), errno))?;
+        }
+        Ok((at, name))
+    }
+
+    fn open_file(&self, file: &[&str]) -> Result<Option<File>, StorageError> {
+        let Some((name, folders)) = file.split_last() else {
+            return Ok(None);
+        };
+        let mut at = self.own_handle()?;
+        for (depth, folder) in folders.iter().enumerate() {
+            at = match open_folder(&at, folder) {
+                Ok(folder) => folder,
+                Err(Errno::ENOENT) => return Ok(None),
+                Err(errno) => {
+                    let path = self.path_of(file.get(..=depth).unwrap_or_default());
+                    return Err(refused(path, errno));
+                }
+            };
+        }
+        let flags = OFlag::O_RDONLY
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_NOCTTY
+            | OFlag::O_CLOEXEC;
+        match openat(&at, *name, flags, Mode::empty()) {
+            Ok(file) => Ok(Some(file.into())),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(refused(self.path_of(file), errno)),
+        }
+    }
+
+    fn own_handle(&self) -> Result<File, StorageError> {
+        self.directory
+            .try_clone()
+            .map_err(|e| failed(&self.path, &e))
+    }
+}
+
+/// Reads a file that a person named on the command line; links are theirs to use.
+///
+/// # Errors
+/// [`StorageError`].
+pub fn read_named(path: &Path, max: usize) -> Result<Vec<u8>, StorageError> {
+    let file = File::open(path).map_err(|e| failed(path, &e))?;
+    let limit = u64::try_from(max).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|e| failed(path, &e))?;
+    if bytes.len() > max {
+        return Err(StorageError::TooLong {
+            path: path.into(),
+            max,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Writes a file that a person named on the command line; refuses to replace another one.
+///
+/// # Errors
+/// [`StorageError`]; [`StorageError::Differs`] if a different file is there.
+pub fn publish_named(path: &Path, bytes: &[u8]) -> Result<Published, StorageError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| StorageError::NotPlain { path: path.into() })?;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    Folder::open_shared(parent)?.publish(&[name], bytes)
+}
+
+fn create(path: &Path, mode: u32) -> Result<(), StorageError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(|e| failed(path, &e))
+}
+
+fn open_folder(at: &File, name: &str) -> Result<File, Errno> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(at, name, flags, Mode::empty()).map(Into::into)
+}
+
+fn refused(path: PathBuf, errno: Errno) -> StorageError {
+    match errno {
+        // O_NOFOLLOW on a link; the second with O_DIRECTORY; the third a socket.
+        Errno::ELOOP | Errno::ENOTDIR | Errno::ENXIO => StorageError::NotPlain { path },
+        Errno::ENOENT => StorageError::Missing { path },
+        errno => StorageError::Io {
+            path,
+            errno: errno as i32,
+        },
+    }
+}
+
+fn failed(path: &Path, error: &io::Error) -> StorageError {
+    if error.kind() == io::ErrorKind::NotFound {
+        return StorageError::Missing { path: path.into() };
+    }
+    StorageError::Io {
+        path: path.into(),
+        errno: error.raw_os_error().unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests;
