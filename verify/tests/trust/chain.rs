@@ -119,7 +119,9 @@ fn chain_beyond_the_limit_fails_closed() {
 
 #[test]
 fn approvals_below_threshold_fails_closed() {
-    let error = first_refusal(|_, link| drop(link.approvals.remove(0)));
+    let error = first_refusal(|_, link| {
+        link.approvals.remove(0);
+    });
     let expected = ChainError::Threshold {
         sequence: 1,
         set: ApprovingSet::ManifestSet,
@@ -387,7 +389,7 @@ fn last_set_change_left_out_fails_closed() {
     let world = World::new();
     let mut chain = new_set(&world, &both_sets());
     let change = Digest::of(&chain[1].manifest);
-    let next = World::after(&chain[1].manifest);
+    let mut next = World::after(&chain[1].manifest);
     let votes = [(ManifestSet, "carol", 1), (ManifestSet, "dave", 2)];
     chain.push(approved(check(next.clone()), &votes));
     let expected = ChainError::LastSetChange {
@@ -398,9 +400,8 @@ fn last_set_change_left_out_fails_closed() {
     assert_eq!(refusal(&world, &chain), expected);
 
     chain.pop();
-    let mut next = next;
     next.last_set_change = Some(change);
-    chain.push(approved(check(next.clone()), &votes));
+    chain.push(approved(check(next), &votes));
     // It stays the same until the next change.
     let mut last = World::after(&chain[2].manifest);
     assert_eq!(last.last_set_change, Some(change));

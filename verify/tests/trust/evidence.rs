@@ -47,9 +47,10 @@ fn assert_fails(report: &Report, ids: &[&str], code: &str) {
     assert_eq!(ids, CHECK_IDS);
 }
 
-/// One test a row: a defect, the check that fails, the code of the reason.
+/// One test a row: a defect, the check that fails, the code of the reason. A row reads as a test
+/// for tools that look for names.
 macro_rules! defects {
-    ($($test:ident: $change:expr => $id:literal $code:literal;)*) => {
+    ($(#[test] fn $test:ident: $change:expr => $id:literal $code:literal;)*) => {
         $(
             #[test]
             fn $test() {
@@ -328,189 +329,195 @@ fn error_names_the_member_and_the_field() {
 }
 
 defects! {
-    consent_missing_fails_closed: |_, evidence| drop(evidence.record.consents.pop())
-        => "definition-consents" "genesis-consent-missing";
-    output_without_a_members_share_fails_closed: |_, evidence| {
+    #[test] fn consent_missing_fails_closed: |_, evidence| {
+        evidence.record.consents.pop();
+    } => "definition-consents" "genesis-consent-missing";
+    #[test] fn output_without_a_members_share_fails_closed: |_, evidence| {
         let mut output = evidence.record.output.clone().into_inner();
         output.shares.pop();
         evidence.record.output = Checked::new(output).unwrap();
     } => "genesis-output" "genesis-share-missing";
-    genesis_document_of_another_image_fails_closed: |instance, evidence| {
+    #[test] fn genesis_document_of_another_image_fails_closed: |instance, evidence| {
         let mut paper = instance.world.birth_paper();
         paper.set(1, Pcr([7; 48]));
         evidence.record.document = paper.document();
     } => "genesis-attestation" "instance-measurement";
-    genesis_document_of_another_output_fails_closed: |instance, evidence| {
+    #[test] fn genesis_document_of_another_output_fails_closed: |instance, evidence| {
         let mut paper = instance.world.birth_paper();
         paper.set(16, Pcr([7; 48]));
         evidence.record.document = paper.document();
     } => "genesis-attestation" "instance-genesis-register";
-    genesis_document_of_a_debug_enclave_fails_closed: |instance, evidence| {
+    #[test] fn genesis_document_of_a_debug_enclave_fails_closed: |instance, evidence| {
         let mut paper = instance.world.birth_paper();
         (0..3).for_each(|register| paper.set(register, Pcr::ZERO));
         evidence.record.document = paper.document();
     } => "genesis-attestation" "debug-mode";
-    genesis_receipt_missing_fails_closed: |_, evidence| drop(evidence.record.receipts.remove(0))
-        => "genesis-receipts" "genesis-receipt-missing";
-    possession_with_another_share_fails_closed: |instance, evidence| {
+    #[test] fn genesis_receipt_missing_fails_closed: |_, evidence| {
+        evidence.record.receipts.remove(0);
+    } => "genesis-receipts" "genesis-receipt-missing";
+    #[test] fn possession_with_another_share_fails_closed: |instance, evidence| {
         let world = instance.world;
         let possession = Signed::sign(world.possession(2), &world.share_key(1));
         let receipt = Signed::sign(world.receipt_of(possession), &signing("bob"));
         evidence.record.receipts[1] = receipt;
     } => "genesis-receipts" "genesis-possession-signature";
-    approvals_below_threshold_fails_closed: |_, evidence| drop(evidence.chain[1].approvals.pop())
-        => "chain" "chain-threshold";
-    approval_by_a_stranger_fails_closed: |_, evidence| {
+    #[test] fn approvals_below_threshold_fails_closed: |_, evidence| {
+        evidence.chain[1].approvals.pop();
+    } => "chain" "chain-threshold";
+    #[test] fn approval_by_a_stranger_fails_closed: |_, evidence| {
         let link = &mut evidence.chain[0];
         link.approvals[1] = vote(&link.manifest, (Role::ManifestSet, "mallory", 2));
     } => "chain" "chain-approval-signature";
-    chain_with_a_gap_fails_closed: |_, evidence| drop(evidence.chain.remove(0))
-        => "chain" "chain-sequence";
-    chain_without_a_manifest_fails_closed: |_, evidence| evidence.chain.clear()
+    #[test] fn chain_with_a_gap_fails_closed: |_, evidence| {
+        evidence.chain.remove(0);
+    } => "chain" "chain-sequence";
+    #[test] fn chain_without_a_manifest_fails_closed: |_, evidence| evidence.chain.clear()
         => "chain" "chain-empty";
-    document_signed_by_a_stranger_fails_closed: |instance, evidence| {
+    #[test] fn document_signed_by_a_stranger_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.signer = 9;
         evidence.document = paper.document();
     } => "attestation" "document-signature";
-    document_that_is_none_fails_closed: |_, evidence| {
+    #[test] fn document_that_is_none_fails_closed: |_, evidence| {
         evidence.document = Bytes::new(vec![0x84]).unwrap();
     } => "attestation" "cbor";
-    wrong_measurement_fails_closed: |instance, evidence| {
+    #[test] fn wrong_measurement_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.set(2, Pcr([7; 48]));
         evidence.document = paper.document();
     } => "measurements" "instance-measurement";
-    other_setup_keys_fails_closed: |_, evidence| evidence.setup = pair("mallory")
+    #[test] fn other_setup_keys_fails_closed: |_, evidence| evidence.setup = pair("mallory")
         => "setup-keys" "instance-setup-register";
-    setup_register_not_locked_fails_closed: |instance, evidence| {
+    #[test] fn setup_register_not_locked_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.remove(16);
         evidence.document = paper.document();
     } => "setup-keys" "instance-register-missing";
-    other_live_register_fails_closed: |instance, evidence| {
+    #[test] fn other_live_register_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.set(17, Pcr([7; 48]));
         evidence.document = paper.document();
     } => "live-keys" "instance-live-register";
-    public_key_that_is_no_pair_fails_closed: |instance, evidence| {
+    #[test] fn public_key_that_is_no_pair_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.public_key = vec![4; 65];
         evidence.document = paper.document();
     } => "live-keys" "instance-public-key";
-    other_applications_register_fails_closed: |instance, evidence| {
+    #[test] fn other_applications_register_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.set(18, Pcr([7; 48]));
         evidence.document = paper.document();
     } => "applications" "instance-applications-register";
-    setup_document_in_place_of_a_live_one_fails_closed: |instance, evidence| {
+    #[test] fn setup_document_in_place_of_a_live_one_fails_closed: |instance, evidence| {
         let mut paper = instance.live_paper();
         paper.user_data = to_bytes(&UserData::Setup(instance.digest()));
         evidence.document = paper.document();
     } => "user-data" "instance-user-data";
 
-    grant_missing_fails_closed: |_, evidence| drop(provisioning(evidence).provisions.pop())
-        => "share-grants" "grant-count";
-    grant_too_many_fails_closed: |instance, evidence| {
+    #[test] fn grant_missing_fails_closed: |_, evidence| {
+        provisioning(evidence).provisions.pop();
+    } => "share-grants" "grant-count";
+    #[test] fn grant_too_many_fails_closed: |instance, evidence| {
         provisioning(evidence).provisions.push(instance.provision(5, 3));
     } => "share-grants" "grant-count";
-    grant_twice_fails_closed: |_, evidence| {
+    #[test] fn grant_twice_fails_closed: |_, evidence| {
         let provisions = &mut provisioning(evidence).provisions;
         provisions[1] = provisions[0].clone();
     } => "share-grants" "evidence-order";
-    grants_out_of_order_fails_closed: |_, evidence| provisioning(evidence).provisions.swap(0, 1)
-        => "share-grants" "evidence-order";
-    grant_of_a_stranger_fails_closed: |instance, evidence| {
+    #[test] fn grants_out_of_order_fails_closed: |_, evidence| {
+        provisioning(evidence).provisions.swap(0, 1);
+    } => "share-grants" "evidence-order";
+    #[test] fn grant_of_a_stranger_fails_closed: |instance, evidence| {
         let grant = Signed::sign(instance.grant(6), &signing("mallory"));
         provisioning(evidence).provisions[2] = instance.answered(grant, 3);
     } => "share-grants" "grant-of-stranger";
-    grant_signed_by_another_member_fails_closed: |instance, evidence| {
+    #[test] fn grant_signed_by_another_member_fails_closed: |instance, evidence| {
         let grant = Signed::sign(instance.grant(2), &signing("alice"));
         provisioning(evidence).provisions[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-signature";
-    approval_in_place_of_a_grant_fails_closed: |instance, evidence| {
+    #[test] fn approval_in_place_of_a_grant_fails_closed: |instance, evidence| {
         let approval = vote(instance.manifest(), (Role::ShareSet, "bob", 2));
         let grant = Signed::from_parts(instance.grant(2), &approval.signature()).unwrap();
         provisioning(evidence).provisions[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-signature";
-    grant_for_another_genesis_fails_closed: |instance, evidence| {
+    #[test] fn grant_for_another_genesis_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.genesis = World::other().genesis();
         let grant = Signed::sign(grant, &signing("bob"));
         provisioning(evidence).provisions[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
-    grant_for_another_manifest_fails_closed: |instance, evidence| {
+    #[test] fn grant_for_another_manifest_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.manifest = Digest::of(&instance.chain[0].manifest);
         let grant = Signed::sign(grant, &signing("bob"));
         provisioning(evidence).provisions[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
-    grant_for_another_instance_fails_closed: |instance, evidence| {
+    #[test] fn grant_for_another_instance_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.setup = pair("second setup");
         let grant = Signed::sign(grant, &signing("bob"));
         provisioning(evidence).provisions[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
-    grant_of_another_epoch_fails_closed: |instance, evidence| {
+    #[test] fn grant_of_another_epoch_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.epoch = World::other().record.output.commitments.epoch();
         let grant = Signed::sign(grant, &signing("bob"));
         provisioning(evidence).provisions[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
 
-    receipt_signed_by_another_key_fails_closed: |instance, evidence| {
+    #[test] fn receipt_signed_by_another_key_fails_closed: |instance, evidence| {
         let provision = &mut provisioning(evidence).provisions[0];
         let receipt = instance.receipt(&provision.grant, 2);
         provision.receipt = Signed::sign(receipt, &key("live signs"));
     } => "share-receipts" "receipt-signature";
-    receipt_for_another_grant_fails_closed: |_, evidence| {
+    #[test] fn receipt_for_another_grant_fails_closed: |_, evidence| {
         let provisions = &mut provisioning(evidence).provisions;
         provisions[0].receipt = provisions[1].receipt.clone();
     } => "share-receipts" "receipt-mismatch";
-    receipt_with_a_count_twice_fails_closed: |instance, evidence| {
+    #[test] fn receipt_with_a_count_twice_fails_closed: |instance, evidence| {
         provisioning(evidence).provisions[0] = instance.provision(1, 1);
     } => "share-receipts" "receipt-mismatch";
-    receipt_beyond_the_threshold_fails_closed: |instance, evidence| {
+    #[test] fn receipt_beyond_the_threshold_fails_closed: |instance, evidence| {
         provisioning(evidence).provisions[0] = instance.provision(1, 4);
     } => "share-receipts" "receipt-mismatch";
-    receipt_of_another_epoch_fails_closed: |instance, evidence| {
+    #[test] fn receipt_of_another_epoch_fails_closed: |instance, evidence| {
         let provision = &mut provisioning(evidence).provisions[0];
         let mut receipt = instance.receipt(&provision.grant, 2);
         receipt.epoch = World::other().record.output.commitments.epoch();
         provision.receipt = Signed::sign(receipt, &key("setup signs"));
     } => "share-receipts" "receipt-mismatch";
 
-    ring_of_another_quorum_key_fails_closed: |instance, evidence| {
+    #[test] fn ring_of_another_quorum_key_fails_closed: |instance, evidence| {
         let key = World::other().secret.signing_key();
         let ring = Checked::new(instance.ring()).unwrap();
         provisioning(evidence).ring = Signed::sign(ring, &key);
     } => "key-ring" "key-ring-signature";
-    ring_of_another_manifest_fails_closed: |instance, evidence| {
+    #[test] fn ring_of_another_manifest_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.manifest = Digest::of(&instance.chain[0].manifest);
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-mismatch";
-    ring_of_another_sequence_fails_closed: |instance, evidence| {
+    #[test] fn ring_of_another_sequence_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.sequence = 1;
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-mismatch";
-    ring_of_another_genesis_fails_closed: |instance, evidence| {
+    #[test] fn ring_of_another_genesis_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.genesis = World::other().genesis();
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-mismatch";
-    ring_without_an_applications_key_fails_closed: |instance, evidence| {
+    #[test] fn ring_without_an_applications_key_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.keys.remove(1);
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-missing";
-    ring_without_the_instance_key_fails_closed: |instance, evidence| {
+    #[test] fn ring_without_the_instance_key_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.keys.remove(2);
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-instance-missing";
-    ring_with_a_key_for_a_stranger_fails_closed: |instance, evidence| {
+    #[test] fn ring_with_a_key_for_a_stranger_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.keys.push(RingEntry {
             application: name("zebra"),
@@ -519,7 +526,7 @@ defects! {
         });
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-extra";
-    ring_with_an_instance_key_for_an_application_fails_closed: |instance, evidence| {
+    #[test] fn ring_with_an_instance_key_for_an_application_fails_closed: |instance, evidence| {
         let mut ring = instance.ring();
         ring.keys.insert(0, RingEntry {
             application: name("echo"),
@@ -529,81 +536,81 @@ defects! {
         provisioning(evidence).ring = instance.signed_ring(ring);
     } => "key-ring" "key-ring-extra";
 
-    certificate_by_another_key_fails_closed: |instance, evidence| {
+    #[test] fn certificate_by_another_key_fails_closed: |instance, evidence| {
         let key = instance.ring_key("echo", Purpose::Signing);
         provisioning(evidence).certificate = Signed::sign(instance.certificate(), &key);
     } => "instance-certificate" "instance-certificate-signature";
-    certificate_of_other_live_keys_fails_closed: |instance, evidence| {
+    #[test] fn certificate_of_other_live_keys_fails_closed: |instance, evidence| {
         let mut certificate = instance.certificate();
         certificate.live = pair("second live");
         provisioning(evidence).certificate = instance.signed_certificate(certificate);
     } => "instance-certificate" "instance-certificate-mismatch";
-    certificate_of_another_module_fails_closed: |instance, evidence| {
+    #[test] fn certificate_of_another_module_fails_closed: |instance, evidence| {
         let mut certificate = instance.certificate();
         certificate.module_id = Text::new("i-0123456789abcdef0-enc0").unwrap();
         provisioning(evidence).certificate = instance.signed_certificate(certificate);
     } => "instance-certificate" "instance-certificate-mismatch";
-    certificate_of_another_epoch_fails_closed: |instance, evidence| {
+    #[test] fn certificate_of_another_epoch_fails_closed: |instance, evidence| {
         let mut certificate = instance.certificate();
         certificate.epoch = World::other().record.output.commitments.epoch();
         provisioning(evidence).certificate = instance.signed_certificate(certificate);
     } => "instance-certificate" "instance-certificate-mismatch";
-    certificate_of_another_manifest_fails_closed: |instance, evidence| {
+    #[test] fn certificate_of_another_manifest_fails_closed: |instance, evidence| {
         let mut certificate = instance.certificate();
         certificate.manifest = Digest::of(&instance.chain[0].manifest);
         provisioning(evidence).certificate = instance.signed_certificate(certificate);
     } => "instance-certificate" "instance-certificate-mismatch";
-    certificate_that_names_other_members_fails_closed: |instance, evidence| {
+    #[test] fn certificate_that_names_other_members_fails_closed: |instance, evidence| {
         let mut certificate = instance.certificate();
         let members = [1, 2, 5].map(|place| Index(index(place)));
         certificate.provenance = Provenance::Members(members.to_vec());
         provisioning(evidence).certificate = instance.signed_certificate(certificate);
     } => "instance-certificate" "instance-certificate-mismatch";
 
-    start_certified_by_another_key_fails_closed: |instance, evidence| {
+    #[test] fn start_certified_by_another_key_fails_closed: |instance, evidence| {
         let certificate = instance.start("echo", 1);
         evidence.applications[0].certificate = Signed::sign(certificate, &key("setup signs"));
     } => "application-certificates" "application-certificate-signature";
-    start_of_another_binary_fails_closed: |instance, evidence| {
+    #[test] fn start_of_another_binary_fails_closed: |instance, evidence| {
         let mut certificate = instance.start("echo", 1);
         certificate.sha256 = Sha256::of(b"another binary");
         evidence.applications[0] = instance.started(certificate, instance.proof("echo", 1));
     } => "application-certificates" "application-certificate-mismatch";
-    start_of_an_unknown_application_fails_closed: |instance, evidence| {
+    #[test] fn start_of_an_unknown_application_fails_closed: |instance, evidence| {
         let (certificate, proof) = (instance.start("aaa", 1), instance.proof("aaa", 1));
         evidence.applications[0] = instance.started(certificate, proof);
     } => "application-certificates" "application-unknown";
-    start_beyond_the_restart_policy_fails_closed: |instance, evidence| {
+    #[test] fn start_beyond_the_restart_policy_fails_closed: |instance, evidence| {
         let (certificate, proof) = (instance.start("echo", 4), instance.proof("echo", 4));
         evidence.applications[1] = instance.started(certificate, proof);
     } => "application-certificates" "application-certificate-mismatch";
-    start_zero_fails_closed: |instance, evidence| {
+    #[test] fn start_zero_fails_closed: |instance, evidence| {
         let (certificate, proof) = (instance.start("echo", 0), instance.proof("echo", 0));
         evidence.applications[0] = instance.started(certificate, proof);
     } => "application-certificates" "application-certificate-mismatch";
-    start_under_another_manifest_fails_closed: |instance, evidence| {
+    #[test] fn start_under_another_manifest_fails_closed: |instance, evidence| {
         let mut certificate = instance.start("echo", 1);
         certificate.manifest = Digest::of(&instance.chain[0].manifest);
         evidence.applications[0] = instance.started(certificate, instance.proof("echo", 1));
     } => "application-certificates" "application-certificate-mismatch";
-    start_twice_fails_closed: |_, evidence| {
+    #[test] fn start_twice_fails_closed: |_, evidence| {
         evidence.applications[1] = evidence.applications[0].clone();
     } => "application-certificates" "evidence-order";
-    starts_out_of_order_fails_closed: |_, evidence| evidence.applications.swap(0, 2)
+    #[test] fn starts_out_of_order_fails_closed: |_, evidence| evidence.applications.swap(0, 2)
         => "application-certificates" "evidence-order";
-    proof_by_another_key_fails_closed: |instance, evidence| {
+    #[test] fn proof_by_another_key_fails_closed: |instance, evidence| {
         let proof = instance.proof("echo", 1);
         evidence.applications[0].proofs[0] = Signed::sign(proof, &key("live signs"));
     } => "application-proofs" "application-proof-signature";
-    proof_of_another_start_fails_closed: |instance, evidence| {
+    #[test] fn proof_of_another_start_fails_closed: |instance, evidence| {
         let proof = instance.proof("echo", 2);
         evidence.applications[0].proofs[0] = Signed::sign(proof, &key("application"));
     } => "application-proofs" "application-proof-mismatch";
-    proof_of_another_application_fails_closed: |instance, evidence| {
+    #[test] fn proof_of_another_application_fails_closed: |instance, evidence| {
         let proof = instance.proof("other", 1);
         evidence.applications[0].proofs[0] = Signed::sign(proof, &key("application"));
     } => "application-proofs" "application-proof-mismatch";
-    proof_of_another_genesis_fails_closed: |instance, evidence| {
+    #[test] fn proof_of_another_genesis_fails_closed: |instance, evidence| {
         let mut proof = instance.proof("echo", 1);
         proof.genesis = World::other().genesis();
         evidence.applications[0].proofs[0] = Signed::sign(proof, &key("application"));

@@ -164,7 +164,11 @@ fn output_with_another_threshold_fails_closed() {
 
 #[test]
 fn output_without_a_members_share_fails_closed() {
-    let error = refusal(|world| world.set_output(|output| drop(output.shares.remove(3))));
+    let error = refusal(|world| {
+        world.set_output(|output| {
+            output.shares.remove(3);
+        });
+    });
     let expected = GenesisError::ShareMissing {
         name: name("dave"),
         index: index(4),

@@ -142,7 +142,7 @@ fn genesis_image_is_no_instance_and_fails_closed() {
 fn all_zero_measurements_fails_closed() {
     let zero = |paper: &mut Paper| (0..3).for_each(|register| paper.set(register, Pcr::ZERO));
     let debug = Err(InstanceError::Attestation(AttestationError::DebugMode));
-    assert_eq!(birth(zero), debug.clone());
+    assert_eq!(birth(zero), debug);
     assert_eq!(setup(|_, paper| zero(paper)).map(drop), debug);
     assert_eq!(live(|_, paper| zero(paper)).map(drop), debug);
 }

@@ -5,11 +5,6 @@
 //! and is signed again after it was changed, unless the signature is the defect.
 
 #[path = "../common/mod.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "shared with the tests of documents"
-)]
 mod common;
 
 mod chain;
