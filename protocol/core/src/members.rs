@@ -94,12 +94,14 @@ impl Rules for MemberSetFields {
 
 /// A person in both sets has the same keys in both, and no two people share a key.
 pub(crate) fn check_both(a: &MemberSet, b: &MemberSet) -> Result<(), Invalid> {
+    // Encoded once, not once a pair: the sets come from outside and may be large.
+    let right: Vec<_> = b.members.iter().map(|m| (&m.name, points(m))).collect();
     for left in &a.members {
-        for right in &b.members {
-            let same_person = left.name == right.name;
-            let keys = points(left);
-            let same_keys = keys == points(right);
-            let shared = points(right).iter().any(|point| keys.contains(point));
+        let keys = points(left);
+        for (name, others) in &right {
+            let same_person = left.name == **name;
+            let same_keys = keys == *others;
+            let shared = others.iter().any(|point| keys.contains(point));
             if same_person != same_keys || (shared && !same_keys) {
                 return Err(Invalid::MemberDiffers);
             }
