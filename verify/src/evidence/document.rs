@@ -1,6 +1,6 @@
 //! The instance's document: who signed it, and what its registers commit to.
 
-use quorate_protocol::atoms::Pcr;
+use quorate_protocol::atoms::{Pcr, UnixMillis};
 use quorate_protocol::attested::UserData;
 use quorate_protocol::keys::KeyPair;
 
@@ -32,7 +32,7 @@ impl Run<'_> {
             let facts = instance::facts(attested);
             let valid = match at_unix {
                 None => "at that time".to_owned(),
-                Some(at) => format!("at {at} seconds since 1970"),
+                Some(at) => format!("on {}", Utc(UnixMillis(at.saturating_mul(1000)))),
             };
             format!(
                 "The security module of {} signed the document on {}; its certificates were valid \

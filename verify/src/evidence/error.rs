@@ -140,7 +140,7 @@ pub enum EvidenceError {
     #[error(transparent)]
     Instance(#[from] InstanceError),
     /// A part says something else than what was verified before.
-    #[error("the {part}{} names another {field}", Of(.whose))]
+    #[error("the {part}{} disagrees about the {field}", Of(.whose))]
     Mismatch {
         /// Which part.
         part: Part,

@@ -323,7 +323,7 @@ fn error_names_the_member_and_the_field() {
         .unwrap();
     assert_eq!(
         error.to_string(),
-        "the share grant of bob names another setup keys"
+        "the share grant of bob disagrees about the setup keys"
     );
     assert!(matches!(error, EvidenceError::Mismatch { .. }));
 }
