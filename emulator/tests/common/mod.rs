@@ -1,0 +1,499 @@
+//! A whole ceremony in one process, for tests that talk to a real emulated enclave.
+//!
+//! The enclave is the real init in its own process with a real (emulated) NSM; the people are keys
+//! in memory. What people's tools check is tested in `quorum-ceremony`; this is for what an enclave
+//! does with good and bad input.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use getrandom::SysRng;
+use getrandom::rand_core::UnwrapErr;
+use p256::ecdsa::SigningKey;
+use quorate_emulator::process::{Hypervisor, Mode, Start, Started};
+use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
+use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::{
+    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    Measurements,
+};
+use quorate_protocol::digest::Digest;
+use quorate_protocol::frame::{Assembler, frame};
+use quorate_protocol::genesis::{
+    GenesisReceipt, GenesisRecord, Possession, SealedShare, genesis_share_context,
+};
+use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::{
+    Application, Approval, Link, Manifest, ManifestFields, RestartPolicy, Validity,
+};
+use quorate_protocol::members::{Member, MemberSet, MemberSetFields, Role};
+use quorate_protocol::message::{
+    AttestRequest, BootRequest, Booted, GenesisRequest, GenesisResponse, Nonce, ProvisionRequest,
+    Reason, Refusal, Request, Response, Stage, Status, Upload,
+};
+use quorate_protocol::provision::{ShareGrant, provision_share_context};
+use quorate_sealing::{DecryptionKey, Suite, open, seal};
+use quorate_sharing::{Secret, Share};
+
+pub type Rng = UnwrapErr<SysRng>;
+
+pub fn rng() -> Rng {
+    UnwrapErr(SysRng)
+}
+
+pub fn index(n: u8) -> ShareIndex {
+    ShareIndex::try_from(n).unwrap()
+}
+
+pub fn nonce() -> Nonce {
+    let mut bytes = vec![0; 32];
+    getrandom::fill(&mut bytes).unwrap();
+    Bytes::new(bytes).unwrap()
+}
+
+pub struct Person {
+    pub name: Name,
+    pub index: ShareIndex,
+    pub signing: SigningKey,
+    pub decryption: DecryptionKey,
+}
+
+impl Person {
+    pub fn new(name: &str, n: u8) -> Self {
+        Self {
+            name: Name::new(name).unwrap(),
+            index: index(n),
+            signing: Secret::random(&mut rng()).signing_key(),
+            decryption: DecryptionKey::random(&mut rng()),
+        }
+    }
+
+    pub fn member(&self) -> Member {
+        Member {
+            name: self.name.clone(),
+            index: self.index,
+            signing_key: VerificationKey::of(&self.signing),
+            encryption_key: self.decryption.public().into(),
+        }
+    }
+}
+
+pub fn set(people: &[Person], threshold: u8) -> MemberSet {
+    let members = people.iter().map(Person::member).collect();
+    Checked::new(MemberSetFields { threshold, members }).unwrap()
+}
+
+/// People, an emulator, and what they have agreed on so far.
+pub struct World {
+    pub hypervisor: Hypervisor,
+    pub people: Vec<Person>,
+    pub threshold: u8,
+    pub definition: Definition,
+    pub consents: Vec<Signed<DefinitionConsent>>,
+    starts: u32,
+    _folder: tempfile::TempDir,
+}
+
+pub fn init() -> PathBuf {
+    env!("CARGO_BIN_EXE_quorate-init-emulated").into()
+}
+
+/// The static `echo`, built before the tests by `./test`.
+pub fn echo() -> Vec<u8> {
+    let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../target/x86_64-unknown-linux-musl/release")
+        },
+        PathBuf::from,
+    );
+    let path = folder.join("quorate-echo");
+    std::fs::read(&path).unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}. These tests start a real application: build it with `cargo build --release \
+             --target x86_64-unknown-linux-musl -p quorate-echo`, or run ./test",
+            path.display()
+        )
+    })
+}
+
+fn measurements() -> Measurements {
+    quorate_emulator::process::measure(&init()).map(convert).unwrap()
+}
+
+pub fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
+    use x509_cert::der::{DecodePem as _, Encode as _};
+    let pem = std::fs::read(hypervisor.root_path()).unwrap();
+    x509_cert::Certificate::from_pem(pem).unwrap().to_der().unwrap()
+}
+
+fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
+    let fields = MeasurementFields {
+        pcr0: Pcr(m.pcr0),
+        pcr1: Pcr(m.pcr1),
+        pcr2: Pcr(m.pcr2),
+        role_arn: None,
+        pcr8: None,
+    };
+    Checked::new(fields).unwrap()
+}
+
+impl World {
+    pub fn new(members: u8, threshold: u8) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let hypervisor = Hypervisor::new(folder.path()).unwrap();
+        let people: Vec<_> =
+            (1..=members).map(|n| Person::new(&format!("member-{n}"), n)).collect();
+        let fields = DefinitionFields {
+            format: quorate_protocol::FORMAT,
+            namespace: Name::new("test").unwrap(),
+            manifest_set: set(&people, threshold),
+            share_set: set(&people, threshold),
+            attestation_root: AttestationRoot {
+                partition: Name::new(AttestationRoot::DEVELOPMENT).unwrap(),
+                fingerprint: Sha256::of(&root_der(&hypervisor)),
+            },
+            measurements: measurements(),
+        };
+        let definition = Checked::new(fields).unwrap();
+        let consents = consents(&definition, &people);
+        let _folder = folder;
+        Self { hypervisor, people, threshold, definition, consents, starts: 0, _folder }
+    }
+
+    /// A new enclave that waits.
+    pub fn start(&mut self) -> Enclave {
+        self.starts += 1;
+        let started = self
+            .hypervisor
+            .start(&Start {
+                name: Name::new(&format!("enclave-{}", self.starts)).unwrap(),
+                init: init(),
+                role_arn: None,
+                mode: Mode::Production,
+            })
+            .unwrap();
+        Enclave { started }
+    }
+
+    pub fn genesis_request(&self) -> GenesisRequest {
+        GenesisRequest {
+            definition: self.definition.clone(),
+            consents: self.consents.clone(),
+            entropy: Vec::new(),
+            nonce: nonce(),
+        }
+    }
+
+    /// Holds a genesis and gives the finished record and everyone's share.
+    pub fn genesis(&mut self) -> (GenesisRecord, Vec<Share>) {
+        let enclave = self.start();
+        let response = match enclave.ask(&Request::Genesis(self.genesis_request())) {
+            Response::Genesis(response) => response,
+            other => panic!("{other:?}"),
+        };
+        self.receipts(response)
+    }
+
+    /// The members' side of a genesis.
+    pub fn receipts(&self, response: GenesisResponse) -> (GenesisRecord, Vec<Share>) {
+        let mut record = GenesisRecord {
+            definition: self.definition.clone(),
+            consents: self.consents.clone(),
+            output: response.output,
+            document: response.document,
+            receipts: Vec::new(),
+        };
+        let named = Digest::of(&self.definition);
+        let mut shares = Vec::new();
+        for (person, sent) in self.people.iter().zip(record.output.shares.clone()) {
+            let context = genesis_share_context(&named, person.index);
+            let scalar = open(
+                sent.sealed.suite,
+                &person.decryption,
+                context.info.as_bytes(),
+                &context.aad,
+                &sent.sealed.sealed(),
+                32,
+            )
+            .unwrap();
+            let share = Share::from_bytes(person.index, scalar.as_slice().try_into().unwrap());
+            let share = share.unwrap();
+            record.output.commitments.inner().check(&share).unwrap();
+            let epoch = record.output.commitments.epoch();
+            let genesis = record.digest();
+            let possession = Possession { genesis, epoch, index: person.index };
+            let receipt = GenesisReceipt {
+                genesis,
+                epoch,
+                index: person.index,
+                document: Sha256::of(record.document.as_slice()),
+                time: UnixMillis(1),
+                possession: Signed::sign(possession, &share.signing_key()),
+            };
+            record.receipts.push(Signed::sign(receipt, &person.signing));
+            shares.push(share);
+        }
+        (record, shares)
+    }
+
+    pub fn manifest_fields(&self, record: &GenesisRecord, binary: &[u8]) -> ManifestFields {
+        let commitments = record.output.commitments.clone();
+        ManifestFields {
+            format: quorate_protocol::FORMAT,
+            genesis: record.digest(),
+            sequence: 1,
+            previous: None,
+            last_set_change: None,
+            quorum_key: commitments.quorum_key().unwrap(),
+            epoch: commitments.epoch(),
+            commitments,
+            measurements: measurements(),
+            applications: vec![application("echo", binary)],
+            manifest_set: set(&self.people, self.threshold),
+            share_set: set(&self.people, self.threshold),
+            validity: Validity {
+                not_before: UnixMillis(0),
+                not_after: UnixMillis(u64::MAX >> 12),
+            },
+            suites: vec![1],
+        }
+    }
+
+    /// A manifest approved by exactly the threshold.
+    pub fn approved(&self, fields: ManifestFields) -> Link {
+        let manifest: Manifest = Checked::new(fields).unwrap();
+        let signers = &self.people[..usize::from(self.threshold)];
+        Link { approvals: approvals(&manifest, signers, Role::ManifestSet), manifest }
+    }
+
+    /// Everything up to an instance that waits for shares.
+    pub fn booted(&mut self) -> Instance {
+        let (record, shares) = self.genesis();
+        let link = self.approved(self.manifest_fields(&record, &echo()));
+        self.boot(record, shares, vec![link])
+    }
+
+    pub fn boot(
+        &mut self,
+        record: GenesisRecord,
+        shares: Vec<Share>,
+        chain: Vec<Link>,
+    ) -> Instance {
+        let enclave = self.start();
+        enclave.upload(&echo());
+        let request = BootRequest { record: record.clone(), chain: chain.clone() };
+        let booted = match enclave.ask(&Request::Boot(request)) {
+            Response::Booted(booted) => *booted,
+            other => panic!("{other:?}"),
+        };
+        Instance { enclave, record, chain, shares, booted }
+    }
+}
+
+pub fn application(name: &str, binary: &[u8]) -> Application {
+    Application {
+        name: Name::new(name).unwrap(),
+        sha256: Sha256::of(binary),
+        size: binary.len() as u64,
+        arguments: Vec::new(),
+        environment: vec![Text::new("GREETING=hello").unwrap()],
+        ports: vec![5100],
+        memory_limit: 256 * 1024 * 1024,
+        restart: RestartPolicy { restarts: 3 },
+    }
+}
+
+pub fn consents(definition: &Definition, people: &[Person]) -> Vec<Signed<DefinitionConsent>> {
+    let consent = |p: &Person| {
+        let consent =
+            DefinitionConsent { definition: Digest::of(definition), member: p.name.clone() };
+        Signed::sign(consent, &p.signing)
+    };
+    people.iter().map(consent).collect()
+}
+
+pub fn approvals(manifest: &Manifest, signers: &[Person], role: Role) -> Vec<Signed<Approval>> {
+    let approve = |p: &Person| {
+        let approval = Approval {
+            role,
+            genesis: manifest.genesis,
+            manifest: Digest::of(manifest),
+            index: p.index,
+            time: UnixMillis(1),
+        };
+        Signed::sign(approval, &p.signing)
+    };
+    signers.iter().map(approve).collect()
+}
+
+/// A running enclave.
+pub struct Enclave {
+    pub started: Started,
+}
+
+impl Enclave {
+    pub fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.started.operator).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    pub fn ask(&self, request: &Request) -> Response {
+        ask_on(&mut self.connect(), request)
+    }
+
+    pub fn ask_public(&self, request: &Request) -> Response {
+        ask_on(&mut UnixStream::connect(&self.started.public).unwrap(), request)
+    }
+
+    pub fn refused(&self, request: &Request) -> Refusal {
+        match self.ask(request) {
+            Response::Refused(refusal) => refusal,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        match self.ask(&Request::Status) {
+            Response::Status(status) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn upload(&self, binary: &[u8]) {
+        let mut stream = self.connect();
+        let chunk = quorate_protocol::message::MAX_CHUNK;
+        for (n, piece) in binary.chunks(chunk).enumerate() {
+            let upload = Upload {
+                sha256: Sha256::of(binary),
+                size: binary.len() as u64,
+                offset: (n * chunk) as u64,
+                data: Bytes::new(piece.to_vec()).unwrap(),
+            };
+            let answer = ask_on(&mut stream, &Request::Upload(upload));
+            assert!(matches!(answer, Response::Uploaded(_)), "{answer:?}");
+        }
+    }
+
+    pub fn attest(&self, stage: Stage, nonce: &Nonce) -> Vec<u8> {
+        match self.ask(&Request::Attest(AttestRequest { stage, nonce: nonce.clone() })) {
+            Response::Attested(document) => document.into_vec(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// An instance and what its members know.
+pub struct Instance {
+    pub enclave: Enclave,
+    pub record: GenesisRecord,
+    pub chain: Vec<Link>,
+    pub shares: Vec<Share>,
+    pub booted: Booted,
+}
+
+impl Instance {
+    pub fn manifest(&self) -> &Manifest {
+        &self.chain.last().unwrap().manifest
+    }
+
+    /// A grant of this member as it ought to be, to be spoilt or sent.
+    pub fn grant(&self, position: usize) -> ShareGrant {
+        ShareGrant {
+            role: Role::ShareSet,
+            genesis: self.record.digest(),
+            manifest: Digest::of(self.manifest()),
+            setup: self.booted.setup.clone(),
+            document: Sha256([7; 32]),
+            index: self.shares[position].index(),
+            epoch: self.manifest().epoch,
+            sealed: Digest::from_bytes([0; 32]),
+            time: UnixMillis(1),
+        }
+    }
+
+    /// Seals any scalar as this member's share.
+    pub fn sealed(&self, position: usize, scalar: &[u8]) -> SealedShare {
+        let index = self.shares[position].index();
+        let manifest = Digest::of(self.manifest());
+        let context = provision_share_context(
+            &self.record.digest(),
+            &manifest,
+            index,
+            &self.manifest().epoch,
+        );
+        let suite = Suite::P256Sha256Aes256Gcm;
+        let key = self.booted.setup.encryption.inner();
+        let sealed =
+            seal(suite, key, context.info.as_bytes(), &context.aad, scalar, &mut rng()).unwrap();
+        SealedShare::new(suite, sealed).unwrap()
+    }
+
+    pub fn signed(
+        &self,
+        mut grant: ShareGrant,
+        sealed: SealedShare,
+        by: &Person,
+    ) -> ProvisionRequest {
+        grant.sealed = Digest::of(&sealed);
+        ProvisionRequest { grant: Signed::sign(grant, &by.signing), sealed }
+    }
+
+    /// What an honest member sends.
+    pub fn honest(&self, world: &World, position: usize) -> ProvisionRequest {
+        let sealed = self.sealed(position, &*self.shares[position].to_bytes());
+        self.signed(self.grant(position), sealed, &world.people[position])
+    }
+
+    /// Provisions with the members of these positions and waits until everything runs.
+    pub fn provision(&self, world: &World, positions: &[usize]) {
+        for position in positions {
+            let answer = self.enclave.ask(&Request::Provision(self.honest(world, *position)));
+            assert!(matches!(answer, Response::Provisioned(_)), "{answer:?}");
+        }
+        self.await_running();
+    }
+
+    pub fn await_running(&self) {
+        let since = Instant::now();
+        loop {
+            let status = self.enclave.status();
+            if status.phase == quorate_protocol::message::Phase::Running {
+                return;
+            }
+            assert!(since.elapsed() < Duration::from_secs(10), "{status:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+pub fn ask_on(stream: &mut UnixStream, request: &Request) -> Response {
+    let bytes = frame(&to_bytes(request)).unwrap();
+    // A refusal may come before everything was written.
+    let _ = stream.write_all(&bytes);
+    read_response(stream).expect("the enclave closed the connection without an answer")
+}
+
+pub fn read_response(stream: &mut UnixStream) -> Option<Response> {
+    let mut assembler = Assembler::new();
+    loop {
+        let mut buffer = vec![0; assembler.wanted::<Response>().unwrap().min(1 << 16)];
+        let count = stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        if let Some(payload) = assembler.push::<Response>(&buffer[..count]).unwrap() {
+            return Some(from_bytes(&payload).unwrap());
+        }
+    }
+}
+
+pub fn reason(response: Response) -> Reason {
+    match response {
+        Response::Refused(refusal) => refusal.reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
