@@ -22,6 +22,7 @@ pub mod document;
 pub mod identity;
 pub mod measurements;
 pub mod pki;
+pub mod process;
 pub mod server;
 
 /// In every emulated init and in no production binary; a test looks for it.

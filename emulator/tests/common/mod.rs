@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
-use quorate_emulator::process::{Hypervisor, Mode, Start, Started};
+use quorate_emulator::device::Mode;
+use quorate_emulator::process::{Hypervisor, Start, Started};
 use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -40,31 +41,31 @@ use quorate_protocol::provision::{ShareGrant, provision_share_context};
 use quorate_sealing::{DecryptionKey, Suite, open, seal};
 use quorate_sharing::{Secret, Share};
 
-pub type Rng = UnwrapErr<SysRng>;
+pub(crate) type Rng = UnwrapErr<SysRng>;
 
-pub fn rng() -> Rng {
+pub(crate) fn rng() -> Rng {
     UnwrapErr(SysRng)
 }
 
-pub fn index(n: u8) -> ShareIndex {
+pub(crate) fn index(n: u8) -> ShareIndex {
     ShareIndex::try_from(n).unwrap()
 }
 
-pub fn nonce() -> Nonce {
+pub(crate) fn nonce() -> Nonce {
     let mut bytes = vec![0; 32];
     getrandom::fill(&mut bytes).unwrap();
     Bytes::new(bytes).unwrap()
 }
 
-pub struct Person {
-    pub name: Name,
-    pub index: ShareIndex,
-    pub signing: SigningKey,
-    pub decryption: DecryptionKey,
+pub(crate) struct Person {
+    pub(crate) name: Name,
+    pub(crate) index: ShareIndex,
+    pub(crate) signing: SigningKey,
+    pub(crate) decryption: DecryptionKey,
 }
 
 impl Person {
-    pub fn new(name: &str, n: u8) -> Self {
+    pub(crate) fn new(name: &str, n: u8) -> Self {
         Self {
             name: Name::new(name).unwrap(),
             index: index(n),
@@ -73,7 +74,7 @@ impl Person {
         }
     }
 
-    pub fn member(&self) -> Member {
+    pub(crate) fn member(&self) -> Member {
         Member {
             name: self.name.clone(),
             index: self.index,
@@ -83,28 +84,28 @@ impl Person {
     }
 }
 
-pub fn set(people: &[Person], threshold: u8) -> MemberSet {
+pub(crate) fn set(people: &[Person], threshold: u8) -> MemberSet {
     let members = people.iter().map(Person::member).collect();
     Checked::new(MemberSetFields { threshold, members }).unwrap()
 }
 
 /// People, an emulator, and what they have agreed on so far.
-pub struct World {
-    pub hypervisor: Hypervisor,
-    pub people: Vec<Person>,
-    pub threshold: u8,
-    pub definition: Definition,
-    pub consents: Vec<Signed<DefinitionConsent>>,
+pub(crate) struct World {
+    pub(crate) hypervisor: Hypervisor,
+    pub(crate) people: Vec<Person>,
+    pub(crate) threshold: u8,
+    pub(crate) definition: Definition,
+    pub(crate) consents: Vec<Signed<DefinitionConsent>>,
     starts: u32,
     _folder: tempfile::TempDir,
 }
 
-pub fn init() -> PathBuf {
+pub(crate) fn init() -> PathBuf {
     env!("CARGO_BIN_EXE_quorate-init-emulated").into()
 }
 
 /// The static `echo`, built before the tests by `./test`.
-pub fn echo() -> Vec<u8> {
+pub(crate) fn echo() -> Vec<u8> {
     let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
         || {
             Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -123,13 +124,18 @@ pub fn echo() -> Vec<u8> {
 }
 
 fn measurements() -> Measurements {
-    quorate_emulator::process::measure(&init()).map(convert).unwrap()
+    quorate_emulator::process::measure(&init())
+        .map(convert)
+        .unwrap()
 }
 
-pub fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
+pub(crate) fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
     use x509_cert::der::{DecodePem as _, Encode as _};
     let pem = std::fs::read(hypervisor.root_path()).unwrap();
-    x509_cert::Certificate::from_pem(pem).unwrap().to_der().unwrap()
+    x509_cert::Certificate::from_pem(pem)
+        .unwrap()
+        .to_der()
+        .unwrap()
 }
 
 fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
@@ -144,11 +150,12 @@ fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
 }
 
 impl World {
-    pub fn new(members: u8, threshold: u8) -> Self {
+    pub(crate) fn new(members: u8, threshold: u8) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hypervisor = Hypervisor::new(folder.path()).unwrap();
-        let people: Vec<_> =
-            (1..=members).map(|n| Person::new(&format!("member-{n}"), n)).collect();
+        let people: Vec<_> = (1..=members)
+            .map(|n| Person::new(&format!("member-{n}"), n))
+            .collect();
         let fields = DefinitionFields {
             format: quorate_protocol::FORMAT,
             namespace: Name::new("test").unwrap(),
@@ -163,11 +170,19 @@ impl World {
         let definition = Checked::new(fields).unwrap();
         let consents = consents(&definition, &people);
         let _folder = folder;
-        Self { hypervisor, people, threshold, definition, consents, starts: 0, _folder }
+        Self {
+            hypervisor,
+            people,
+            threshold,
+            definition,
+            consents,
+            starts: 0,
+            _folder,
+        }
     }
 
     /// A new enclave that waits.
-    pub fn start(&mut self) -> Enclave {
+    pub(crate) fn start(&mut self) -> Enclave {
         self.starts += 1;
         let started = self
             .hypervisor
@@ -175,13 +190,13 @@ impl World {
                 name: Name::new(&format!("enclave-{}", self.starts)).unwrap(),
                 init: init(),
                 role_arn: None,
-                mode: Mode::Production,
+                mode: Mode::Normal,
             })
             .unwrap();
         Enclave { started }
     }
 
-    pub fn genesis_request(&self) -> GenesisRequest {
+    pub(crate) fn genesis_request(&self) -> GenesisRequest {
         GenesisRequest {
             definition: self.definition.clone(),
             consents: self.consents.clone(),
@@ -191,7 +206,7 @@ impl World {
     }
 
     /// Holds a genesis and gives the finished record and everyone's share.
-    pub fn genesis(&mut self) -> (GenesisRecord, Vec<Share>) {
+    pub(crate) fn genesis(&mut self) -> (GenesisRecord, Vec<Share>) {
         let enclave = self.start();
         let response = match enclave.ask(&Request::Genesis(self.genesis_request())) {
             Response::Genesis(response) => response,
@@ -201,7 +216,7 @@ impl World {
     }
 
     /// The members' side of a genesis.
-    pub fn receipts(&self, response: GenesisResponse) -> (GenesisRecord, Vec<Share>) {
+    pub(crate) fn receipts(&self, response: GenesisResponse) -> (GenesisRecord, Vec<Share>) {
         let mut record = GenesisRecord {
             definition: self.definition.clone(),
             consents: self.consents.clone(),
@@ -227,7 +242,11 @@ impl World {
             record.output.commitments.inner().check(&share).unwrap();
             let epoch = record.output.commitments.epoch();
             let genesis = record.digest();
-            let possession = Possession { genesis, epoch, index: person.index };
+            let possession = Possession {
+                genesis,
+                epoch,
+                index: person.index,
+            };
             let receipt = GenesisReceipt {
                 genesis,
                 epoch,
@@ -242,7 +261,7 @@ impl World {
         (record, shares)
     }
 
-    pub fn manifest_fields(&self, record: &GenesisRecord, binary: &[u8]) -> ManifestFields {
+    pub(crate) fn manifest_fields(&self, record: &GenesisRecord, binary: &[u8]) -> ManifestFields {
         let commitments = record.output.commitments.clone();
         ManifestFields {
             format: quorate_protocol::FORMAT,
@@ -266,20 +285,23 @@ impl World {
     }
 
     /// A manifest approved by exactly the threshold.
-    pub fn approved(&self, fields: ManifestFields) -> Link {
+    pub(crate) fn approved(&self, fields: ManifestFields) -> Link {
         let manifest: Manifest = Checked::new(fields).unwrap();
         let signers = &self.people[..usize::from(self.threshold)];
-        Link { approvals: approvals(&manifest, signers, Role::ManifestSet), manifest }
+        Link {
+            approvals: approvals(&manifest, signers, Role::ManifestSet),
+            manifest,
+        }
     }
 
     /// Everything up to an instance that waits for shares.
-    pub fn booted(&mut self) -> Instance {
+    pub(crate) fn booted(&mut self) -> Instance {
         let (record, shares) = self.genesis();
         let link = self.approved(self.manifest_fields(&record, &echo()));
         self.boot(record, shares, vec![link])
     }
 
-    pub fn boot(
+    pub(crate) fn boot(
         &mut self,
         record: GenesisRecord,
         shares: Vec<Share>,
@@ -287,16 +309,25 @@ impl World {
     ) -> Instance {
         let enclave = self.start();
         enclave.upload(&echo());
-        let request = BootRequest { record: record.clone(), chain: chain.clone() };
+        let request = BootRequest {
+            record: record.clone(),
+            chain: chain.clone(),
+        };
         let booted = match enclave.ask(&Request::Boot(request)) {
             Response::Booted(booted) => *booted,
             other => panic!("{other:?}"),
         };
-        Instance { enclave, record, chain, shares, booted }
+        Instance {
+            enclave,
+            record,
+            chain,
+            shares,
+            booted,
+        }
     }
 }
 
-pub fn application(name: &str, binary: &[u8]) -> Application {
+pub(crate) fn application(name: &str, binary: &[u8]) -> Application {
     Application {
         name: Name::new(name).unwrap(),
         sha256: Sha256::of(binary),
@@ -309,16 +340,25 @@ pub fn application(name: &str, binary: &[u8]) -> Application {
     }
 }
 
-pub fn consents(definition: &Definition, people: &[Person]) -> Vec<Signed<DefinitionConsent>> {
+pub(crate) fn consents(
+    definition: &Definition,
+    people: &[Person],
+) -> Vec<Signed<DefinitionConsent>> {
     let consent = |p: &Person| {
-        let consent =
-            DefinitionConsent { definition: Digest::of(definition), member: p.name.clone() };
+        let consent = DefinitionConsent {
+            definition: Digest::of(definition),
+            member: p.name.clone(),
+        };
         Signed::sign(consent, &p.signing)
     };
     people.iter().map(consent).collect()
 }
 
-pub fn approvals(manifest: &Manifest, signers: &[Person], role: Role) -> Vec<Signed<Approval>> {
+pub(crate) fn approvals(
+    manifest: &Manifest,
+    signers: &[Person],
+    role: Role,
+) -> Vec<Signed<Approval>> {
     let approve = |p: &Person| {
         let approval = Approval {
             role,
@@ -333,40 +373,45 @@ pub fn approvals(manifest: &Manifest, signers: &[Person], role: Role) -> Vec<Sig
 }
 
 /// A running enclave.
-pub struct Enclave {
-    pub started: Started,
+pub(crate) struct Enclave {
+    pub(crate) started: Started,
 }
 
 impl Enclave {
-    pub fn connect(&self) -> UnixStream {
+    pub(crate) fn connect(&self) -> UnixStream {
         let stream = UnixStream::connect(&self.started.operator).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream
     }
 
-    pub fn ask(&self, request: &Request) -> Response {
+    pub(crate) fn ask(&self, request: &Request) -> Response {
         ask_on(&mut self.connect(), request)
     }
 
-    pub fn ask_public(&self, request: &Request) -> Response {
-        ask_on(&mut UnixStream::connect(&self.started.public).unwrap(), request)
+    pub(crate) fn ask_public(&self, request: &Request) -> Response {
+        ask_on(
+            &mut UnixStream::connect(&self.started.public).unwrap(),
+            request,
+        )
     }
 
-    pub fn refused(&self, request: &Request) -> Refusal {
+    pub(crate) fn refused(&self, request: &Request) -> Refusal {
         match self.ask(request) {
             Response::Refused(refusal) => refusal,
             other => panic!("not refused: {other:?}"),
         }
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match self.ask(&Request::Status) {
             Response::Status(status) => status,
             other => panic!("{other:?}"),
         }
     }
 
-    pub fn upload(&self, binary: &[u8]) {
+    pub(crate) fn upload(&self, binary: &[u8]) {
         let mut stream = self.connect();
         let chunk = quorate_protocol::message::MAX_CHUNK;
         for (n, piece) in binary.chunks(chunk).enumerate() {
@@ -381,8 +426,11 @@ impl Enclave {
         }
     }
 
-    pub fn attest(&self, stage: Stage, nonce: &Nonce) -> Vec<u8> {
-        match self.ask(&Request::Attest(AttestRequest { stage, nonce: nonce.clone() })) {
+    pub(crate) fn attest(&self, stage: Stage, nonce: &Nonce) -> Vec<u8> {
+        match self.ask(&Request::Attest(AttestRequest {
+            stage,
+            nonce: nonce.clone(),
+        })) {
             Response::Attested(document) => document.into_vec(),
             other => panic!("{other:?}"),
         }
@@ -390,21 +438,21 @@ impl Enclave {
 }
 
 /// An instance and what its members know.
-pub struct Instance {
-    pub enclave: Enclave,
-    pub record: GenesisRecord,
-    pub chain: Vec<Link>,
-    pub shares: Vec<Share>,
-    pub booted: Booted,
+pub(crate) struct Instance {
+    pub(crate) enclave: Enclave,
+    pub(crate) record: GenesisRecord,
+    pub(crate) chain: Vec<Link>,
+    pub(crate) shares: Vec<Share>,
+    pub(crate) booted: Booted,
 }
 
 impl Instance {
-    pub fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest {
         &self.chain.last().unwrap().manifest
     }
 
     /// A grant of this member as it ought to be, to be spoilt or sent.
-    pub fn grant(&self, position: usize) -> ShareGrant {
+    pub(crate) fn grant(&self, position: usize) -> ShareGrant {
         ShareGrant {
             role: Role::ShareSet,
             genesis: self.record.digest(),
@@ -419,7 +467,7 @@ impl Instance {
     }
 
     /// Seals any scalar as this member's share.
-    pub fn sealed(&self, position: usize, scalar: &[u8]) -> SealedShare {
+    pub(crate) fn sealed(&self, position: usize, scalar: &[u8]) -> SealedShare {
         let index = self.shares[position].index();
         let manifest = Digest::of(self.manifest());
         let context = provision_share_context(
@@ -430,37 +478,49 @@ impl Instance {
         );
         let suite = Suite::P256Sha256Aes256Gcm;
         let key = self.booted.setup.encryption.inner();
-        let sealed =
-            seal(suite, key, context.info.as_bytes(), &context.aad, scalar, &mut rng()).unwrap();
+        let sealed = seal(
+            suite,
+            key,
+            context.info.as_bytes(),
+            &context.aad,
+            scalar,
+            &mut rng(),
+        )
+        .unwrap();
         SealedShare::new(suite, sealed).unwrap()
     }
 
-    pub fn signed(
+    pub(crate) fn signed(
         &self,
         mut grant: ShareGrant,
         sealed: SealedShare,
         by: &Person,
     ) -> ProvisionRequest {
         grant.sealed = Digest::of(&sealed);
-        ProvisionRequest { grant: Signed::sign(grant, &by.signing), sealed }
+        ProvisionRequest {
+            grant: Signed::sign(grant, &by.signing),
+            sealed,
+        }
     }
 
     /// What an honest member sends.
-    pub fn honest(&self, world: &World, position: usize) -> ProvisionRequest {
+    pub(crate) fn honest(&self, world: &World, position: usize) -> ProvisionRequest {
         let sealed = self.sealed(position, &*self.shares[position].to_bytes());
         self.signed(self.grant(position), sealed, &world.people[position])
     }
 
     /// Provisions with the members of these positions and waits until everything runs.
-    pub fn provision(&self, world: &World, positions: &[usize]) {
+    pub(crate) fn provision(&self, world: &World, positions: &[usize]) {
         for position in positions {
-            let answer = self.enclave.ask(&Request::Provision(self.honest(world, *position)));
+            let answer = self
+                .enclave
+                .ask(&Request::Provision(self.honest(world, *position)));
             assert!(matches!(answer, Response::Provisioned(_)), "{answer:?}");
         }
         self.await_running();
     }
 
-    pub fn await_running(&self) {
+    pub(crate) fn await_running(&self) {
         let since = Instant::now();
         loop {
             let status = self.enclave.status();
@@ -473,14 +533,14 @@ impl Instance {
     }
 }
 
-pub fn ask_on(stream: &mut UnixStream, request: &Request) -> Response {
+pub(crate) fn ask_on(stream: &mut UnixStream, request: &Request) -> Response {
     let bytes = frame(&to_bytes(request)).unwrap();
     // A refusal may come before everything was written.
     let _ = stream.write_all(&bytes);
     read_response(stream).expect("the enclave closed the connection without an answer")
 }
 
-pub fn read_response(stream: &mut UnixStream) -> Option<Response> {
+pub(crate) fn read_response(stream: &mut UnixStream) -> Option<Response> {
     let mut assembler = Assembler::new();
     loop {
         let mut buffer = vec![0; assembler.wanted::<Response>().unwrap().min(1 << 16)];
@@ -491,7 +551,7 @@ pub fn read_response(stream: &mut UnixStream) -> Option<Response> {
     }
 }
 
-pub fn reason(response: Response) -> Reason {
+pub(crate) fn reason(response: Response) -> Reason {
     match response {
         Response::Refused(refusal) => refusal.reason,
         other => panic!("not refused: {other:?}"),
