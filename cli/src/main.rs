@@ -1,1 +1,84 @@
-fn main() {}
+//! `quorate`: the one command a person types.
+//!
+//! * [`arguments`] is the command line as types, with the help that teaches it.
+//! * [`verify`] reads evidence as a stranger does.
+//! * [`emulate`] runs enclaves as processes under a development root.
+//! * [`ceremony`] is what the people of a quorum type.
+//! * [`demo`] runs the whole path with real separate processes.
+//! * [`output`] is the only place that prints, [`failure`] is what a person is told when a command
+//!   fails, [`files`] and [`pem`] read and write files within bounds.
+//!
+//! Guarantees: a command either does what it says and exits 0, or says what happened, whose fault
+//! it is and what to do, and exits 1 (refused or failed) or 2 (the command or a file it names is
+//! unusable).
+//!
+//! Trusts: the user it runs as, and no root but AWS's unless one is passed on the command line.
+//!
+//! Does not: decide anything about trust. That is in `quorate-verify`.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod ceremony;
+mod demo;
+mod emulate;
+mod failure;
+mod files;
+mod output;
+mod pem;
+mod verify;
+
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use self::arguments::{Arguments, Command, Emulate, Verify};
+use self::failure::{Exit, Failure};
+use self::output::Output;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return ExitCode::from(explain(&error).code()),
+    };
+    let output = Output::new(arguments.json, arguments.plain);
+    let outcome = match arguments.command {
+        Command::Ceremony(ceremony) => ceremony::run(&ceremony, output),
+        Command::Demo(demo) => demo::run(&demo, output),
+        Command::Verify(Verify::Evidence(evidence)) => verify::evidence(&evidence, output),
+        Command::Emulate(Emulate::Serve(serve)) => emulate::serve(&serve, output),
+        Command::Emulate(Emulate::Measure(measure)) => emulate::measure(&measure, output),
+    };
+    let exit = outcome.unwrap_or_else(|failure| {
+        output.fail(&failure);
+        failure.exit()
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Shows help, the version, or what is wrong with the command line.
+fn explain(error: &clap::Error) -> Exit {
+    let given = |option: &str| std::env::args_os().any(|argument| argument == OsStr::new(option));
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if given("--json") && !asked {
+        // clap's first paragraph says what is wrong; the rest is usage.
+        let text = error.to_string();
+        let what = text.split("\n\n").next().unwrap_or_default();
+        let what = what.strip_prefix("error: ").unwrap_or(what).trim();
+        let failure = Failure::usage("usage", what, "quorate COMMAND --help shows what it takes");
+        Output::new(true, true).fail(&failure);
+        return failure.exit();
+    }
+    if given("--plain") && !asked {
+        eprint!("{error}");
+    } else {
+        // Whoever closed the output needs no help.
+        let _ = error.print();
+    }
+    if asked { Exit::Success } else { Exit::Usage }
+}

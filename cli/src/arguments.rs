@@ -1,0 +1,260 @@
+//! The command line, parsed once into types: commands further in see no text they have to check.
+//!
+//! Every command's help ends with an example that works in a fresh checkout. `--json` and
+//! `--plain` are global and mean the same everywhere.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Parser, Subcommand};
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::Genesis;
+
+pub(crate) use crate::ceremony::Ceremony;
+
+/// Largest number of members a demo takes. Shares allow 255; a person watches this.
+const DEMO_MEMBERS: i64 = 16;
+
+/// Build, run, provision and verify enclaves whose key is held by a quorum of people.
+#[derive(Debug, Parser)]
+#[command(
+    name = "quorate",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  quorate demo
+      the whole path on this machine, under a development root, in seconds
+  quorate verify evidence quorate-demo/evidence.cbor --root quorate-demo/development-root.pem
+      what a stranger does with the result
+  quorate COMMAND --help
+      what a command takes, with examples
+
+Exit codes: 0 done or accepted, 1 refused or failed, 2 the command or a file it names is unusable."
+)]
+pub(crate) struct Arguments {
+    /// One line of JSON on standard output, for programs
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// No colours and no moving progress (NO_COLOR is honoured too)
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Take part in a ceremony: found a namespace, approve what runs, give a share
+    #[command(subcommand, arg_required_else_help = true)]
+    Ceremony(Ceremony),
+    /// Run the whole path on this machine: genesis, manifest, boot, provision, evidence
+    Demo(Demo),
+    /// Verify something offline, trusting nothing but the roots given
+    #[command(subcommand, arg_required_else_help = true)]
+    Verify(Verify),
+    /// Run enclaves as ordinary processes under a development root
+    #[command(subcommand, arg_required_else_help = true)]
+    Emulate(Emulate),
+}
+
+/// Verify something.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verify {
+    /// Verify an evidence file: what runs, who approved it, who gave the key
+    Evidence(VerifyEvidence),
+}
+
+/// Verify an evidence file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quorate verify evidence evidence.cbor --genesis 9f86d081884c7d65…0f00a08
+      genuine evidence, under AWS's root, of the namespace this digest pins
+  quorate verify evidence quorate-demo/evidence.cbor --root quorate-demo/development-root.pem
+      the demo's evidence; the report says that a development root proves nothing about hardware
+
+Without --genesis the report says \"consistent, not pinned\": the evidence agrees with itself, but
+anybody can found a namespace of the same name. Get the digest from the people you trust.
+
+Exit codes: 0 accepted, 1 rejected, 2 the command or a file it names is unusable.")]
+pub(crate) struct VerifyEvidence {
+    /// The evidence, at most 8 MiB
+    pub(crate) file: PathBuf,
+
+    /// A root certificate to trust in place of AWS's, PEM or DER, at most 64 KiB
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
+
+    /// The namespace's genesis digest, 64 hexadecimal digits, from a source you trust
+    #[arg(long, value_name = "HEX", value_parser = genesis)]
+    pub(crate) genesis: Option<Digest<Genesis>>,
+
+    /// The time at which certificates must be valid: seconds since 1970, or `now` [default: when
+    /// the enclave signed, by the attestation's own signed timestamp]
+    #[arg(long, value_name = "UNIX|now", value_parser = at)]
+    pub(crate) at: Option<u64>,
+}
+
+/// Run enclaves as ordinary processes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Emulate {
+    /// Serve emulated enclaves: orders as JSON lines on standard input, answers on standard output
+    Serve(EmulateServe),
+    /// Print the measurements an emulated enclave has when it runs this init
+    Measure(EmulateMeasure),
+}
+
+/// Serve emulated enclaves.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The development root is made when this starts and dies with it; only its certificate is written,
+as DIR/development-root.pem. Each order is one line, each answer is one line, in order:
+
+  {\"measure\":{\"init\":\"PATH\"}}
+      {\"measured\":{\"pcr0\":HEX,\"pcr1\":HEX,\"pcr2\":HEX}}
+  {\"start\":{\"name\":\"genesis\",\"init\":\"PATH\",\"role_arn\":null,\"debug\":false}}
+      {\"started\":{\"name\",\"pid\",\"module\",\"directory\",\"operator\",\"public\",\"console\"}}
+  {\"stop\":{\"name\":\"genesis\"}}
+      {\"stopped\":{\"name\",\"ended_before\",\"code\",\"signal\"}}
+
+An order that cannot be carried out is answered {\"error\":{\"code\",\"message\",\"fault\",\"remedy\"}}.
+At the end of input, on SIGTERM and on Ctrl-C every enclave is stopped.
+
+Example:
+  quorate emulate serve --directory /tmp/nitro")]
+pub(crate) struct EmulateServe {
+    /// Where each enclave gets a folder with its sockets and its console; made if missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+/// Print the measurements of an init.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  quorate emulate measure target/x86_64-unknown-linux-musl/release/quorate-init-emulated --json")]
+pub(crate) struct EmulateMeasure {
+    /// The init binary
+    pub(crate) init: PathBuf,
+}
+
+/// Run the whole path.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every person is a process of their own with a folder of their own; only files and the enclave's
+sockets pass between them. The enclaves are emulated: the path is real, the hardware is not.
+
+Examples:
+  quorate demo
+  quorate demo --members 7 --threshold 4 --out /tmp/seven
+  quorate demo --keep
+      leaves the enclave and its application running until Ctrl-C
+  quorate demo --json | tail -n 1
+      the last line is one JSON object with paths, digest and timings")]
+pub(crate) struct Demo {
+    /// How many people hold shares and approve manifests
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(2..=DEMO_MEMBERS))]
+    pub(crate) members: u8,
+
+    /// How many of them it takes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(2..=DEMO_MEMBERS))]
+    pub(crate) threshold: u8,
+
+    /// Where the results go; a folder an earlier demo made is replaced, any other is refused
+    #[arg(long, value_name = "DIR", default_value = "quorate-demo")]
+    pub(crate) out: PathBuf,
+
+    /// Where `quorate-init-emulated` and `quorate-echo` are [default: the static release binaries
+    /// beside this program]
+    #[arg(long, value_name = "DIR", env = "QUORATE_BINARIES")]
+    pub(crate) binaries: Option<PathBuf>,
+
+    /// Leave the system running, print its sockets and wait for Ctrl-C
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+fn genesis(text: &str) -> Result<Digest<Genesis>, &'static str> {
+    Digest::from_hex(text).ok_or("a genesis digest is 64 hexadecimal digits")
+}
+
+/// Seconds since 1970.
+fn at(text: &str) -> Result<u64, &'static str> {
+    if text == "now" {
+        return SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map(|elapsed| elapsed.as_secs())
+            .map_err(|_| "this machine's clock is before 1970");
+    }
+    // Only digits: u64's own parser would take a sign.
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("give seconds since 1970, for example 1767225600, or `now`");
+    }
+    text.parse()
+        .map_err(|_| "that many seconds are out of range")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_that_are_none_fail_closed() {
+        assert_eq!(at("1767225600"), Ok(1_767_225_600));
+        for text in [
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "soon",
+            "0x10",
+            "18446744073709551616",
+            " 1",
+        ] {
+            assert!(at(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn digests_that_are_none_fail_closed() {
+        assert!(genesis(&"ab".repeat(32)).is_ok());
+        for text in [
+            "",
+            "ab",
+            &"ab".repeat(33),
+            &"zz".repeat(32),
+            &format!("+{}", "a".repeat(63)),
+        ] {
+            assert!(genesis(text).is_err(), "{text}");
+        }
+    }
+
+    /// Help that shows no example teaches nobody.
+    #[test]
+    fn every_command_has_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            if command.get_subcommands().next().is_none() {
+                let help = command.get_after_help().map(ToString::to_string);
+                assert!(help.is_some_and(|help| help.contains("Example")), "{path}");
+            }
+            for inner in command.get_subcommands() {
+                walk(inner, &format!("{path} {}", inner.get_name()));
+            }
+        }
+        walk(&Arguments::command(), "quorate");
+    }
+}

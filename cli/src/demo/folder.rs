@@ -1,0 +1,218 @@
+//! Folders of a demo: the one its results go to, and the one it works in.
+//!
+//! Guarantees: a folder that a demo did not make is never changed. One that it did make has a
+//! marker file, and is replaced only when the new results are complete. The working folder is for
+//! this user alone and is removed at the end, with the demo's keys in it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::mkdtemp;
+
+use crate::failure::Failure;
+use crate::files;
+
+/// Says that a demo made the folder. Nothing else has this name by accident.
+const MARKER: &str = ".quorate-demo";
+const MARKER_TEXT: &[u8] =
+    b"Made by `quorate demo`, which replaces this folder when it runs again.\n";
+
+/// Where the results will be: a place that is free, or that an earlier demo took.
+pub(super) struct Out {
+    path: PathBuf,
+}
+
+impl Out {
+    /// Checks the place before anything is done.
+    pub(super) fn check(path: &Path) -> Result<Self, Failure> {
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Ok(found) if found.is_dir() && marked(path) => {}
+            Ok(_) => {
+                return Err(Failure::usage(
+                    "out-not-ours",
+                    format!("{} exists and was not made by a demo", path.display()),
+                    "name another place with --out, or move it away",
+                ));
+            }
+            Err(error) => return Err(files::unwritable(path, &error)),
+        }
+        if path.file_name().is_none() {
+            return Err(Failure::usage(
+                "out-not-ours",
+                format!("{} is no name for a new folder", path.display()),
+                "name a new folder with --out",
+            ));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where the results will be.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the results in place: all files, or none.
+    pub(super) fn publish(&self, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let parent = self
+            .path
+            .parent()
+            .filter(|path| !path.as_os_str().is_empty());
+        let parent = parent.unwrap_or_else(|| Path::new("."));
+        fs::create_dir_all(parent).map_err(|error| files::unwritable(parent, &error))?;
+        let staged = parent.join(format!(".{name}.{}", std::process::id()));
+        let published = stage(&staged, results).and_then(|()| self.replace(&staged));
+        if published.is_err() {
+            // It may not even exist; the first failure is the one to tell.
+            let _ = fs::remove_dir_all(&staged);
+        }
+        published
+    }
+
+    fn replace(&self, staged: &Path) -> Result<(), Failure> {
+        // Again, because time has passed since the first look.
+        Self::check(&self.path)?;
+        match fs::remove_dir_all(&self.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(files::unwritable(&self.path, &error)),
+        }
+        fs::rename(staged, &self.path).map_err(|error| files::unwritable(&self.path, &error))
+    }
+}
+
+fn marked(path: &Path) -> bool {
+    let marker = path.join(MARKER);
+    fs::symlink_metadata(&marker).is_ok_and(|found| found.is_file())
+        && fs::read(&marker).is_ok_and(|text| text == MARKER_TEXT)
+}
+
+fn stage(staged: &Path, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+    fs::create_dir(staged).map_err(|error| files::unwritable(staged, &error))?;
+    files::write_new(&staged.join(MARKER), MARKER_TEXT)?;
+    results.iter().try_for_each(|(name, bytes)| {
+        let path = staged.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| files::unwritable(folder, &error))?;
+        }
+        files::write_new(&path, bytes)
+    })
+}
+
+/// The folder a demo works in. Removed when dropped.
+pub(super) struct Workshop(PathBuf);
+
+impl Workshop {
+    /// Makes one. Its path is short, because it ends up in the paths of sockets.
+    pub(super) fn new() -> Result<Self, Failure> {
+        let parent = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute() && path.is_dir())
+            .unwrap_or_else(std::env::temp_dir);
+        mkdtemp(&parent.join("quorate-XXXXXX"))
+            .map(Self)
+            .map_err(|errno| files::unwritable(&parent, &errno.into()))
+    }
+
+    /// A path inside it.
+    pub(super) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        // What cannot be removed is in a folder for this user alone.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(text: &str) -> Vec<(String, Vec<u8>)> {
+        vec![
+            ("evidence.cbor".into(), text.as_bytes().to_vec()),
+            ("ceremony/definition.cbor".into(), b"d".to_vec()),
+        ]
+    }
+
+    #[test]
+    fn results_of_an_earlier_demo_are_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        Out::check(&path)
+            .and_then(|out| out.publish(&results("one")))
+            .expect("published");
+        fs::write(path.join("old"), "old").expect("a file");
+        Out::check(&path)
+            .and_then(|out| out.publish(&results("two")))
+            .expect("published");
+        assert_eq!(
+            fs::read(path.join("evidence.cbor")).expect("evidence"),
+            b"two"
+        );
+        assert!(path.join("ceremony/definition.cbor").is_file());
+        assert!(!path.join("old").exists());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_fails_closed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        fs::create_dir(&path).expect("a folder");
+        fs::write(path.join("precious"), "p").expect("a file");
+        let refused = |path: &Path| Out::check(path).map(|_| ()).expect_err("refused").code;
+        assert_eq!(refused(&path), "out-not-ours");
+        fs::write(path.join(MARKER), "something else").expect("a file");
+        assert_eq!(refused(&path), "out-not-ours");
+        assert_eq!(refused(&path.join("precious")), "out-not-ours");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        assert_eq!(refused(&link), "out-not-ours");
+        assert_eq!(refused(Path::new("/")), "out-not-ours");
+        assert_eq!(refused(Path::new("..")), "out-not-ours");
+        assert!(path.join("precious").exists());
+    }
+
+    /// Somebody makes the folder while the demo runs.
+    #[test]
+    fn a_folder_that_appears_meanwhile_fails_closed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        let out = Out::check(&path)
+            .map_err(|failure| failure.what)
+            .expect("free");
+        fs::create_dir(&path).expect("a folder");
+        fs::write(path.join("precious"), "p").expect("a file");
+        assert_eq!(
+            out.publish(&results("one")).expect_err("refused").code,
+            "out-not-ours"
+        );
+        assert!(path.join("precious").exists());
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn the_workshop_is_private_and_leaves_nothing() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let workshop = Workshop::new()
+            .map_err(|failure| failure.what)
+            .expect("a workshop");
+        let path = workshop.0.clone();
+        let mode = fs::metadata(&path)
+            .expect("the folder")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700);
+        fs::write(workshop.join("key"), "k").expect("a file");
+        drop(workshop);
+        assert!(!path.exists());
+    }
+}

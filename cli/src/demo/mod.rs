@@ -1,0 +1,517 @@
+//! `quorate demo`: the whole path on this machine, with real processes.
+//!
+//! An emulator with a development root, an enclave that makes the key, one process for every act of
+//! every person, an enclave that is given the key, an application in it, and a stranger who
+//! verifies the evidence. What people do goes through the same commands they would type; this file
+//! only says who does what, in which order, and shows it.
+//!
+//! Guarantees: nothing is left behind but the results; with the first failure everything ends.
+//!
+//! Does not: prove anything about hardware. The root is a development root, and everything says so.
+
+mod application;
+mod children;
+mod enclave;
+mod folder;
+mod progress;
+mod results;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quorate_protocol::message::Phase;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use self::children::{Emulator, EnclaveSockets, Quorate, each};
+use self::enclave::{Watch, await_running};
+use self::folder::{Out, Workshop};
+use self::progress::Progress;
+use self::results::Results;
+use crate::arguments::Demo;
+use crate::failure::{Exit, Failure, Fault};
+use crate::output::Output;
+
+/// Who takes part, in this order.
+const NAMES: [&str; 16] = [
+    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "karl",
+    "lena", "mike", "nina", "oscar", "peggy",
+];
+/// The application's port and limits in the manifest.
+const APPLICATION: &str = "port=5100,memory=268435456,restarts=3";
+
+/// Runs it.
+pub(crate) fn run(demo: &Demo, output: Output) -> Result<Exit, Failure> {
+    if demo.threshold > demo.members {
+        return Err(Failure::usage(
+            "threshold-too-large",
+            format!(
+                "{} of {} people cannot be had",
+                demo.threshold, demo.members
+            ),
+            "choose a --threshold from 2 to --members",
+        ));
+    }
+    let out = Out::check(&demo.out)?;
+    let binaries = Binaries::find(demo.binaries.as_deref())?;
+    let interrupted = interruption()?;
+    let stage = Stage::set(demo, binaries, output, Arc::clone(&interrupted))?;
+    stage.play(&out, demo.keep, &interrupted)
+}
+
+/// The static binaries of the enclave's side.
+struct Binaries {
+    init: PathBuf,
+    echo: PathBuf,
+}
+
+impl Binaries {
+    fn find(given: Option<&Path>) -> Result<Self, Failure> {
+        let folder = match given {
+            Some(folder) => folder.to_owned(),
+            // target/release/quorate → target/x86_64-unknown-linux-musl/release
+            None => std::env::current_exe()
+                .ok()
+                .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
+                .unwrap_or_else(|| "target".into())
+                .join("x86_64-unknown-linux-musl/release"),
+        };
+        let find = |name: &str| {
+            let path = folder.join(name);
+            if path.is_file() {
+                return Ok(path);
+            }
+            Err(Failure::usage(
+                "no-binaries",
+                format!("there is no {name} in {}", folder.display()),
+                "run ./demo, which builds it, or name its folder with --binaries",
+            ))
+        };
+        Ok(Self {
+            init: find("quorate-init-emulated")?,
+            echo: find("quorate-echo")?,
+        })
+    }
+}
+
+/// Set by Ctrl-C and SIGTERM; looked at between steps.
+fn interruption() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    ctrlc::set_handler(move || set.store(true, Ordering::Release)).map_err(|error| {
+        Failure::refused(
+            Fault::Machine,
+            "no-signals",
+            format!("signals cannot be handled: {error}"),
+            "report it with this text",
+        )
+    })?;
+    Ok(flag)
+}
+
+/// A person: a name, a private folder, a passphrase.
+struct Person {
+    name: &'static str,
+    private: PathBuf,
+    passphrase: Zeroizing<String>,
+}
+
+/// Everything a demo works with.
+struct Stage {
+    quorate: Quorate,
+    binaries: Binaries,
+    people: Vec<Person>,
+    threshold: u8,
+    shared: PathBuf,
+    progress: Progress,
+    emulator: Emulator,
+    interrupted: Arc<AtomicBool>,
+    output: Output,
+    // Last, so that it is removed after the emulator has stopped.
+    workshop: Workshop,
+}
+
+impl Stage {
+    fn set(
+        demo: &Demo,
+        binaries: Binaries,
+        output: Output,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
+        let workshop = Workshop::new()?;
+        let quorate = Quorate::find()?;
+        let people = NAMES.iter().take(demo.members.into()).map(|name| {
+            let private = workshop.join(&format!("people/{name}"));
+            Ok(Person {
+                name,
+                private,
+                passphrase: passphrase()?,
+            })
+        });
+        let people = people.collect::<Result<_, Failure>>()?;
+        std::fs::create_dir(workshop.join("people"))
+            .map_err(|error| crate::files::unwritable(&workshop.join("people"), &error))?;
+        let emulator = Emulator::start(
+            &quorate,
+            &workshop.join("nitro"),
+            &workshop.join("emulator.log"),
+        )?;
+        Ok(Self {
+            quorate,
+            binaries,
+            people,
+            threshold: demo.threshold,
+            shared: workshop.join("ceremony"),
+            progress: Progress::new(output),
+            emulator,
+            interrupted,
+            output,
+            workshop,
+        })
+    }
+
+    fn play(mut self, out: &Out, keep: bool, interrupted: &AtomicBool) -> Result<Exit, Failure> {
+        let (members, threshold) = (self.people.len(), self.threshold);
+        self.progress.say(&format!(
+            "{members} people, any {threshold} of whom open the key; \
+             enclaves emulated under a development root"
+        ));
+        let measurements = self.measure()?;
+        self.found(&measurements)?;
+        self.genesis()?;
+        self.approve(&measurements)?;
+        let enclave = self.boot()?;
+        self.provision(&enclave)?;
+        let results = self.prove(&enclave)?;
+        self.verify(&results)?;
+        self.step("publish", "the results are put in place", |stage| {
+            out.publish(&results.files(stage.emulator.root())?)
+        })?;
+        let finished = results.finish(out.path(), self.progress.timings());
+        self.output.print(&finished)?;
+        if keep {
+            self.keep(&enclave, interrupted);
+        }
+        Ok(Exit::Success)
+    }
+
+    /// Runs one step, unless the person has had enough.
+    fn step<T>(
+        &mut self,
+        name: &'static str,
+        who: &str,
+        run: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.interrupted.load(Ordering::Acquire) {
+            return Err(Failure::refused(
+                Fault::Caller,
+                "interrupted",
+                "the demo was interrupted",
+                "run it again when you like; nothing is left of it",
+            ));
+        }
+        let pending = self.progress.begin(name, who);
+        let outcome = run(self);
+        self.progress.end(pending, &outcome);
+        outcome
+    }
+
+    /// Measures the init everyone will agree on.
+    fn measure(&mut self) -> Result<PathBuf, Failure> {
+        self.step("measure", "the emulator measures the init", |stage| {
+            let measured = stage.emulator.measure(&stage.binaries.init.clone())?;
+            let path = stage.workshop.join("measurements.json");
+            crate::files::write_new(&path, measured.to_string().as_bytes())?;
+            Ok(path)
+        })
+    }
+
+    /// Everyone joins; the coordinator writes the definition; everyone consents.
+    fn found(&mut self, measurements: &Path) -> Result<(), Failure> {
+        self.step(
+            "join",
+            "everyone makes keys and introduces themselves",
+            |stage| {
+                stage.everyone("join", None, |person| {
+                    vec!["--name".into(), person.name.into()]
+                })
+            },
+        )?;
+        self.step(
+            "define",
+            "the coordinator writes down who takes part",
+            |stage| {
+                let names: Vec<_> = stage.people.iter().map(|p| p.name).collect();
+                let threshold = stage.threshold.to_string();
+                stage.coordinator("define", |arguments| {
+                    arguments
+                        .extend(["--namespace", "demo", "--partition", "development"].map(text));
+                    arguments.extend([text("--members"), names.join(",")]);
+                    arguments.extend([text("--manifest-threshold"), threshold.clone()]);
+                    arguments.extend([text("--share-threshold"), threshold.clone()]);
+                    arguments.extend([text("--root"), show(stage.emulator.root())]);
+                    arguments.extend([text("--measurements"), show(measurements)]);
+                })
+            },
+        )?;
+        self.step(
+            "consent",
+            "everyone checks the definition and signs it",
+            |stage| stage.everyone("consent", None, |_| Vec::new()),
+        )
+    }
+
+    /// An enclave makes the key; everyone checks it and their own share.
+    fn genesis(&mut self) -> Result<(), Failure> {
+        let init = self.binaries.init.clone();
+        let enclave = self.step("enclave-1", "an enclave without a key starts", |stage| {
+            stage.emulator.start_enclave("genesis", &init)
+        })?;
+        let watch = Watch::start(&enclave.public)?;
+        self.step(
+            "genesis",
+            "the enclave draws the key and shares it out",
+            |stage| {
+                stage.coordinator("genesis", |arguments| {
+                    arguments.extend([text("--socket"), show(&enclave.operator)]);
+                })
+            },
+        )?;
+        self.measured(
+            "genesis_in_enclave",
+            watch.between(Phase::Waiting, Phase::Born),
+        );
+        self.step(
+            "receipt",
+            "everyone attests it, checks their share, pins the digest",
+            |stage| {
+                stage.everyone("receipt", None, |_| {
+                    vec![text("--socket"), show(&enclave.operator)]
+                })
+            },
+        )?;
+        self.step(
+            "forget",
+            "the enclave stops; the key exists only in shares",
+            |stage| stage.emulator.stop_enclave("genesis"),
+        )
+    }
+
+    /// The coordinator proposes what may run; a threshold approves.
+    fn approve(&mut self, measurements: &Path) -> Result<(), Failure> {
+        self.step(
+            "manifest",
+            "the coordinator writes down what may run",
+            |stage| {
+                let application = format!("echo={},{APPLICATION}", stage.binaries.echo.display());
+                stage.coordinator("manifest", |arguments| {
+                    arguments.extend([text("--measurements"), show(measurements)]);
+                    arguments.extend([text("--application"), application]);
+                })
+            },
+        )?;
+        let who = self.threshold_names();
+        self.step("approve", &format!("{who} check it and approve"), |stage| {
+            let threshold = usize::from(stage.threshold);
+            stage.everyone("approve", Some(threshold), |_| Vec::new())
+        })
+    }
+
+    fn boot(&mut self) -> Result<EnclaveSockets, Failure> {
+        let init = self.binaries.init.clone();
+        let enclave = self.step(
+            "enclave-2",
+            "another enclave without a key starts",
+            |stage| stage.emulator.start_enclave("instance", &init),
+        )?;
+        let watch = Watch::start(&enclave.public)?;
+        self.step(
+            "boot",
+            "it checks manifest, approvals, hashes and itself",
+            |stage| {
+                let application = format!("echo={}", stage.binaries.echo.display());
+                stage.coordinator("boot", |arguments| {
+                    arguments.extend([text("--socket"), show(&enclave.operator)]);
+                    arguments.extend([text("--application"), application]);
+                })
+            },
+        )?;
+        self.measured(
+            "boot_to_attestable",
+            watch.between(Phase::Waiting, Phase::Collecting),
+        );
+        Ok(enclave)
+    }
+
+    /// A threshold of people attest the enclave, each for themselves, and give their shares.
+    fn provision(&mut self, enclave: &EnclaveSockets) -> Result<(), Failure> {
+        let who = self.threshold_names();
+        let watch = Watch::start(&enclave.public)?;
+        self.step(
+            "provision",
+            &format!("{who} attest it and give their shares"),
+            |stage| {
+                let threshold = usize::from(stage.threshold);
+                stage.everyone("provision", Some(threshold), |_| {
+                    vec![text("--socket"), show(&enclave.operator)]
+                })
+            },
+        )?;
+        self.step("ready", "the key is rebuilt, the application runs", |_| {
+            await_running(&enclave.public)
+        })?;
+        self.measured(
+            "last_share_to_ready",
+            watch.between(Phase::Collecting, Phase::Running),
+        );
+        Ok(())
+    }
+
+    /// The application is asked something, and the evidence is collected.
+    fn prove(&mut self, enclave: &EnclaveSockets) -> Result<Results, Failure> {
+        let said = self.step("call", "a client asks the application something", |_| {
+            application::ask(&enclave.directory.join("port-5100.sock"))
+        })?;
+        let collected = self.workshop.join("boot-proof.cbor");
+        let answer = self.step("evidence", "anyone collects the evidence", |stage| {
+            stage.coordinator_answer("evidence", |arguments| {
+                arguments.extend([text("--socket"), show(&enclave.operator)]);
+                arguments.extend([text("--out"), show(&collected)]);
+            })
+        })?;
+        let genesis = answer
+            .get("genesis")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let complete = self.workshop.join("evidence.cbor");
+        Results::collect(&collected, &complete, said, &self.shared, genesis)
+    }
+
+    /// A stranger verifies the evidence, and sees it refused under AWS's root.
+    fn verify(&mut self, results: &Results) -> Result<(), Failure> {
+        let evidence = show(results.evidence());
+        let pin = results.genesis().to_owned();
+        self.step("verify", "a stranger verifies the evidence", |stage| {
+            let root = show(stage.emulator.root());
+            let arguments = [
+                "verify",
+                "evidence",
+                &evidence,
+                "--root",
+                &root,
+                "--genesis",
+                &pin,
+            ];
+            stage.quorate.run(&arguments, None).map(drop)
+        })?;
+        self.step(
+            "refuse",
+            "under AWS's root it is refused, as it must be",
+            |stage| {
+                let answer = stage
+                    .quorate
+                    .ask(&["verify", "evidence", &evidence, "--genesis", &pin], None)?;
+                if answer.code == Some(1) {
+                    return Ok(());
+                }
+                Err(Failure::refused(
+                    Fault::Quorate,
+                    "development-accepted",
+                    "evidence under a development root was not refused under AWS's root",
+                    "report it at once",
+                ))
+            },
+        )
+    }
+
+    /// Leaves the system running until the person has had enough.
+    fn keep(&self, enclave: &EnclaveSockets, interrupted: &AtomicBool) {
+        let say = |line: String| self.progress.say(&line);
+        say(format!("operators    {}", enclave.operator.display()));
+        say(format!("public       {}", enclave.public.display()));
+        say(format!(
+            "application  {}",
+            enclave.directory.join("port-5100.sock").display()
+        ));
+        say(format!("ceremony     {}", self.shared.display()));
+        say("running until Ctrl-C".into());
+        while !interrupted.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn threshold_names(&self) -> String {
+        let people = self.people.iter().take(self.threshold.into());
+        people.map(|p| p.name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn measured(&mut self, name: &'static str, took: Option<Duration>) {
+        if let Some(took) = took {
+            self.progress.measured(name, took);
+        }
+    }
+
+    /// One step of everyone, or of the first `count`, each in a process of their own.
+    fn everyone(
+        &self,
+        step: &str,
+        count: Option<usize>,
+        more: impl Fn(&Person) -> Vec<String> + Sync,
+    ) -> Result<(), Failure> {
+        let people = self
+            .people
+            .get(..count.unwrap_or(self.people.len()))
+            .unwrap_or_default();
+        each(people, |person| {
+            let mut arguments = vec![text("ceremony"), text(step)];
+            arguments.extend([text("--folder"), show(&self.shared)]);
+            arguments.extend([text("--private"), show(&person.private)]);
+            arguments.extend(more(person));
+            arguments.extend([text("--passphrase-file"), text("-")]);
+            let answer = self.quorate.run(&arguments, Some(&person.passphrase));
+            answer
+                .map(drop)
+                .map_err(|failure| failure.during(person.name))
+        })
+        .map(drop)
+    }
+
+    fn coordinator(&self, step: &str, more: impl FnOnce(&mut Vec<String>)) -> Result<(), Failure> {
+        self.coordinator_answer(step, more).map(drop)
+    }
+
+    fn coordinator_answer(
+        &self,
+        step: &str,
+        more: impl FnOnce(&mut Vec<String>),
+    ) -> Result<Value, Failure> {
+        let mut arguments = vec![text("ceremony"), text(step)];
+        arguments.extend([text("--folder"), show(&self.shared)]);
+        more(&mut arguments);
+        self.quorate.run(&arguments, None)
+    }
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn show(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// 128 bits, in hexadecimal.
+fn passphrase() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; 16]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
+        Failure::refused(
+            Fault::Machine,
+            "no-entropy",
+            format!("the system gives no randomness: {error}"),
+            "report it with this text",
+        )
+    })?;
+    Ok(Zeroizing::new(crate::output::hex(bytes.as_slice())))
+}

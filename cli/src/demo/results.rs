@@ -1,0 +1,187 @@
+//! What a demo leaves: evidence, manifest, root, the ceremony's shared folder, and how long it took.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use quorate_protocol::application::ApplicationProof;
+use quorate_protocol::cbor::{Object as _, from_bytes, to_bytes};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::evidence::Evidence;
+use quorate_twins::Twin as _;
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, Fault};
+use crate::files;
+use crate::output::{Render, Style};
+
+/// Largest file of the shared folder that is copied, in bytes.
+const FILE_MAX: usize = 8 * 1024 * 1024;
+
+/// Evidence and where it came from.
+pub(super) struct Results {
+    path: PathBuf,
+    evidence: Evidence,
+    shared: PathBuf,
+    genesis: String,
+}
+
+impl Results {
+    /// Puts the application's proof beside its certificate in the boot proof.
+    pub(super) fn collect(
+        boot_proof: &Path,
+        complete: &Path,
+        said: Signed<ApplicationProof>,
+        shared: &Path,
+        genesis: Option<String>,
+    ) -> Result<Self, Failure> {
+        let bytes = files::read(boot_proof, Evidence::MAX, "boot proof")?;
+        let broken = |what: String| {
+            Failure::refused(
+                Fault::Enclave,
+                "evidence-broken",
+                what,
+                "report it with this text",
+            )
+        };
+        let mut evidence: Evidence =
+            from_bytes(&bytes).map_err(|error| broken(error.to_string()))?;
+        let claim = said.unverified();
+        let place = evidence.applications.iter_mut().find(|application| {
+            let certificate = application.certificate.unverified();
+            certificate.application == claim.application && certificate.start == claim.start
+        });
+        place
+            .ok_or_else(|| broken("no certificate of the application that answered".into()))?
+            .proofs
+            .push(said);
+        files::write_new(complete, &to_bytes(&evidence))?;
+        let genesis = genesis.unwrap_or_else(|| evidence.record.digest().to_string());
+        Ok(Self {
+            path: complete.to_owned(),
+            evidence,
+            shared: shared.to_owned(),
+            genesis,
+        })
+    }
+
+    /// The evidence file.
+    pub(super) fn evidence(&self) -> &Path {
+        &self.path
+    }
+
+    /// The genesis digest the demo's people pinned.
+    pub(super) fn genesis(&self) -> &str {
+        &self.genesis
+    }
+
+    /// Every file of the results, by its name there.
+    pub(super) fn files(&self, root: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+        let mut files = vec![
+            ("evidence.cbor".into(), to_bytes(&self.evidence)),
+            ("evidence.json".into(), pretty(&self.evidence.twin())),
+            (
+                "development-root.pem".into(),
+                files::read(root, 64 * 1024, "root certificate")?,
+            ),
+            (
+                "definition.json".into(),
+                pretty(&self.evidence.record.definition.twin()),
+            ),
+        ];
+        if let Some(link) = self.evidence.chain.last() {
+            files.push(("manifest.cbor".into(), to_bytes(&link.manifest)));
+            files.push(("manifest.json".into(), pretty(&link.manifest.twin())));
+        }
+        copy(&self.shared, "ceremony", &mut files)?;
+        Ok(files)
+    }
+
+    /// What is printed at the end.
+    pub(super) fn finish(&self, out: &Path, timings: BTreeMap<&'static str, Duration>) -> Finished {
+        Finished {
+            out: out.to_owned(),
+            genesis: self.genesis.clone(),
+            timings,
+        }
+    }
+}
+
+/// Reads a folder of the ceremony, whatever is in it.
+fn copy(folder: &Path, name: &str, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
+    let unreadable = |error| files::unwritable(folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let kind = entry.file_type().map_err(unreadable)?;
+        let inner = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if kind.is_dir() {
+            copy(&entry.path(), &inner, files)?;
+        } else if kind.is_file() {
+            files.push((
+                inner,
+                files::read(&entry.path(), FILE_MAX, "file of the ceremony")?,
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn pretty(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
+/// The end of a demo.
+pub(super) struct Finished {
+    out: PathBuf,
+    genesis: String,
+    timings: BTreeMap<&'static str, Duration>,
+}
+
+impl Finished {
+    fn path(&self, name: &str) -> String {
+        self.out.join(name).display().to_string()
+    }
+}
+
+impl Render for Finished {
+    fn text(&self, style: Style) -> String {
+        let mut text = String::new();
+        let evidence = self.path("evidence.cbor");
+        let root = self.path("development-root.pem");
+        let warning = "Made under a DEVELOPMENT root: this proves nothing about any hardware.";
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{}", style.red(warning));
+        let _ = writeln!(text, "genesis   {}", self.genesis);
+        let _ = writeln!(text, "evidence  {evidence}");
+        let _ = writeln!(text, "manifest  {}", self.path("manifest.cbor"));
+        let _ = writeln!(text, "root      {root}");
+        let total = self.timings.get("total").copied().unwrap_or_default();
+        let _ = writeln!(text, "took      {:.2} s", total.as_secs_f64());
+        let _ = writeln!(text, "\nCheck it as a stranger would:");
+        let genesis = &self.genesis;
+        let command = format!("quorate verify evidence {evidence} --root {root}");
+        let _ = writeln!(text, "  {command} \\\n      --genesis {genesis}");
+        text
+    }
+
+    fn json(&self) -> Value {
+        let milliseconds = |took: &Duration| (took.as_secs_f64() * 1e6).round() / 1e3;
+        let timings: BTreeMap<_, _> = self
+            .timings
+            .iter()
+            .map(|(name, took)| (*name, milliseconds(took)))
+            .collect();
+        json!({
+            "ok": true,
+            "out": self.out.display().to_string(),
+            "manifest": self.path("manifest.cbor"),
+            "evidence": self.path("evidence.cbor"),
+            "root": self.path("development-root.pem"),
+            "genesis": self.genesis,
+            "timings_ms": timings,
+            "development": true,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! Files a command reads and writes.
+//!
+//! Guarantees: reading never takes more memory than the limit the caller names, also for a file
+//! that grows meanwhile or is no regular file; writing leaves the whole file or none of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::failure::{Failure, Fault};
+
+/// Reads a file that the command line names, `what` in words.
+///
+/// # Errors
+/// A usage failure if it is missing, unreadable, a folder, or longer than `max` bytes.
+pub(crate) fn read(path: &Path, max: usize, what: &str) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure::usage(
+            "file-missing",
+            format!("the {what} {shown} does not exist"),
+            "check the path",
+        ),
+        _ => unreadable(path, what, &error),
+    })?;
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, what, &error))?;
+    if bytes.len() > max {
+        return Err(Failure::usage(
+            "file-too-large",
+            format!("the {what} {shown} has more than {max} bytes"),
+            format!("a {what} has at most {max} bytes; name the right file"),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+    Failure::usage(
+        "file-unreadable",
+        format!("the {what} {} cannot be read: {error}", path.display()),
+        "name a file this user may read",
+    )
+}
+
+/// Writes a file that did not exist, readable by all.
+///
+/// # Errors
+/// If it exists or cannot be written.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(path)
+        .map_err(|error| unwritable(path, &error))?;
+    file.write_all(bytes).map_err(|error| {
+        // A part of a file is worse than none; that it cannot be removed either adds nothing.
+        let _ = fs::remove_file(path);
+        unwritable(path, &error)
+    })
+}
+
+/// The failure for a path that cannot be written.
+pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::refused(
+        Fault::Machine,
+        "file-unwritable",
+        format!("{} cannot be written: {error}", path.display()),
+        "make room, or name a place this user may write",
+    )
+}

@@ -1,0 +1,228 @@
+//! `quorate verify evidence`: what a stranger learns from a file, offline.
+//!
+//! Guarantees: the decision is that of `quorate_verify::evidence::verify`, nothing is added to it
+//! and nothing taken away; the file's size is bounded before it is read; no root is trusted but
+//! AWS's, or the one given in its place.
+//!
+//! Trusts: whoever typed the command. A root passed with `--root` is trusted for the partition
+//! that the evidence itself names for it, and the output says that it was passed. Only AWS's
+//! commercial root is ever taken for `aws`.
+
+use quorate_protocol::atoms::Sha256;
+use quorate_protocol::cbor::{Object as _, from_bytes};
+use quorate_protocol::evidence::Evidence;
+use quorate_twins::{Twin as _, rfc3339};
+use quorate_verify::attestation::{AttestationError, Partition, TrustAnchor, TrustAnchors};
+use quorate_verify::evidence::{self, Check, Facts, Policy, Report, Time};
+use quorate_verify::explain::{self, Tone};
+use serde_json::{Value, json};
+
+use crate::arguments::VerifyEvidence;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::output::{Output, Render, Style, clean, hex};
+use crate::pem;
+
+/// Largest root certificate file, in bytes.
+const ROOT_MAX: usize = 64 * 1024;
+
+/// Verifies an evidence file and prints the report.
+pub(crate) fn evidence(arguments: &VerifyEvidence, output: Output) -> Result<Exit, Failure> {
+    let bytes = files::read(&arguments.file, Evidence::MAX, "evidence file")?;
+    let root = match &arguments.root {
+        None => TrustAnchor::aws_commercial(),
+        Some(path) => {
+            let file = files::read(path, ROOT_MAX, "root certificate")?;
+            let refused = |why: String| {
+                Failure::usage(
+                    "root-unusable",
+                    format!("{} is no root certificate: {why}", path.display()),
+                    "name the file of one root certificate, PEM or DER",
+                )
+            };
+            let der = pem::certificate(&file).map_err(|error| refused(error.to_string()))?;
+            anchor(&der, &bytes).map_err(|error| refused(error.to_string()))?
+        }
+    };
+    let policy = arguments
+        .genesis
+        .map_or_else(Policy::unpinned, Policy::pinned);
+    let time = arguments.at.map_or(Time::Archived, Time::At);
+    let mut anchors = TrustAnchors::empty();
+    anchors.insert(root.clone()).map_err(|error| {
+        Failure::usage(
+            "root-unusable",
+            error.to_string(),
+            "name another root certificate",
+        )
+    })?;
+    let report = evidence::verify(&bytes, &policy, &anchors, time);
+    let exit = if report.is_accepted() {
+        Exit::Success
+    } else {
+        Exit::Refused
+    };
+    output.print(&Verified {
+        report,
+        root,
+        given: arguments.root.is_some(),
+    })?;
+    Ok(exit)
+}
+
+/// The root with the partition that the evidence names for it. Evidence that claims AWS's name for
+/// another root does not get it; the verification then finds the lie.
+fn anchor(der: &[u8], evidence: &[u8]) -> Result<TrustAnchor, AttestationError> {
+    let aws = TrustAnchor::aws_commercial();
+    if aws.der() == der {
+        return Ok(aws);
+    }
+    let named = from_bytes::<Evidence>(evidence).ok().and_then(|evidence| {
+        let root = &evidence.record.definition.attestation_root;
+        let same = root.fingerprint == Sha256::of(der);
+        same.then(|| Partition::from_name(root.partition.as_str()))
+            .flatten()
+    });
+    let partition = named
+        .filter(|partition| *partition != Partition::Aws)
+        .unwrap_or(Partition::Development);
+    TrustAnchor::from_der(partition, der)
+}
+
+/// A report, shown.
+struct Verified {
+    report: Report,
+    root: TrustAnchor,
+    /// Whether the root was passed on the command line.
+    given: bool,
+}
+
+impl Render for Verified {
+    fn text(&self, style: Style) -> String {
+        let mut text = String::new();
+        for line in explain::lines(&self.report) {
+            let content = clean(&line.text);
+            let shown = match line.tone {
+                Tone::Headline if self.report.is_accepted() => style.bold(&style.green(&content)),
+                Tone::Headline | Tone::Bad | Tone::Warning => style.red(&content),
+                Tone::Good => style.green(&content),
+                Tone::Plain => content,
+            };
+            text.push_str(&shown);
+            text.push('\n');
+        }
+        let origin = if self.given {
+            "passed with --root"
+        } else {
+            "built in"
+        };
+        let (partition, fingerprint) = (self.root.partition(), hex(self.root.fingerprint()));
+        text.push_str(&format!(
+            "\nThe only root trusted for this\n  {partition}, SHA-256 {fingerprint}, {origin}\n"
+        ));
+        text
+    }
+
+    fn json(&self) -> Value {
+        let report = &self.report;
+        let error = report.failed().find_map(|check| {
+            let error = check.error.as_ref()?;
+            Some(json!({
+                "code": error.code(),
+                "message": error.to_string(),
+                "remedy": error.remedy(),
+                "check": check.id,
+            }))
+        });
+        json!({
+            "verdict": report.decision.name(),
+            "pinned": report.pinned,
+            "development": report.development,
+            "archived": report.archived,
+            "root": {
+                "partition": self.root.partition().name(),
+                "fingerprint": hex(self.root.fingerprint()),
+                "given": self.given,
+            },
+            "error": error,
+            "facts": facts(&report.facts),
+            "checks": report.checks.iter().map(check).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn check(check: &Check) -> Value {
+    json!({
+        "id": check.id,
+        "claim": check.claim,
+        "verdict": check.verdict.name(),
+        "required": check.required,
+        "source": check.source,
+        "error": check.error.as_ref().map(evidence::EvidenceError::code),
+    })
+}
+
+/// Everything that was shown. What was not is `null` or an empty list.
+fn facts(facts: &Facts) -> Value {
+    let applications = facts.applications.iter().map(|application| {
+        json!({
+            "name": application.name.as_str(),
+            "sha256": application.sha256.to_string(),
+            "size": application.size,
+        })
+    });
+    let shares = facts.shares_given_by.iter().map(|member| {
+        json!({
+            "name": member.name.as_str(),
+            "index": member.index.get(),
+            "time": time(member.time.0),
+        })
+    });
+    let starts = facts.starts.iter().map(|start| {
+        json!({
+            "application": start.application.as_str(),
+            "start": start.start,
+            "sha256": start.sha256.to_string(),
+            "live": start.live.to_string(),
+            "time": time(start.time.0),
+        })
+    });
+    let proofs = facts.proofs.iter().map(|proof| {
+        json!({
+            "application": proof.application.as_str(),
+            "start": proof.start,
+            "kind": proof.kind.as_str(),
+            "payload": hex(&proof.payload),
+        })
+    });
+    let pcrs = facts
+        .pcrs
+        .iter()
+        .map(|(index, pcr)| (index.to_string(), json!(pcr.to_string())));
+    json!({
+        "genesis": facts.genesis.map(|digest| digest.to_string()),
+        "namespace": facts.namespace.as_ref().map(quorate_protocol::atoms::Name::as_str),
+        "root": facts.root.as_ref().map(|root| json!({
+            "partition": root.partition.as_str(),
+            "fingerprint": root.fingerprint.to_string(),
+        })),
+        "quorum_key": facts.quorum_key.map(|key| key.to_string()),
+        "manifest": facts.manifest.map(|digest| digest.to_string()),
+        "sequence": facts.sequence,
+        "approved_by": facts.approved_by.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        "module_id": facts.module_id,
+        "timestamp": facts.timestamp.map(|timestamp| time(timestamp.0)),
+        "document": facts.document.map(|digest| digest.to_string()),
+        "pcrs": pcrs.collect::<serde_json::Map<_, _>>(),
+        "live": facts.live.as_ref().map(|live| live.twin()),
+        "applications": applications.collect::<Vec<_>>(),
+        "shares_given_by": shares.collect::<Vec<_>>(),
+        "ring": facts.ring.iter().map(|entry| entry.twin()).collect::<Vec<_>>(),
+        "starts": starts.collect::<Vec<_>>(),
+        "proofs": proofs.collect::<Vec<_>>(),
+    })
+}
+
+fn time(ms: u64) -> Value {
+    json!({ "ms": ms, "rfc3339": rfc3339(quorate_protocol::atoms::UnixMillis(ms)) })
+}

@@ -1,0 +1,203 @@
+//! Enclaves as processes, with shell scripts for an init: what is passed on, what is refused, and
+//! that nothing is left behind. That real inits run is shown by the command's own tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use quorate_emulator::device::Mode;
+use quorate_emulator::measurements::process_measurements;
+use quorate_emulator::process::{Ended, Hypervisor, INIT_MAX, ProcessError, Start, measure};
+use quorate_protocol::atoms::Name;
+use tempfile::TempDir;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+fn script(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("script");
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
+    path
+}
+
+fn order(init: PathBuf) -> Start {
+    Start {
+        name: name("one"),
+        init,
+        role_arn: None,
+        mode: Mode::Normal,
+    }
+}
+
+fn gone(pid: &str) -> bool {
+    // A zombie is gone too: only whoever adopted it has not looked yet.
+    fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.starts_with(" Z"))
+    })
+}
+
+/// Descriptors above the usual three that any child of this process would inherit.
+fn without_close_on_exec() -> Vec<String> {
+    let close_on_exec = |info: &str| {
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        flags.is_some_and(|flags| flags & 0o2_000_000 != 0)
+    };
+    let entries = fs::read_dir("/proc/self/fdinfo").expect("a process file system");
+    entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let info = fs::read_to_string(&path).ok()?;
+            let fd = path.file_name()?.to_str()?.to_owned();
+            (fd.len() > 1 || fd.as_str() > "2").then_some(())?;
+            (!close_on_exec(&info)).then_some(fd)
+        })
+        .collect()
+}
+
+#[test]
+fn the_root_certificate_is_written_and_no_key() {
+    let folder = folder();
+    let hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let pem = fs::read_to_string(hypervisor.root_path()).expect("the certificate");
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----\n"), "{pem}");
+    assert!(!pem.contains(" KEY-----"), "{pem}");
+    let entries = fs::read_dir(folder.path().join("nitro"))
+        .expect("the folder")
+        .count();
+    assert_eq!(entries, 1);
+}
+
+#[test]
+fn an_init_inherits_its_nsm_and_nothing_else() {
+    let folder = folder();
+    let text =
+        "echo args $*; readlink /proc/$$/fd/0; echo env $(env | sort); ls /proc/$$/fd; exit 7";
+    let init = script(folder.path(), text);
+    let handed_down = without_close_on_exec();
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let Err(ProcessError::EndedEarly { ended, console, .. }) = hypervisor.start(&order(init))
+    else {
+        panic!("the script listens nowhere");
+    };
+    assert_eq!(ended, Ended::Exited(7));
+    let log = fs::read_to_string(console).expect("the console");
+    let mut lines = log.lines();
+    let arguments: Vec<_> = lines.next().expect("arguments").split(' ').collect();
+    let directory = folder.path().join("nitro/one");
+    let directory = directory.to_str().expect("a path in UTF-8");
+    assert_eq!(arguments, ["args", directory]);
+    assert!(lines.next().expect("standard input").starts_with("socket:"));
+    // What a shell sets by itself.
+    let own = ["env", "_=", "OLDPWD=", "PWD=", "SHLVL="];
+    let environment = lines.next().expect("environment");
+    let foreign = |word: &&str| !own.iter().any(|known| word.starts_with(known));
+    assert_eq!(
+        environment.split(' ').filter(foreign).count(),
+        0,
+        "{environment}"
+    );
+    // Descriptors of the shell: the three usual ones and the script it reads. What this process
+    // was itself started with and did not ask for does not count.
+    let open: Vec<_> = lines
+        .filter(|fd| !handed_down.iter().any(|known| known == fd))
+        .collect();
+    assert!(open.len() <= 4, "{open:?}");
+}
+
+#[test]
+fn the_measured_bytes_are_the_bytes_that_run() {
+    let folder = folder();
+    let init = script(folder.path(), "exit 0");
+    let bytes = fs::read(&init).expect("the script");
+    assert_eq!(measure(&init), Ok(process_measurements(&bytes)));
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    assert!(hypervisor.start(&order(init)).is_err());
+    let copy = fs::read(folder.path().join("nitro/one/init")).expect("the copy");
+    assert_eq!(copy, bytes);
+}
+
+#[test]
+fn nothing_an_init_started_is_left_behind() {
+    let folder = folder();
+    let init = script(folder.path(), "sleep 1000 & echo $!; exit 1");
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let Err(ProcessError::EndedEarly { console, .. }) = hypervisor.start(&order(init)) else {
+        panic!("the script listens nowhere");
+    };
+    let pid = fs::read_to_string(console).expect("the console");
+    let since = Instant::now();
+    while !gone(pid.trim()) {
+        assert!(
+            since.elapsed() < Duration::from_secs(30),
+            "process {} is left",
+            pid.trim()
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_name_used_twice_fails_closed() {
+    let folder = folder();
+    let init = script(folder.path(), "exit 0");
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let outcome = hypervisor.start(&order(init.clone()));
+    assert!(
+        matches!(outcome, Err(ProcessError::EndedEarly { .. })),
+        "{outcome:?}"
+    );
+    let outcome = hypervisor.start(&order(init));
+    assert_eq!(
+        outcome,
+        Err(ProcessError::AlreadyThere { name: name("one") })
+    );
+}
+
+#[test]
+fn stopping_what_was_never_started_fails_closed() {
+    let folder = folder();
+    let mut hypervisor = Hypervisor::new(folder.path()).expect("a hypervisor");
+    let outcome = hypervisor.stop(&name("one"));
+    assert_eq!(
+        outcome,
+        Err(ProcessError::NoSuchEnclave { name: name("one") })
+    );
+}
+
+#[test]
+fn a_missing_or_huge_init_fails_closed() {
+    let folder = folder();
+    let missing = folder.path().join("missing");
+    assert!(matches!(
+        measure(&missing),
+        Err(ProcessError::File { doing: "read", .. })
+    ));
+    let huge = folder.path().join("huge");
+    let file = fs::File::create(&huge).expect("a file");
+    file.set_len(INIT_MAX as u64 + 1).expect("a sparse file");
+    assert_eq!(
+        measure(&huge),
+        Err(ProcessError::InitTooLarge { path: huge })
+    );
+}
+
+#[test]
+fn a_folder_too_long_for_sockets_fails_closed() {
+    let folder = folder();
+    let deep = folder.path().join("d".repeat(90));
+    let mut hypervisor = Hypervisor::new(&deep).expect("a hypervisor");
+    let init = script(folder.path(), "exit 0");
+    let outcome = hypervisor.start(&order(init));
+    assert!(
+        matches!(outcome, Err(ProcessError::PathTooLong { .. })),
+        "{outcome:?}"
+    );
+}
