@@ -263,9 +263,20 @@ impl Folder {
         let (parent, name) = self.parent(file)?;
         let path = self.path_of(file);
         let temporary = self.write_temporary(&parent, bytes, &path)?;
-        let linked = linkat(&parent, temporary.as_str(), &parent, name, AtFlags::empty());
-        let removed = unlinkat(&parent, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
-        match linked {
+        let placed = match linkat(&parent, temporary.as_str(), &parent, name, AtFlags::empty()) {
+            // A file system without links, such as a memory stick's. Two writers at the very same
+            // moment could then replace each other's file.
+            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS)
+                if self.open_file(file)?.is_none() =>
+            {
+                renameat(&parent, temporary.as_str(), &parent, name)
+            }
+            linked => {
+                let removed = unlinkat(&parent, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
+                linked.and(removed)
+            }
+        };
+        match placed {
             Ok(()) => {}
             Err(Errno::EEXIST) => {
                 let same = match self.read(file, bytes.len()) {
@@ -281,7 +292,6 @@ impl Folder {
             }
             Err(errno) => return Err(refused(path, errno)),
         }
-        removed.map_err(|errno| refused(path.clone(), errno))?;
         parent.sync_all().map_err(|e| failed(&path, &e))?;
         Ok(Published::Written)
     }

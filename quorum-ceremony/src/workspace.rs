@@ -1,7 +1,7 @@
 //! The shared folder of a ceremony.
 //!
 //! ```text
-//! definition.cbor            what everybody consents to
+//! definition.cbor            what everybody consents to (definition.json: for eyes only)
 //! root.der                   the attestation root whose fingerprint the definition names
 //! members/NAME.cbor          cards, each signed by its own key
 //! consents/NAME.cbor
@@ -9,7 +9,7 @@
 //! genesis/document.bin       attestation of the genesis enclave
 //! receipts/NAME.cbor
 //! record.cbor                definition, consents, output, document and receipts in one
-//! manifests/0001/manifest.cbor
+//! manifests/0001/manifest.cbor (manifest.json: for eyes only)
 //! manifests/0001/approvals/NAME-manifest-set.cbor, NAME-share-set.cbor
 //! ```
 //!
@@ -28,6 +28,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Document, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord};
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{Member, MemberSet, Role};
+use quorate_twins::Twin;
 use quorate_verify::attestation::{Partition, TrustAnchor, TrustAnchors};
 use quorate_verify::chain::MAX_LINKS;
 
@@ -100,6 +101,8 @@ impl Workspace {
     ) -> Result<Published, StorageError> {
         let published = self.folder.publish(DEFINITION, &to_bytes(definition))?;
         self.folder.publish(ROOT, root.der())?;
+        self.folder
+            .publish(&["definition.json"], &eyes(definition))?;
         Ok(published)
     }
 
@@ -224,8 +227,9 @@ impl Workspace {
         output: &GenesisOutput,
         document: &Document,
     ) -> Result<(), StorageError> {
-        self.folder.publish(DOCUMENT, document.as_slice())?;
-        self.folder.publish(OUTPUT, &to_bytes(output)).map(drop)
+        // The output first: the document can be asked for again.
+        self.folder.publish(OUTPUT, &to_bytes(output))?;
+        self.folder.publish(DOCUMENT, document.as_slice()).map(drop)
     }
 
     /// The receipts of a definition's share set, ascending by index, those that are there.
@@ -300,8 +304,12 @@ impl Workspace {
     /// # Errors
     /// [`StorageError::Differs`] if there is another one of that sequence.
     pub fn publish_manifest(&self, manifest: &Manifest) -> Result<Published, StorageError> {
-        let file = ["manifests", &place(manifest.sequence), "manifest.cbor"];
-        self.folder.publish(&file, &to_bytes(manifest))
+        let place = place(manifest.sequence);
+        let file = ["manifests", &place, "manifest.cbor"];
+        let published = self.folder.publish(&file, &to_bytes(manifest))?;
+        self.folder
+            .publish(&["manifests", &place, "manifest.json"], &eyes(manifest))?;
+        Ok(published)
     }
 
     /// One member's approval of a manifest in one role, if it is there.
@@ -504,6 +512,11 @@ pub const fn role_name(role: Role) -> &'static str {
         Role::ManifestSet => "manifest-set",
         Role::ShareSet => "share-set",
     }
+}
+
+/// An object's twin. No step reads it.
+fn eyes(object: &impl Twin) -> Vec<u8> {
+    format!("{:#}\n", object.twin()).into_bytes()
 }
 
 /// The folder of one manifest.

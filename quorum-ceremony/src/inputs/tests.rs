@@ -1,1 +1,131 @@
+use proptest::prelude::*;
 
+use super::*;
+
+const A: &str = "aa";
+
+fn digits(pair: &str) -> String {
+    pair.repeat(48)
+}
+
+#[test]
+fn measurements_of_every_maker_are_read() {
+    let (a, b) = (digits(A), digits("Bb"));
+    let expected = MeasurementFields {
+        pcr0: Pcr([0xaa; 48]),
+        pcr1: Pcr([0xaa; 48]),
+        pcr2: Pcr([0xbb; 48]),
+        role_arn: None,
+        pcr8: None,
+    };
+    for json in [
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{b}"}}"#),
+        format!(r#"{{"pcr0":"{a}","pcr1":"{a}","pcr2":"{b}","pcr8":null}}"#),
+        format!(r#"{{"measured":{{"pcr0":"{a}","pcr1":"{a}","pcr2":"{b}"}}}}"#),
+        format!(
+            r#"{{"Measurements":{{"HashAlgorithm":"Sha384 {{ ... }}","PCR0":"{a}","PCR1":"{a}","PCR2":"{b}"}}}}"#
+        ),
+    ] {
+        let read = measurements(json.as_bytes()).unwrap();
+        assert_eq!(*read, expected, "{json}");
+    }
+    let json = format!(
+        r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{b}","PCR8":"{a}","role_arn":"arn:aws:iam::1:role/x"}}"#
+    );
+    let read = measurements(json.as_bytes()).unwrap();
+    assert_eq!(read.pcr8, Some(Pcr([0xaa; 48])));
+    assert_eq!(
+        read.role_arn.as_ref().unwrap().as_str(),
+        "arn:aws:iam::1:role/x"
+    );
+}
+
+/// What is not understood might be meant to be checked.
+#[test]
+fn unclear_measurements_fails_closed() {
+    let (a, zero) = (digits(A), digits("00"));
+    for json in [
+        String::new(),
+        "[]".into(),
+        "{}".into(),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}"}}"#),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{a}","PCR3":"{a}"}}"#),
+        format!(r#"{{"PCR0":"{a}","pcr0":"{zero}","PCR1":"{a}","PCR2":"{a}"}}"#),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{a}0"}}"#),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"+{}"}}"#, &a[1..]),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":7}}"#),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{zero}"}}"#),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{a}","role_arn":""}}"#),
+        format!(r#"{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{a}","HashAlgorithm":"Sha256"}}"#),
+        format!(r#"{{"Measurements":{{"PCR0":"{a}","PCR1":"{a}","PCR2":"{a}","x":1}}}}"#),
+    ] {
+        assert!(measurements(json.as_bytes()).is_err(), "{json}");
+    }
+}
+
+#[test]
+fn applications_are_read() {
+    let text = "echo=/bin/echo,port=5101,port=5100,memory=65536,restarts=0,arg=-v,arg=x=y,\
+                env=B=2,env=A=1";
+    let entry = ApplicationSpec::parse(text)
+        .unwrap()
+        .entry(b"binary")
+        .unwrap();
+    assert_eq!(entry.name.as_str(), "echo");
+    assert_eq!((entry.sha256, entry.size), (Sha256::of(b"binary"), 6));
+    assert_eq!(entry.ports, [5100, 5101]);
+    assert_eq!((entry.memory_limit, entry.restart.restarts), (65536, 0));
+    let texts = |list: &[Text<4096>]| -> Vec<String> {
+        list.iter().map(|text| text.as_str().to_owned()).collect()
+    };
+    assert_eq!(texts(&entry.arguments), ["-v", "x=y"]);
+    assert_eq!(texts(&entry.environment), ["A=1", "B=2"]);
+
+    let plain = ApplicationSpec::parse("echo=a=b").unwrap();
+    assert_eq!(plain.binary.path, PathBuf::from("a=b"));
+    let entry = plain.entry(b"x").unwrap();
+    assert_eq!(
+        (entry.memory_limit, entry.restart.restarts),
+        (DEFAULT_MEMORY, DEFAULT_RESTARTS)
+    );
+}
+
+#[test]
+fn unclear_applications_fails_closed() {
+    for text in [
+        "",
+        "echo",
+        "=path",
+        "echo=",
+        "Echo=path",
+        "../x=path",
+        "echo=path,port",
+        "echo=path,",
+        "echo=path,port=",
+        "echo=path,port=-1",
+        "echo=path,port=+5100",
+        "echo=path,port=0x10",
+        "echo=path,memory=1,memory=2",
+        "echo=path,restarts=65536",
+        "echo=path,ports=5100",
+        "echo=path,env=\n",
+    ] {
+        assert!(ApplicationSpec::parse(text).is_err(), "{text}");
+    }
+    let spec = ApplicationSpec::parse("echo=path").unwrap();
+    assert!(matches!(
+        spec.entry(b""),
+        Err(InputError::BinarySize { size: 0, .. })
+    ));
+    assert!(Binary::parse("echo").is_err());
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), text in ".*") {
+        let _ = measurements(&bytes);
+        let _ = measurements(text.as_bytes());
+        let _ = ApplicationSpec::parse(&text);
+        let _ = Binary::parse(&text);
+    }
+}

@@ -86,7 +86,7 @@ fn compose(plan: &Plan, cards: &[MemberCard]) -> Result<Definition, CeremonyErro
     let only_approving = approving.iter().filter(|name| !plan.members.contains(name));
     let order: Vec<&Name> = plan.members.iter().chain(only_approving).collect();
     let mut people = Vec::new();
-    for (name, index) in order.into_iter().zip(1_u8..) {
+    for (name, index) in order.into_iter().zip(1..=u8::MAX) {
         let card = cards.iter().find(|card| card.name == *name);
         let (Some(card), Some(index)) = (card, ShareIndex::new(index)) else {
             return Err(StepError::NotDefined { name: name.clone() }.into());

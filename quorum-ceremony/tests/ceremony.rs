@@ -1,0 +1,413 @@
+//! A whole ceremony against init itself, on the emulated security module.
+//!
+//! The enclaves run in threads of this test; between them and the members pass only files and the
+//! operator socket, as between real ones. Bad requests come over the same socket, and the ceremony
+//! completes after them.
+
+use std::fs::{self, Permissions};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use quorate_emulator::device::{Config, Mode, NsmDevice};
+use quorate_emulator::identity::InstanceId;
+use quorate_emulator::measurements::{Measurements, process_measurements};
+use quorate_emulator::pki::DevelopmentRoot;
+use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
+use quorate_init::nsm::TransportError;
+use quorate_init::{Platform, run};
+use quorate_protocol::atoms::Name;
+use quorate_protocol::message::{Phase, Reason};
+use quorate_protocol::ports;
+use quorate_quorum_ceremony::client::{Client, ClientError};
+use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
+use quorate_quorum_ceremony::keyfile::Passphrase;
+use quorate_quorum_ceremony::steps::attest::InstanceStage;
+use quorate_quorum_ceremony::steps::{
+    approve, attest, boot, consent, define, evidence, genesis, join, manifest, provision, receipt,
+    status,
+};
+use quorate_quorum_ceremony::{CeremonyError, StepError};
+use quorate_verify::attestation::{Partition, TrustAnchor};
+use quorate_verify::instance::InstanceError;
+use zeroize::Zeroizing;
+
+const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// An enclave's device and sockets.
+struct Emulated {
+    nsm: Option<SocketNsm>,
+    directory: PathBuf,
+}
+
+impl Platform for Emulated {
+    type Nsm = SocketNsm;
+
+    fn nsm(&mut self) -> Result<SocketNsm, TransportError> {
+        self.nsm.take().ok_or(TransportError::Open {
+            errno: Errno::EBUSY,
+        })
+    }
+
+    fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        let name = match port {
+            ports::OPERATOR => "operator.sock".to_owned(),
+            port => format!("{port}.sock"),
+        };
+        let listener =
+            UnixListener::bind(self.directory.join(name)).map_err(|_| Errno::EADDRINUSE)?;
+        Ok(listener.into())
+    }
+}
+
+/// A place with a development root, where enclaves can be started.
+struct Place {
+    outer: tempfile::TempDir,
+    root: Arc<DevelopmentRoot>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let mut rng = getrandom::SysRng;
+        let root = DevelopmentRoot::generate(&mut rng, system_clock_ms()).unwrap();
+        Self {
+            outer: tempfile::tempdir().unwrap(),
+            root: Arc::new(root),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.outer.path().join(name)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.path("shared")
+    }
+
+    /// Starts an enclave of this image; returns its operator socket.
+    fn start(&self, name: &str, image: &[u8]) -> PathBuf {
+        let directory = self.path(name);
+        fs::create_dir(&directory).unwrap();
+        let mut rng = getrandom::SysRng;
+        let config = Config {
+            measurements: process_measurements(image),
+            instance: InstanceId::generate(&mut rng).unwrap(),
+            role_arn: None,
+            mode: Mode::Normal,
+        };
+        let root = Arc::clone(&self.root);
+        let mut device = NsmDevice::new(config, root, rng, system_clock_ms()).unwrap();
+        let (end, nsm) = socket_pair().unwrap();
+        thread::spawn(move || serve(&end, &mut device, system_clock_ms));
+        let platform = Emulated {
+            nsm: Some(nsm),
+            directory: directory.clone(),
+        };
+        thread::spawn(move || run(platform));
+        let socket = directory.join("operator.sock");
+        wait(|| socket.exists().then_some(()));
+        socket
+    }
+
+    fn private(&self, member: &str) -> PathBuf {
+        self.path(member)
+    }
+
+    fn measurements(&self, image: &[u8]) -> quorate_protocol::definition::Measurements {
+        inputs::measurements(json(&process_measurements(image)).as_bytes()).unwrap()
+    }
+}
+
+fn json(measurements: &Measurements) -> String {
+    let hex = |pcr: &[u8]| -> String { pcr.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let Measurements {
+        pcr0, pcr1, pcr2, ..
+    } = measurements;
+    format!(
+        r#"{{"PCR0":"{}","PCR1":"{}","PCR2":"{}"}}"#,
+        hex(pcr0),
+        hex(pcr1),
+        hex(pcr2)
+    )
+}
+
+fn wait<T>(mut until: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = until() {
+            return value;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn words(member: &str) -> Passphrase {
+    let words = format!("the long passphrase of {member}");
+    Passphrase::new(Zeroizing::new(words.into_bytes())).unwrap()
+}
+
+/// A program that runs for as long as the test: a stand-in for an application.
+fn sleeper() -> PathBuf {
+    ["/usr/bin/sleep", "/bin/sleep"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.is_file())
+        .expect("every system has sleep")
+}
+
+/// From nothing to a definition that everybody consented to.
+fn found(place: &Place) {
+    for member in MEMBERS {
+        join::prepare(&place.folder(), &place.private(member), &name(member))
+            .unwrap()
+            .join(&words(member))
+            .unwrap();
+    }
+    let plan = define::Plan {
+        namespace: name("test"),
+        members: MEMBERS.map(name).to_vec(),
+        manifest_members: None,
+        manifest_threshold: 2,
+        share_threshold: 2,
+        root: TrustAnchor::from_der(Partition::Development, place.root.root_der()).unwrap(),
+        measurements: place.measurements(b"genesis image"),
+    };
+    define::define(&place.folder(), &plan).unwrap();
+    for member in MEMBERS {
+        consent::review(&place.folder(), &place.private(member), None)
+            .unwrap()
+            .consent(&words(member))
+            .unwrap();
+    }
+}
+
+fn acknowledge(place: &Place, member: &str, socket: &Path) -> Result<(), CeremonyError> {
+    receipt::review(&place.folder(), &place.private(member), socket)?
+        .acknowledge(&words(member))
+        .map(drop)
+}
+
+fn approve_as(place: &Place, member: &str) -> Result<(), CeremonyError> {
+    approve::review(&place.folder(), &place.private(member), None)?
+        .approve(&words(member))
+        .map(drop)
+}
+
+fn provision_as(
+    place: &Place,
+    member: &str,
+    socket: &Path,
+) -> Result<provision::Given, CeremonyError> {
+    provision::attest(&place.folder(), &place.private(member), socket)?.give(&words(member))
+}
+
+fn propose(place: &Place, image: &[u8]) {
+    let text = format!(
+        "sleep={},port=5100,memory=1073741824,arg=600",
+        sleeper().display()
+    );
+    let plan = manifest::Plan {
+        measurements: place.measurements(image),
+        applications: vec![ApplicationSpec::parse(&text).unwrap()],
+        valid_days: 1,
+    };
+    manifest::propose(&place.folder(), &plan).unwrap();
+}
+
+fn binaries() -> Vec<Binary> {
+    vec![Binary::parse(&format!("sleep={}", sleeper().display())).unwrap()]
+}
+
+fn next(place: &Place) -> status::Next {
+    status::read(&place.folder(), None).unwrap().next
+}
+
+fn refused_for<T: std::fmt::Debug>(result: Result<T, CeremonyError>) -> Reason {
+    match result {
+        Err(CeremonyError::Client(ClientError::Refused(refusal))) => refusal.reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn from_strangers_to_evidence() {
+    let place = Place::new();
+    let folder = place.folder();
+    found(&place);
+    assert_eq!(next(&place), status::Next::Genesis);
+
+    // An enclave of another image refuses the genesis; so does anybody who looks at it.
+    let wrong = place.start("wrong-genesis", b"another image");
+    assert_eq!(
+        refused_for(genesis::hold(&folder, &wrong)),
+        Reason::MeasurementMismatch
+    );
+    assert_eq!(next(&place), status::Next::Genesis);
+
+    let birth = place.start("genesis", b"genesis image");
+    let born = genesis::hold(&folder, &birth).unwrap();
+    assert!(born.facts.development);
+    assert_eq!(
+        genesis::hold(&folder, &birth),
+        Err(StepError::GenesisExists.into())
+    );
+    // The document was lost: it can be asked for again, the key is the same.
+    fs::remove_file(folder.join("genesis/document.bin")).unwrap();
+    assert_eq!(
+        genesis::hold(&folder, &birth).unwrap().genesis,
+        born.genesis
+    );
+
+    // A second genesis for the same definition, in another folder: everybody who has a receipt
+    // refuses it.
+    for member in ["alice", "bob"] {
+        acknowledge(&place, member, &birth).unwrap();
+    }
+    second_genesis_is_refused(&place);
+    acknowledge(&place, "carol", &birth).unwrap();
+
+    propose(&place, b"the image");
+    assert_eq!(next(&place), status::Next::Approve);
+    approve_as(&place, "alice").unwrap();
+    assert!(boot::boot(&folder, &birth, &binaries(), None).is_err());
+    approve_as(&place, "carol").unwrap();
+    assert_eq!(next(&place), status::Next::Boot);
+
+    // The genesis enclave never boots; an enclave of another image refuses too.
+    assert_eq!(
+        refused_for(boot::boot(&folder, &birth, &binaries(), None)),
+        Reason::WrongPhase
+    );
+    let wrong = place.start("wrong", b"another image");
+    assert_eq!(
+        refused_for(boot::boot(&folder, &wrong, &binaries(), None)),
+        Reason::MeasurementMismatch
+    );
+
+    let one = place.start("one", b"the image");
+    let started = boot::boot(&folder, &one, &binaries(), None).unwrap();
+    assert!(started.uploaded > 0);
+    let look = |stage| attest::attest(&folder, &place.private("bob"), &one, stage);
+    assert_eq!(
+        look(InstanceStage::Setup).unwrap().keys,
+        started.claimed.setup
+    );
+    let first = provision_as(&place, "bob", &one).unwrap();
+    assert_eq!((first.accepted, first.threshold), (1, 2));
+    assert_eq!(
+        refused_for(provision_as(&place, "bob", &one)),
+        Reason::ShareRepeated
+    );
+    let second = provision_as(&place, "alice", &one).unwrap();
+    assert_eq!(second.accepted, 2);
+    // The setup keys are gone: there is nothing to give a share to.
+    assert_eq!(
+        refused_for(provision_as(&place, "carol", &one)),
+        Reason::NothingToAttest
+    );
+
+    wait(|| {
+        let phase = Client::connect(&one).unwrap().status().unwrap().phase;
+        matches!(phase, Phase::Launching | Phase::Running).then_some(())
+    });
+    assert_eq!(
+        look(InstanceStage::Live).unwrap().keys,
+        started.claimed.live
+    );
+    let out = place.path("evidence.cbor");
+    let collected = evidence::collect(&folder, &one, &out).unwrap();
+    assert!(collected.provisioned && collected.facts.development);
+    assert_eq!(collected.genesis, born.genesis);
+    assert_eq!(fs::metadata(&out).unwrap().len(), collected.bytes as u64);
+
+    rollback_is_refused(&place);
+}
+
+/// The same members, the same definition, another key.
+fn second_genesis_is_refused(place: &Place) {
+    let socket = place.start("second-genesis", b"genesis image");
+    let folder = place.path("second");
+    copy(&place.folder(), &folder);
+    fs::remove_dir_all(folder.join("genesis")).unwrap();
+    genesis::hold(&folder, &socket).unwrap();
+    let refused = receipt::review(&folder, &place.private("alice"), &socket);
+    assert_eq!(
+        refused.err().map(|error| error.code()),
+        Some("second-genesis")
+    );
+}
+
+/// Manifest 2 is approved; then somebody boots manifest 1 again and asks for shares.
+fn rollback_is_refused(place: &Place) {
+    let folder = place.folder();
+    let old = place.path("old");
+    copy(&folder, &old);
+    propose(place, b"the newer image");
+    for member in MEMBERS {
+        approve_as(place, member).unwrap();
+    }
+    let socket = place.start("old-enclave", b"the image");
+    boot::boot(&old, &socket, &binaries(), None).unwrap();
+    let refused = provision::attest(&old, &place.private("alice"), &socket);
+    assert_eq!(
+        refused.err().map(|error| error.code()),
+        Some("rollback-lower")
+    );
+    // With the newest folder it is the enclave that does not fit.
+    let refused = provision::attest(&folder, &place.private("alice"), &socket);
+    assert!(matches!(
+        refused.err(),
+        Some(CeremonyError::Instance(InstanceError::Measurement { .. }))
+    ));
+    // The newer one is given shares.
+    let newer = place.start("newer-enclave", b"the newer image");
+    boot::boot(&folder, &newer, &binaries(), None).unwrap();
+    assert_eq!(provision_as(place, "alice", &newer).unwrap().accepted, 1);
+}
+
+/// A rehearsal's enclave never gets a share of the real key, and the other way round.
+#[test]
+fn share_under_another_development_root_fails_closed() {
+    let (place, other) = (Place::new(), Place::new());
+    found(&place);
+    let birth = place.start("genesis", b"genesis image");
+    genesis::hold(&place.folder(), &birth).unwrap();
+    for member in MEMBERS {
+        acknowledge(&place, member, &birth).unwrap();
+    }
+    propose(&place, b"the image");
+    approve_as(&place, "alice").unwrap();
+    approve_as(&place, "bob").unwrap();
+    // The image measures the same; only its security module is another's.
+    let stranger = other.start("stranger", b"the image");
+    boot::boot(&place.folder(), &stranger, &binaries(), None).unwrap();
+    let refused = provision_as(&place, "alice", &stranger);
+    assert_eq!(
+        refused.err().map(|error| error.code()),
+        Some("root-not-trusted")
+    );
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, Permissions::from_mode(0o755)).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
