@@ -85,6 +85,9 @@ impl<'b, C, T: Decode<'b, C> + Rules> Decode<'b, C> for Checked<T> {
 }
 
 /// Why bytes are not an object of the contract. The sender is at fault in every case.
+///
+/// When the fault is in the payload of a signed object within, label and position are those of the
+/// payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -187,6 +190,10 @@ pub fn from_bytes<T: Object>(bytes: &[u8]) -> Result<T, DecodeError> {
 fn refusal(label: &'static str, decoder: &Decoder<'_>, error: &CborError) -> DecodeError {
     let mut cause = core::error::Error::source(error);
     while let Some(inner) = cause {
+        // A signed object inside this one was refused: its own error says more.
+        if let Some(own) = inner.downcast_ref::<DecodeError>() {
+            return own.clone();
+        }
         if let Some(rule) = inner.downcast_ref::<Invalid>() {
             return DecodeError::Rule {
                 label,

@@ -20,7 +20,7 @@ use minicbor::encode::{Encode, Encoder, Write};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{Signature, SigningKey};
 
-use crate::cbor::{DecodeError, Object, from_bytes, to_bytes};
+use crate::cbor::{Object, from_bytes, to_bytes};
 use crate::digest::Digest;
 use crate::invalid::Invalid;
 use crate::keys::VerificationKey;
@@ -140,16 +140,12 @@ impl<C, T: Object> Encode<C> for Signed<T> {
 impl<'b, C, T: Object> Decode<'b, C> for Signed<T> {
     fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, CborError> {
         let start = d.position();
-        let wrong = |position| CborError::message("not a COSE_Sign1 of this contract").at(position);
         if d.array()? != Some(4) || d.bytes()? != PROTECTED || d.map()? != Some(0) {
-            return Err(wrong(start));
+            return Err(CborError::message("not a COSE_Sign1 of this contract").at(start));
         }
         let position = d.position();
         let payload = <&ByteSlice>::decode(d, ctx)?;
-        let payload = from_bytes::<T>(payload).map_err(|e| match e {
-            DecodeError::Rule { rule, .. } => CborError::custom(rule).at(position),
-            _ => wrong(position),
-        })?;
+        let payload = from_bytes::<T>(payload).map_err(|e| CborError::custom(e).at(position))?;
         let position = d.position();
         let signature: [u8; 64] = ByteArray::<64>::decode(d, ctx)?.into();
         let invalid = || CborError::custom(Invalid::Signature).at(position);

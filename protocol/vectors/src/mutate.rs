@@ -40,11 +40,11 @@ pub fn structures(bytes: &[u8]) -> Vec<Mutation> {
     for path in root.paths() {
         let item = root.at(&path);
         for (what, other) in other_structures(item) {
-            if other == *item {
+            let changed = root.with(&path, other);
+            if changed == root || changed.repeats_a_key() {
                 continue;
             }
-            let bytes = root.with(&path, other).write();
-            let path = path.clone();
+            let (path, bytes) = (path.clone(), changed.write());
             all.push(Mutation { what, path, bytes });
         }
     }

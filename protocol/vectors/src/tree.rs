@@ -128,6 +128,17 @@ impl Item {
         copy
     }
 
+    /// Whether a map somewhere in the tree has a key twice.
+    pub fn repeats_a_key(&self) -> bool {
+        let here = match self {
+            Self::Map(pairs) => (1..pairs.len())
+                .any(|later| pairs[..later].iter().any(|(key, _)| *key == pairs[later].0)),
+            _ => false,
+        };
+        let mut below = (0..self.width()).filter_map(|step| self.child(step));
+        here || below.any(Self::repeats_a_key)
+    }
+
     fn width(&self) -> usize {
         match self {
             Self::Array(items) => items.len(),
