@@ -1,6 +1,7 @@
 //! Twins of what comes before and at birth: members, definition, output, receipts, record.
 
 use quorate_protocol::atoms::Sha256;
+use quorate_protocol::card::{MemberCard, MemberCardFields};
 use quorate_protocol::cbor::Object as _;
 use quorate_protocol::definition::{
     AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
@@ -26,6 +27,18 @@ impl Twin for Member {
         fields! {
             "name": self.name,
             "index": self.index,
+            "signing_key": self.signing_key,
+            "encryption_key": self.encryption_key,
+        }
+    }
+}
+
+impl Twin for MemberCardFields {
+    fn twin(&self) -> Value {
+        fields! {
+            "object": MemberCard::LABEL,
+            "format": self.format,
+            "name": self.name,
             "signing_key": self.signing_key,
             "encryption_key": self.encryption_key,
         }

@@ -4,6 +4,7 @@ use quorate_protocol::application::{
     ApplicationCertificate, ApplicationProof, FromInit, LaunchKeys, LaunchRecord, ToInit,
 };
 use quorate_protocol::attested::UserData;
+use quorate_protocol::card::MemberCard;
 use quorate_protocol::cbor::{DecodeError, Object, from_bytes, to_bytes};
 use quorate_protocol::cose::{BadSignature, Signed};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
@@ -78,6 +79,7 @@ impl Kind {
 
 /// Every kind.
 pub const KINDS: &[Kind] = &[
+    signed::<MemberCard>(),
     plain::<Definition>(),
     signed::<DefinitionConsent>(),
     plain::<CommitmentList>(),

@@ -80,10 +80,17 @@ pub(crate) fn all() -> Vec<Sample> {
 
 fn birth(small: &World, seven: &World) -> Vec<Sample> {
     let record = &small.record;
+    let card = small.card("alice");
     let (consent, receipt) = (&record.consents[0], &record.receipts[2]);
     let possession = &receipt.unverified().possession;
     let holder = small.commitments.member_key(index(200)).expect("a key");
     vec![
+        signed(
+            "alice",
+            &card,
+            "alice signing",
+            verification("alice signing"),
+        ),
         plain("two of three", &small.definition),
         plain("five of seven", &seven.definition),
         signed(

@@ -5,6 +5,7 @@ use quorate_protocol::application::{
     ApplicationCertificate, ApplicationEvidence, ApplicationProof,
 };
 use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
+use quorate_protocol::card::{MemberCard, MemberCardFields};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
@@ -98,6 +99,18 @@ impl World {
             shares,
             rng,
         }
+    }
+
+    /// How a member introduces themselves.
+    pub(crate) fn card(&self, person: &str) -> Signed<MemberCard> {
+        let member = self.definition.named(&name(person)).expect("a person");
+        let card = checked(MemberCardFields {
+            format: quorate_protocol::FORMAT,
+            name: member.name.clone(),
+            signing_key: member.signing_key,
+            encryption_key: member.encryption_key.clone(),
+        });
+        Signed::sign(card, &signing(&format!("{person} signing")))
     }
 
     /// A manifest for the present sets; `change` may alter it.
