@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn anything_beside_one_certificate_fails_closed() {
         let one = pem("Zm9v");
-        let two = [one.clone(), one.clone()].concat();
+        let two = [one.clone(), one].concat();
         assert_eq!(certificate(&two), Err(PemError::Outside { line: 4 }));
         assert_eq!(certificate(b""), Err(PemError::NoCertificate));
         assert_eq!(certificate(b"hello\n"), Err(PemError::NoCertificate));

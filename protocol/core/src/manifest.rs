@@ -124,7 +124,8 @@ impl Application {
     }
 }
 
-/// When a manifest may boot, by the NSM's time.
+/// When a manifest may run, by the NSM's time: init boots it and verifiers accept what was attested
+/// only inside this window.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Validity {
