@@ -23,14 +23,13 @@ use quorate_protocol::application::{
     ApplicationCertificate, FromInit, LAUNCH_RECORD_DESCRIPTOR, LaunchKeys, LaunchRecord, Listener,
     ToInit,
 };
-use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
+use quorate_protocol::cbor::{Object, from_bytes, to_bytes, to_secret_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::instance::Purpose;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Application;
 use quorate_protocol::message::ApplicationStatus;
 use quorate_sharing::Secret;
-use zeroize::Zeroizing;
 
 use crate::device::Device;
 use crate::instance::Provisioned;
@@ -63,6 +62,8 @@ struct Running {
     process: Pid,
     control: OwnedFd,
     ready: bool,
+    /// It was ended and its exit has not come yet; its control socket is of no more use.
+    ending: bool,
 }
 
 impl Applications {
@@ -126,12 +127,14 @@ impl Applications {
     /// Control sockets of those that run, with their positions.
     pub(crate) fn controls(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
         let entries = self.entries.iter().enumerate();
+        let entries = entries.filter(|(_, e)| e.running.as_ref().is_some_and(|r| !r.ending));
         entries.filter_map(|(at, e)| e.running.as_ref().map(|r| (at, r.control.as_fd())))
     }
 
-    /// Reads what an application says. Anything but the protocol is ignored here: its own end, or
-    /// its exit, is what counts.
+    /// Reads what an application says. One that closes its control socket, or says what is not in
+    /// the protocol, is ended: init could not ask it to stop any more.
     pub(crate) fn hear(&mut self, position: usize) {
+        use std::os::fd::AsRawFd as _;
         let Some(entry) = self.entries.get_mut(position) else {
             return;
         };
@@ -140,20 +143,23 @@ impl Applications {
         };
         let mut message = [0; ToInit::MAX];
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        use std::os::fd::AsRawFd as _;
-        let received = recv(running.control.as_raw_fd(), &mut message, flags);
-        let said = match received {
+        let said = match recv(running.control.as_raw_fd(), &mut message, flags) {
             Ok(length) => message.get(..length).map(from_bytes::<ToInit>),
+            Err(Errno::EAGAIN | Errno::EINTR) => return,
             Err(_) => None,
         };
-        if let Some(Ok(ToInit::Ready)) = said
-            && !running.ready
-        {
-            running.ready = true;
-            say(Event::Ready {
-                application: &entry.manifest.name,
-                start: entry.starts,
-            });
+        match said {
+            Some(Ok(ToInit::Ready)) if !running.ready => {
+                running.ready = true;
+                let (application, start) = (&entry.manifest.name, entry.starts);
+                say(Event::Ready { application, start });
+            }
+            Some(Ok(ToInit::Ready)) => {}
+            _ => {
+                running.ready = false;
+                running.ending = true;
+                let _ = kill(running.process, Signal::SIGKILL);
+            }
         }
     }
 
@@ -271,7 +277,7 @@ impl Entry {
             signing: *instance.key(name, Purpose::Signing)?.to_bytes(),
             encryption: *instance.key(name, Purpose::Encryption)?.to_bytes(),
         };
-        let keys_file = memory_file(c"keys", &Zeroizing::new(to_bytes(&keys)))
+        let keys_file = memory_file(c"keys", &to_secret_bytes(&keys))
             .map_err(Halt::kernel("write launch keys"))?;
         drop(keys);
 
@@ -332,6 +338,7 @@ impl Entry {
             process,
             control: mine,
             ready: false,
+            ending: false,
         });
         if self.certificates.len() >= KEPT_CERTIFICATES {
             self.certificates.remove(0);

@@ -20,7 +20,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{SockFlag, accept4};
 use quorate_protocol::cbor::{from_bytes, to_bytes};
-use quorate_protocol::frame::{Assembler, frame};
+use quorate_protocol::frame::{Assembler, Sizes, frame};
 use quorate_protocol::message::{Fault, Reason, Refusal, Request, Response};
 use quorate_protocol::ports;
 
@@ -274,7 +274,11 @@ impl Port {
             if served >= limit && connection.outgoing.is_empty() {
                 continue;
             }
-            match connection.advance() {
+            let advanced = match self.lane {
+                Lane::Operator => connection.advance::<Request>(),
+                Lane::Public => connection.advance::<PublicRequest>(),
+            };
+            match advanced {
                 Ok(Some(payload)) => {
                     served += 1;
                     self.turn = index;
@@ -323,6 +327,17 @@ impl Port {
     }
 }
 
+/// Sizes on the public port, where large requests are refused anyway and need no room.
+struct PublicRequest;
+
+impl Sizes for PublicRequest {
+    const LARGEST: usize = 64 * 1024;
+
+    fn largest(kind: u8) -> Option<usize> {
+        Request::largest(kind).map(|largest| largest.min(Self::LARGEST))
+    }
+}
+
 /// Why a connection is of no more use.
 enum Broken {
     Closed,
@@ -357,13 +372,13 @@ impl Connection {
     }
 
     /// Writes what is to be written, or else reads; gives a request when one is complete.
-    fn advance(&mut self) -> Result<Option<Vec<u8>>, Broken> {
+    fn advance<S: Sizes>(&mut self) -> Result<Option<Vec<u8>>, Broken> {
         if !self.outgoing.is_empty() {
             return self.write().map(|()| None);
         }
         let wanted = self
             .assembler
-            .wanted::<Request>()
+            .wanted::<S>()
             .map_err(|e| Broken::Frame(e.to_string()))?;
         let mut buffer = vec![0; wanted.min(READ)];
         let count = match self.stream.read(&mut buffer) {
@@ -376,7 +391,7 @@ impl Connection {
         let taken = buffer.get(..count).unwrap_or_default();
         let payload = self
             .assembler
-            .push::<Request>(taken)
+            .push::<S>(taken)
             .map_err(|e| Broken::Frame(e.to_string()))?;
         self.since = match (&payload, self.since) {
             (Some(_), _) => None,

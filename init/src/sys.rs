@@ -14,7 +14,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fexecve, fork, pipe2, read, setsid, write};
 
@@ -210,6 +210,9 @@ fn prepare(spawn: &Spawn<'_>, report: &OwnedFd) -> Result<OwnedFd, Errno> {
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     prctl::set_no_new_privs()?;
     SigSet::empty().thread_set_mask()?;
+    // SAFETY: sets the default action; no handler of this process is involved. Rust programs ignore
+    // SIGPIPE, and what is ignored stays so over execve; an application decides for itself.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     // Moved out of the way first, so that placing one never overwrites another.
     let above = RawFd::try_from(spawn.descriptors.len())
         .ok()

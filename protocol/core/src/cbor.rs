@@ -18,6 +18,8 @@ use core::ops::Deref;
 use minicbor::decode::{Decode, Decoder, Error as CborError};
 use minicbor::encode::{Encode, Encoder, Write};
 
+use zeroize::Zeroizing;
+
 use crate::invalid::Invalid;
 
 /// An object of the contract: it has a label, which is also the external AAD of its signatures and
@@ -157,6 +159,15 @@ pub fn to_bytes<T: Encode<()>>(value: &T) -> Vec<u8> {
     // Writing to a Vec cannot fail, and no Encode of the contract reports an error of its own.
     let written = minicbor::encode(value, &mut bytes);
     debug_assert!(written.is_ok());
+    bytes
+}
+
+/// The canonical bytes of a secret value: erased when dropped, and never moved while they grow,
+/// because room for the largest encoding is taken first.
+pub fn to_secret_bytes<T: Object>(value: &T) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(T::MAX));
+    let written = minicbor::encode(value, &mut *bytes);
+    debug_assert!(written.is_ok() && bytes.len() <= T::MAX);
     bytes
 }
 
