@@ -86,7 +86,7 @@ fn malformed_payload_fails_closed() {
         );
         unknown_role[position] ^= 1;
     }
-    let mut trailing = good.clone();
+    let mut trailing = good;
     trailing.push(0);
     let mut stream = instance.enclave.connect();
     stream.write_all(&frame(&trailing).unwrap()).unwrap();
