@@ -8,10 +8,13 @@
 //! caller's own nonce has been verified, and everything else it says is a claim.
 
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::socket::{self as net, AddressFamily, SockFlag, SockType, UnixAddr};
 use quorate_protocol::atoms::{Bytes, Sha256};
 use quorate_protocol::cbor::{DecodeError, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -187,12 +190,31 @@ impl Client {
     /// # Errors
     /// [`ClientError::Connect`].
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
-        UnixStream::connect(socket)
-            .map(Self::over)
-            .map_err(|error| ClientError::Connect {
-                socket: socket.into(),
-                kind: error.kind(),
-            })
+        let refused = |errno: Errno| ClientError::Connect {
+            socket: socket.into(),
+            kind: io::Error::from(errno).kind(),
+        };
+        let stream = net::socket(
+            AddressFamily::Unix,
+            SockType::Stream,
+            SockFlag::SOCK_CLOEXEC,
+            None,
+        )
+        .map(UnixStream::from)
+        .map_err(refused)?;
+        // The system's own connect would wait for ever on a listener whose queue is full.
+        stream
+            .set_write_timeout(Some(SHORT))
+            .map_err(|error| ClientError::Io { kind: error.kind() })?;
+        let address = UnixAddr::new(socket).map_err(refused)?;
+        loop {
+            match net::connect(stream.as_raw_fd(), &address) {
+                Ok(()) => return Ok(Self::over(stream)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Err(ClientError::TimedOut { allowed: SHORT }),
+                Err(errno) => return Err(refused(errno)),
+            }
+        }
     }
 
     /// Uses a connection that is there.

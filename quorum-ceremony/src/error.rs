@@ -8,6 +8,7 @@
 
 use core::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use quorate_protocol::atoms::{Name, Sha256, ShareIndex};
 use quorate_protocol::cbor::DecodeError;
@@ -205,6 +206,12 @@ pub enum StepError {
         /// The file's.
         found: Sha256,
     },
+    /// The manifests and approvals in the folder are larger than any enclave takes.
+    #[error("the manifests and approvals together have more than {max} bytes")]
+    ChainTooLong {
+        /// Most accepted, in bytes.
+        max: usize,
+    },
     /// A card names somebody else than its file does.
     #[error("the card of {expected} is the card of {found}")]
     CardOfAnother {
@@ -300,6 +307,12 @@ pub enum StepError {
     /// The enclave's receipt is not for this grant, or not signed by its attested key.
     #[error("the enclave's receipt is not for this share, or not signed by the key it attested")]
     ReceiptWrong,
+    /// Too much time has passed since the enclave was verified.
+    #[error("the enclave was verified {} seconds ago", .waited.as_secs())]
+    ReviewTooOld {
+        /// How long ago, by the monotonic clock.
+        waited: Duration,
+    },
     /// The root certificate in the folder is not the one the definition names.
     #[error("the root certificate in the folder is {found}, the definition names {expected}")]
     RootDiffers {
@@ -367,6 +380,12 @@ impl StepError {
                 "card-of-another",
                 Folder,
                 "somebody renamed a card; ask that member to join again",
+            ),
+            Self::ChainTooLong { .. } => (
+                "chain-too-long",
+                Folder,
+                "remove manifests that nobody approved; a chain that is really that long needs a \
+                 new namespace",
             ),
             Self::CardSignature { .. } => (
                 "card-signature",
@@ -455,6 +474,11 @@ impl StepError {
                 Enclave,
                 "the share was sealed to the attested key and is safe; attest again and look who \
                  answers on this socket",
+            ),
+            Self::ReviewTooOld { .. } => (
+                "review-too-old",
+                You,
+                "repeat the command: the enclave is verified again",
             ),
             Self::RootDiffers { .. } => (
                 "root-differs",

@@ -25,9 +25,11 @@ use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::frame::Sizes;
 use quorate_protocol::genesis::{Document, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord};
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{Member, MemberSet, Role};
+use quorate_protocol::message::Request;
 use quorate_twins::Twin;
 use quorate_verify::attestation::{Partition, TrustAnchor, TrustAnchors};
 use quorate_verify::chain::MAX_LINKS;
@@ -44,6 +46,8 @@ const RECORD: &[&str] = &["record.cbor"];
 /// Largest attestation document and root certificate, in bytes.
 const MAX_DOCUMENT: usize = 20 * 1024;
 const MAX_ROOT: usize = 4 * 1024;
+/// Largest chain in bytes: a boot request must hold it.
+const MAX_CHAIN: usize = <Request as Sizes>::LARGEST;
 
 /// The shared folder, open.
 #[derive(Debug)]
@@ -348,13 +352,14 @@ impl Workspace {
     /// [`Links::ignored`]: one forged file must not spoil what enough others approved.
     ///
     /// # Errors
-    /// [`CeremonyError::Storage`], [`CeremonyError::Decode`].
+    /// [`CeremonyError::Storage`], [`CeremonyError::Decode`]; [`StepError::ChainTooLong`] for more
+    /// than an enclave would take.
     pub fn links(
         &self,
         definition: &Definition,
         last: Option<u64>,
     ) -> Result<Links, CeremonyError> {
-        let mut links = Links::default();
+        let (mut links, mut size) = (Links::default(), 0_usize);
         let mut before = (
             definition.manifest_set.clone(),
             definition.share_set.clone(),
@@ -368,10 +373,15 @@ impl Workspace {
             };
             let approvals = self.approvals(sequence, &manifest, &before, &mut links.ignored)?;
             before = (manifest.manifest_set.clone(), manifest.share_set.clone());
-            links.links.push(Link {
+            let link = Link {
                 manifest,
                 approvals,
-            });
+            };
+            size = size.saturating_add(to_bytes(&link).len());
+            if size > MAX_CHAIN {
+                return Err(StepError::ChainTooLong { max: MAX_CHAIN }.into());
+            }
+            links.links.push(link);
         }
         Ok(links)
     }

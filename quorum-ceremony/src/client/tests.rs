@@ -154,6 +154,25 @@ fn nobody_listening_fails_closed() {
     assert!(matches!(refused, Err(ClientError::Connect { .. })));
 }
 
+/// The path of a Unix socket has a limit of its own.
+#[test]
+fn socket_path_too_long_fails_closed() {
+    let path = PathBuf::from("/".repeat(200));
+    assert!(matches!(
+        Client::connect(&path),
+        Err(ClientError::Connect { .. })
+    ));
+}
+
+#[test]
+fn a_listener_is_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("operator.sock");
+    crate::fixture::enclave(&socket, |_| status());
+    let mut client = Client::connect(&socket).unwrap();
+    assert_eq!(client.status().unwrap().phase, Phase::Waiting);
+}
+
 /// Uploads in pieces and, after a break, from where it ended.
 #[test]
 fn uploads_go_on_where_they_ended() {

@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use quorate_protocol::invalid::Invalid;
 
 use super::*;
@@ -175,3 +176,10 @@ fn derivation_agrees_with_the_reference_implementation() {
 /// From phc-winner-argon2 (through argon2-cffi): `hash_secret_raw(b"correct horse battery staple",
 /// b"somesaltsomesalt", time_cost=3, memory_cost=65536, parallelism=4, hash_len=32, type=ID)`.
 const REFERENCE: &str = "9ad07bbd9285b844035737997b9953b5fdc13c2d5ee412f550acbb216fd2a55d";
+
+proptest! {
+    #[test]
+    fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _ = KeyFile::from_bytes(&bytes);
+    }
+}

@@ -6,6 +6,7 @@
 //! the document and the ciphertext, and believes a receipt only under the same attested keys.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use quorate_protocol::atoms::{ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
@@ -35,6 +36,9 @@ use crate::pins::{PinError, Pins};
 use crate::random;
 use crate::workspace::{IgnoredApproval, Workspace};
 
+/// Longest time between the verified attestation and the passphrase.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
 /// An instance that was verified for this member. Nothing has been given to it yet.
 #[derive(Debug)]
 pub struct Verified {
@@ -46,6 +50,7 @@ pub struct Verified {
     index: ShareIndex,
     share: MemberShare,
     ignored: Vec<IgnoredApproval>,
+    verified: Instant,
 }
 
 /// A share that was given and acknowledged.
@@ -93,6 +98,7 @@ pub fn attest(folder: &Path, private: &Path, socket: &Path) -> Result<Verified, 
     Ok(Verified {
         socket: socket.into(),
         ignored: links.ignored,
+        verified: Instant::now(),
         member,
         genesis,
         chain,
@@ -142,9 +148,10 @@ impl Verified {
     /// Gives the share to the verified instance and keeps its receipt.
     ///
     /// # Errors
-    /// A wrong passphrase; a share that does not belong to the commitments; what the enclave
-    /// answers; [`StepError::ReceiptWrong`].
+    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase; a share that does not
+    /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
     pub fn give(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
+        check_patience(self.verified.elapsed())?;
         let keys = self.member.unlock(passphrase)?;
         let record = self.genesis.record();
         let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;
@@ -207,6 +214,14 @@ impl Verified {
         };
         Ok((Signed::sign(grant, &keys.signing_key()), sealed))
     }
+}
+
+/// A terminal that was left alone overnight does not give a share in the morning.
+fn check_patience(waited: Duration) -> Result<(), StepError> {
+    if waited > PATIENCE {
+        return Err(StepError::ReviewTooOld { waited });
+    }
+    Ok(())
 }
 
 /// Which share a member of these pins may give to an instance of this chain.

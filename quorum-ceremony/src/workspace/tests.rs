@@ -227,6 +227,36 @@ fn links_end_where_asked_or_at_a_gap() {
     assert_eq!((count(None), count(Some(2)), count(Some(9))), (3, 2, 3));
 }
 
+/// Whoever fills the folder with manifests fills no memory.
+#[test]
+fn endless_chain_fails_closed() {
+    let (_outer, workspace) = workspace();
+    let world = World::new();
+    let mut fields = world.manifest(None, b"app").into_inner();
+    let text = quorate_protocol::atoms::Text::new(&"x".repeat(4096)).unwrap();
+    fields.applications[0].arguments = vec![text; 64];
+    let mut manifest = quorate_protocol::cbor::Checked::new(fields).unwrap();
+    for _ in 0..MAX_CHAIN / (64 * 4096) + 1 {
+        workspace.publish_manifest(&manifest).unwrap();
+        let mut fields = manifest.clone().into_inner();
+        fields.sequence += 1;
+        fields.previous = Some(Digest::of(&manifest));
+        manifest = quorate_protocol::cbor::Checked::new(fields).unwrap();
+    }
+    assert_eq!(
+        workspace.links(&world.definition, None),
+        Err(StepError::ChainTooLong { max: MAX_CHAIN }.into())
+    );
+    assert_eq!(
+        workspace
+            .links(&world.definition, Some(2))
+            .unwrap()
+            .links
+            .len(),
+        2
+    );
+}
+
 /// A file of the wrong kind is named, not guessed at.
 #[test]
 fn object_of_another_kind_fails_closed() {

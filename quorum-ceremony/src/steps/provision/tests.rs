@@ -366,3 +366,13 @@ fn manifest_without_a_known_suite_fails_closed() {
     fields.suites = Vec::new();
     assert!(Checked::new(fields).is_err());
 }
+
+#[test]
+fn attestation_that_was_verified_long_ago_fails_closed() {
+    assert_eq!(check_patience(PATIENCE), Ok(()));
+    let waited = PATIENCE + Duration::from_millis(1);
+    assert_eq!(
+        check_patience(waited),
+        Err(StepError::ReviewTooOld { waited })
+    );
+}
