@@ -193,3 +193,56 @@ object! {
     KeyRing => "quorate/key-ring/v1", 8 * 1024;
     InstanceCertificate => "quorate/instance-certificate/v1", 2 * 1024;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
+        0x25, 0x51,
+    ];
+
+    /// The order shifted up by whole bytes, plus a small number.
+    fn number(shift: usize, plus: u8) -> [u8; 48] {
+        let mut wide = [0; 48];
+        wide[16 - shift..48 - shift].copy_from_slice(&ORDER);
+        // The last byte of the order and of zero: no carry for the numbers used here.
+        wide[47] += plus;
+        wide
+    }
+
+    fn reduced(wide: &[u8; 48]) -> Option<[u8; 32]> {
+        reduce(wide).map(|scalar| *scalar.to_bytes())
+    }
+
+    #[test]
+    fn multiples_of_the_order_give_no_key_fails_closed() {
+        assert_eq!(reduced(&[0; 48]), None);
+        assert_eq!(reduced(&number(0, 0)), None);
+        assert_eq!(reduced(&number(16, 0)), None);
+    }
+
+    #[test]
+    fn numbers_are_reduced_at_the_edges() {
+        let mut five = [0; 32];
+        five[31] = 5;
+        assert_eq!(reduced(&number(0, 5)), Some(five));
+        assert_eq!(reduced(&number(16, 5)), Some(five));
+        let mut below = [0; 48];
+        below[16..].copy_from_slice(&ORDER);
+        below[47] -= 1;
+        assert_eq!(
+            reduced(&below).as_ref().map(|s| s.as_slice()),
+            below.get(16..)
+        );
+        // (2³⁸⁴ − 1) mod q, computed elsewhere.
+        let largest = [
+            0x43, 0x19, 0x05, 0x52, 0x9c, 0x01, 0x66, 0xce, 0x65, 0x2e, 0x96, 0xb7, 0xcc, 0xca,
+            0x0a, 0x99, 0x67, 0x9b, 0x73, 0xe1, 0x9a, 0xd1, 0x69, 0x47, 0xf0, 0x1c, 0xf0, 0x13,
+            0xfc, 0x63, 0x25, 0x50,
+        ];
+        assert_eq!(reduced(&[0xff; 48]), Some(largest));
+    }
+}

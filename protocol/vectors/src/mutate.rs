@@ -7,6 +7,9 @@
 
 use crate::tree::{Item, head_of_size};
 
+/// The one change that repeats a key; no other may, or it would break two things at once.
+const TWICE: &str = "a key twice";
+
 /// One broken copy.
 #[derive(Clone, Debug)]
 pub struct Mutation {
@@ -20,28 +23,39 @@ pub struct Mutation {
 
 /// The same value, not in its canonical form: a decoder refuses every one.
 pub fn forms(bytes: &[u8]) -> Vec<Mutation> {
-    let root = Item::read(bytes);
-    let mut all = Vec::new();
-    for path in root.paths() {
-        let item = root.at(&path);
-        for (what, other) in other_forms(item) {
-            let bytes = root.with(&path, other).write();
-            let path = path.clone();
-            all.push(Mutation { what, path, bytes });
-        }
-    }
-    all
+    change(bytes, other_forms, |_| true)
+}
+
+/// Those of [`forms`] that do this.
+pub fn forms_of(bytes: &[u8], what: &str) -> Vec<Mutation> {
+    change(bytes, other_forms, |done| done == what)
 }
 
 /// Canonical bytes of another structure.
 pub fn structures(bytes: &[u8]) -> Vec<Mutation> {
+    change(bytes, other_structures, |_| true)
+}
+
+/// Those of [`structures`] that do this.
+pub fn structures_of(bytes: &[u8], what: &str) -> Vec<Mutation> {
+    change(bytes, other_structures, |done| done == what)
+}
+
+fn change(
+    bytes: &[u8],
+    others: fn(&Item) -> Vec<(&'static str, Item)>,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<Mutation> {
     let root = Item::read(bytes);
     let mut all = Vec::new();
     for path in root.paths() {
         let item = root.at(&path);
-        for (what, other) in other_structures(item) {
+        for (what, other) in others(item) {
+            if !wanted(what) || other == *item {
+                continue;
+            }
             let changed = root.with(&path, other);
-            if changed == root || changed.repeats_a_key() {
+            if what != TWICE && changed.repeats_a_key() {
                 continue;
             }
             let (path, bytes) = (path.clone(), changed.write());
@@ -93,7 +107,7 @@ fn other_forms(item: &Item) -> Vec<(&'static str, Item)> {
         for position in 0..pairs.len() {
             let mut twice = pairs.clone();
             twice.insert(position, pairs[position].clone());
-            others.push(("a key twice", Item::Map(twice)));
+            others.push((TWICE, Item::Map(twice)));
             let mut swapped = pairs.clone();
             if position + 1 < pairs.len() {
                 swapped.swap(position, position + 1);
