@@ -33,7 +33,7 @@ pub(crate) fn read(path: &Path, max: usize, what: &str) -> Result<Vec<u8>, Failu
         return Err(Failure::usage(
             "file-too-large",
             format!("the {what} {shown} has more than {max} bytes"),
-            format!("a {what} has at most {max} bytes; name the right file"),
+            "name the right file; nothing larger is read",
         ));
     }
     Ok(bytes)
