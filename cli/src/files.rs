@@ -4,7 +4,7 @@
 //! that grows meanwhile or is no regular file; writing leaves the whole file or none of it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -45,6 +45,23 @@ fn unreadable(path: &Path, what: &str, error: &std::io::Error) -> Failure {
         format!("the {what} {} cannot be read: {error}", path.display()),
         "name a file this user may read",
     )
+}
+
+/// The last `count` lines of a file that may be there, of at most its last 64 KiB.
+pub(crate) fn tail(path: &Path, count: usize) -> Vec<String> {
+    const MAX: u64 = 64 * 1024;
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MAX)))?;
+        file.take(MAX).read_to_end(&mut bytes)
+    });
+    if read.is_err() {
+        return Vec::new();
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(count)..].to_vec()
 }
 
 /// Writes a file that did not exist, readable by all.

@@ -10,12 +10,14 @@
 //! Does not: prove anything about hardware. The root is a development root, and everything says so.
 
 mod application;
+mod cast;
 mod children;
 mod enclave;
 mod folder;
 mod progress;
 mod results;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,8 +25,8 @@ use std::time::Duration;
 
 use quorate_protocol::message::Phase;
 use serde_json::Value;
-use zeroize::Zeroizing;
 
+use self::cast::{Binaries, Person};
 use self::children::{Emulator, EnclaveSockets, Quorate, each};
 use self::enclave::{Watch, await_running};
 use self::folder::{Out, Workshop};
@@ -32,15 +34,14 @@ use self::progress::Progress;
 use self::results::Results;
 use crate::arguments::Demo;
 use crate::failure::{Exit, Failure, Fault};
-use crate::output::Output;
+use crate::files;
+use crate::output::{Output, clean};
 
-/// Who takes part, in this order.
-const NAMES: [&str; 16] = [
-    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "karl",
-    "lena", "mike", "nina", "oscar", "peggy",
-];
 /// The application's port and limits in the manifest.
 const APPLICATION: &str = "port=5100,memory=268435456,restarts=3";
+
+/// Lines of each console that are shown when the demo fails.
+const CONSOLE_LINES: usize = 20;
 
 /// Runs it.
 pub(crate) fn run(demo: &Demo, output: Output) -> Result<Exit, Failure> {
@@ -61,41 +62,6 @@ pub(crate) fn run(demo: &Demo, output: Output) -> Result<Exit, Failure> {
     stage.play(&out, demo.keep, &interrupted)
 }
 
-/// The static binaries of the enclave's side.
-struct Binaries {
-    init: PathBuf,
-    echo: PathBuf,
-}
-
-impl Binaries {
-    fn find(given: Option<&Path>) -> Result<Self, Failure> {
-        let folder = match given {
-            Some(folder) => folder.to_owned(),
-            // target/release/quorate → target/x86_64-unknown-linux-musl/release
-            None => std::env::current_exe()
-                .ok()
-                .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
-                .unwrap_or_else(|| "target".into())
-                .join("x86_64-unknown-linux-musl/release"),
-        };
-        let find = |name: &str| {
-            let path = folder.join(name);
-            if path.is_file() {
-                return Ok(path);
-            }
-            Err(Failure::usage(
-                "no-binaries",
-                format!("there is no {name} in {}", folder.display()),
-                "run ./demo, which builds it, or name its folder with --binaries",
-            ))
-        };
-        Ok(Self {
-            init: find("quorate-init-emulated")?,
-            echo: find("quorate-echo")?,
-        })
-    }
-}
-
 /// Set by Ctrl-C and SIGTERM; looked at between steps.
 fn interruption() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::new(AtomicBool::new(false));
@@ -109,13 +75,6 @@ fn interruption() -> Result<Arc<AtomicBool>, Failure> {
         )
     })?;
     Ok(flag)
-}
-
-/// A person: a name, a private folder, a passphrase.
-struct Person {
-    name: &'static str,
-    private: PathBuf,
-    passphrase: Zeroizing<String>,
 }
 
 /// Everything a demo works with.
@@ -142,17 +101,7 @@ impl Stage {
     ) -> Result<Self, Failure> {
         let workshop = Workshop::new()?;
         let quorate = Quorate::find()?;
-        let people = NAMES.iter().take(demo.members.into()).map(|name| {
-            let private = workshop.join(&format!("people/{name}"));
-            Ok(Person {
-                name,
-                private,
-                passphrase: passphrase()?,
-            })
-        });
-        let people = people.collect::<Result<_, Failure>>()?;
-        std::fs::create_dir(workshop.join("people"))
-            .map_err(|error| crate::files::unwritable(&workshop.join("people"), &error))?;
+        let people = cast::people(&workshop, demo.members)?;
         let emulator = Emulator::start(
             &quorate,
             &workshop.join("nitro"),
@@ -173,6 +122,14 @@ impl Stage {
     }
 
     fn play(mut self, out: &Out, keep: bool, interrupted: &AtomicBool) -> Result<Exit, Failure> {
+        let enclave = self.perform(out).inspect_err(|_| self.show_consoles())?;
+        if keep {
+            self.keep(&enclave, interrupted);
+        }
+        Ok(Exit::Success)
+    }
+
+    fn perform(&mut self, out: &Out) -> Result<EnclaveSockets, Failure> {
         let (members, threshold) = (self.people.len(), self.threshold);
         self.progress.say(&format!(
             "{members} people, any {threshold} of whom open the key; \
@@ -180,21 +137,35 @@ impl Stage {
         ));
         let measurements = self.measure()?;
         self.found(&measurements)?;
-        self.genesis()?;
+        let genesis = self.genesis()?;
         self.approve(&measurements)?;
         let enclave = self.boot()?;
         self.provision(&enclave)?;
-        let results = self.prove(&enclave)?;
+        let results = self.prove(&enclave, genesis)?;
         self.verify(&results)?;
         self.step("publish", "the results are put in place", |stage| {
             out.publish(&results.files(stage.emulator.root())?)
         })?;
         let finished = results.finish(out.path(), self.progress.timings());
         self.output.print(&finished)?;
-        if keep {
-            self.keep(&enclave, interrupted);
+        Ok(enclave)
+    }
+
+    /// What the processes of a demo that failed have said. It is gone with the folder otherwise.
+    fn show_consoles(&self) {
+        if self.interrupted.load(Ordering::Acquire) {
+            return;
         }
-        Ok(Exit::Success)
+        for (who, file) in [
+            ("the emulator", "emulator.log"),
+            ("the genesis enclave", "nitro/genesis/console.log"),
+            ("the enclave", "nitro/instance/console.log"),
+        ] {
+            let said = files::tail(&self.workshop.join(file), CONSOLE_LINES);
+            for line in said {
+                self.progress.say(&format!("{who}: {}", clean(&line)));
+            }
+        }
     }
 
     /// Runs one step, unless the person has had enough.
@@ -205,17 +176,16 @@ impl Stage {
         run: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.interrupted.load(Ordering::Acquire) {
-            return Err(Failure::refused(
-                Fault::Caller,
-                "interrupted",
-                "the demo was interrupted",
-                "run it again when you like; nothing is left of it",
-            ));
+            return Err(over());
         }
         let pending = self.progress.begin(name, who);
         let outcome = run(self);
         self.progress.end(pending, &outcome);
-        outcome
+        // Ctrl-C reaches the processes of a step too: what they died of is not the reason.
+        outcome.map_err(|failure| match self.interrupted.load(Ordering::Acquire) {
+            true => over(),
+            false => failure,
+        })
     }
 
     /// Measures the init everyone will agree on.
@@ -223,7 +193,7 @@ impl Stage {
         self.step("measure", "the emulator measures the init", |stage| {
             let measured = stage.emulator.measure(&stage.binaries.init.clone())?;
             let path = stage.workshop.join("measurements.json");
-            crate::files::write_new(&path, measured.to_string().as_bytes())?;
+            files::write_new(&path, measured.to_string().as_bytes())?;
             Ok(path)
         })
     }
@@ -261,10 +231,12 @@ impl Stage {
             "everyone checks the definition and signs it",
             |stage| stage.everyone("consent", None, |_| Vec::new()),
         )
+        .map(drop)
     }
 
-    /// An enclave makes the key; everyone checks it and their own share.
-    fn genesis(&mut self) -> Result<(), Failure> {
+    /// An enclave makes the key; everyone checks it and their own share. The digest is the one that
+    /// everyone pinned.
+    fn genesis(&mut self) -> Result<String, Failure> {
         let init = self.binaries.init.clone();
         let enclave = self.step("enclave-1", "an enclave without a key starts", |stage| {
             stage.emulator.start_enclave("genesis", &init)
@@ -283,7 +255,7 @@ impl Stage {
             "genesis_in_enclave",
             watch.between(Phase::Waiting, Phase::Born),
         );
-        self.step(
+        let receipts = self.step(
             "receipt",
             "everyone attests it, checks their share, pins the digest",
             |stage| {
@@ -296,7 +268,15 @@ impl Stage {
             "forget",
             "the enclave stops; the key exists only in shares",
             |stage| stage.emulator.stop_enclave("genesis"),
-        )
+        )?;
+        let pins: BTreeSet<_> = receipts
+            .iter()
+            .map(|told| told["genesis"].as_str())
+            .collect();
+        match pins.into_iter().collect::<Vec<_>>()[..] {
+            [Some(pin)] => Ok(pin.to_owned()),
+            _ => Err(mistake("the members did not pin one genesis digest")),
+        }
     }
 
     /// The coordinator proposes what may run; a threshold approves.
@@ -317,6 +297,7 @@ impl Stage {
             let threshold = usize::from(stage.threshold);
             stage.everyone("approve", Some(threshold), |_| Vec::new())
         })
+        .map(drop)
     }
 
     fn boot(&mut self) -> Result<EnclaveSockets, Failure> {
@@ -370,21 +351,17 @@ impl Stage {
     }
 
     /// The application is asked something, and the evidence is collected.
-    fn prove(&mut self, enclave: &EnclaveSockets) -> Result<Results, Failure> {
+    fn prove(&mut self, enclave: &EnclaveSockets, genesis: String) -> Result<Results, Failure> {
         let said = self.step("call", "a client asks the application something", |_| {
             application::ask(&enclave.directory.join("port-5100.sock"))
         })?;
         let collected = self.workshop.join("boot-proof.cbor");
-        let answer = self.step("evidence", "anyone collects the evidence", |stage| {
-            stage.coordinator_answer("evidence", |arguments| {
+        self.step("evidence", "anyone collects the evidence", |stage| {
+            stage.coordinator("evidence", |arguments| {
                 arguments.extend([text("--socket"), show(&enclave.operator)]);
                 arguments.extend([text("--out"), show(&collected)]);
             })
         })?;
-        let genesis = answer
-            .get("genesis")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
         let complete = self.workshop.join("evidence.cbor");
         Results::collect(&collected, &complete, said, &self.shared, genesis)
     }
@@ -393,34 +370,32 @@ impl Stage {
     fn verify(&mut self, results: &Results) -> Result<(), Failure> {
         let evidence = show(results.evidence());
         let pin = results.genesis().to_owned();
+        let command = ["verify", "evidence", &evidence, "--genesis", &pin];
         self.step("verify", "a stranger verifies the evidence", |stage| {
             let root = show(stage.emulator.root());
-            let arguments = [
-                "verify",
-                "evidence",
-                &evidence,
-                "--root",
-                &root,
-                "--genesis",
-                &pin,
-            ];
-            stage.quorate.run(&arguments, None).map(drop)
+            let arguments = [&command[..], &["--root", &root]].concat();
+            let told = stage.quorate.run(&arguments, None)?;
+            if told["verdict"] == "accept" && told["pinned"] == true && told["development"] == true
+            {
+                return Ok(());
+            }
+            Err(mistake("the evidence was accepted as something it is not"))
         })?;
         self.step(
             "refuse",
             "under AWS's root it is refused, as it must be",
             |stage| {
-                let answer = stage
-                    .quorate
-                    .ask(&["verify", "evidence", &evidence, "--genesis", &pin], None)?;
-                if answer.code == Some(1) {
+                let answer = stage.quorate.ask(&command, None)?;
+                let told = &answer.value;
+                let cause = &told["error"]["code"];
+                if answer.code == Some(1)
+                    && told["verdict"] == "reject"
+                    && cause == "root-not-trusted"
+                {
                     return Ok(());
                 }
-                Err(Failure::refused(
-                    Fault::Quorate,
-                    "development-accepted",
+                Err(mistake(
                     "evidence under a development root was not refused under AWS's root",
-                    "report it at once",
                 ))
             },
         )
@@ -459,7 +434,7 @@ impl Stage {
         step: &str,
         count: Option<usize>,
         more: impl Fn(&Person) -> Vec<String> + Sync,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Value>, Failure> {
         let people = self
             .people
             .get(..count.unwrap_or(self.people.len()))
@@ -471,27 +446,36 @@ impl Stage {
             arguments.extend(more(person));
             arguments.extend([text("--passphrase-file"), text("-")]);
             let answer = self.quorate.run(&arguments, Some(&person.passphrase));
-            answer
-                .map(drop)
-                .map_err(|failure| failure.during(person.name))
+            answer.map_err(|failure| failure.during(person.name))
         })
-        .map(drop)
     }
 
+    /// One step of whoever puts the ceremony together.
     fn coordinator(&self, step: &str, more: impl FnOnce(&mut Vec<String>)) -> Result<(), Failure> {
-        self.coordinator_answer(step, more).map(drop)
-    }
-
-    fn coordinator_answer(
-        &self,
-        step: &str,
-        more: impl FnOnce(&mut Vec<String>),
-    ) -> Result<Value, Failure> {
         let mut arguments = vec![text("ceremony"), text(step)];
         arguments.extend([text("--folder"), show(&self.shared)]);
         more(&mut arguments);
-        self.quorate.run(&arguments, None)
+        self.quorate.run(&arguments, None).map(drop)
     }
+}
+
+/// Something that no input can bring about.
+fn mistake(what: &str) -> Failure {
+    Failure::refused(
+        Fault::Quorate,
+        "demo-broken",
+        what,
+        "report it with this text",
+    )
+}
+
+fn over() -> Failure {
+    Failure::refused(
+        Fault::Caller,
+        "interrupted",
+        "the demo was interrupted",
+        "run it again when you like; nothing is left of it",
+    )
 }
 
 fn text(text: &str) -> String {
@@ -500,18 +484,4 @@ fn text(text: &str) -> String {
 
 fn show(path: &Path) -> String {
     path.display().to_string()
-}
-
-/// 128 bits, in hexadecimal.
-fn passphrase() -> Result<Zeroizing<String>, Failure> {
-    let mut bytes = Zeroizing::new([0; 16]);
-    getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
-        Failure::refused(
-            Fault::Machine,
-            "no-entropy",
-            format!("the system gives no randomness: {error}"),
-            "report it with this text",
-        )
-    })?;
-    Ok(Zeroizing::new(crate::output::hex(bytes.as_slice())))
 }

@@ -29,13 +29,14 @@ pub(super) struct Results {
 }
 
 impl Results {
-    /// Puts the application's proof beside its certificate in the boot proof.
+    /// Puts the application's proof beside its certificate in the boot proof. `genesis` is what the
+    /// members pinned, not what the evidence says.
     pub(super) fn collect(
         boot_proof: &Path,
         complete: &Path,
         said: Signed<ApplicationProof>,
         shared: &Path,
-        genesis: Option<String>,
+        genesis: String,
     ) -> Result<Self, Failure> {
         let bytes = files::read(boot_proof, Evidence::MAX, "boot proof")?;
         let broken = |what: String| {
@@ -58,7 +59,6 @@ impl Results {
             .proofs
             .push(said);
         files::write_new(complete, &to_bytes(&evidence))?;
-        let genesis = genesis.unwrap_or_else(|| evidence.record.digest().to_string());
         Ok(Self {
             path: complete.to_owned(),
             evidence,
@@ -132,6 +132,16 @@ fn pretty(value: &Value) -> Vec<u8> {
     format!("{value:#}\n").into_bytes()
 }
 
+/// How to call this program again from here.
+fn program() -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = std::env::current_exe().unwrap_or_else(|_| "quorate".into());
+    path.strip_prefix(&here)
+        .unwrap_or(&path)
+        .display()
+        .to_string()
+}
+
 /// The end of a demo.
 pub(super) struct Finished {
     out: PathBuf,
@@ -161,8 +171,15 @@ impl Render for Finished {
         let _ = writeln!(text, "took      {:.2} s", total.as_secs_f64());
         let _ = writeln!(text, "\nCheck it as a stranger would:");
         let genesis = &self.genesis;
-        let command = format!("quorate verify evidence {evidence} --root {root}");
-        let _ = writeln!(text, "  {command} \\\n      --genesis {genesis}");
+        let command = format!("{} verify evidence {evidence}", program());
+        let _ = writeln!(
+            text,
+            "  {command} \\\n      --root {root} \\\n      --genesis {genesis}"
+        );
+        let _ = writeln!(
+            text,
+            "Without --root only AWS's own root is trusted, and it is rejected."
+        );
         text
     }
 

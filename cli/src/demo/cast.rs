@@ -1,0 +1,85 @@
+//! Who takes part in a demo and what they bring: the people with their passphrases, and the static
+//! binaries of the enclave's side.
+
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::folder::Workshop;
+use crate::failure::{Failure, Fault};
+use crate::files;
+
+/// Who takes part, in this order.
+const NAMES: [&str; 16] = [
+    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "karl",
+    "lena", "mike", "nina", "oscar", "peggy",
+];
+/// The static binaries of the enclave's side.
+pub(super) struct Binaries {
+    pub(super) init: PathBuf,
+    pub(super) echo: PathBuf,
+}
+
+impl Binaries {
+    pub(super) fn find(given: Option<&Path>) -> Result<Self, Failure> {
+        let folder = match given {
+            Some(folder) => folder.to_owned(),
+            // target/release/quorate → target/x86_64-unknown-linux-musl/release
+            None => std::env::current_exe()
+                .ok()
+                .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
+                .unwrap_or_else(|| "target".into())
+                .join("x86_64-unknown-linux-musl/release"),
+        };
+        let find = |name: &str| {
+            let path = folder.join(name);
+            if path.is_file() {
+                return Ok(path);
+            }
+            Err(Failure::usage(
+                "no-binaries",
+                format!("there is no {name} in {}", folder.display()),
+                "run ./demo, which builds it, or name its folder with --binaries",
+            ))
+        };
+        Ok(Self {
+            init: find("quorate-init-emulated")?,
+            echo: find("quorate-echo")?,
+        })
+    }
+}
+
+/// A person: a name, a private folder, a passphrase.
+pub(super) struct Person {
+    pub(super) name: &'static str,
+    pub(super) private: PathBuf,
+    pub(super) passphrase: Zeroizing<String>,
+}
+
+/// The first `count` people. Each makes their own private folder when they join.
+pub(super) fn people(workshop: &Workshop, count: u8) -> Result<Vec<Person>, Failure> {
+    let folder = workshop.join("people");
+    std::fs::create_dir(&folder).map_err(|error| files::unwritable(&folder, &error))?;
+    let people = NAMES.iter().take(count.into()).map(|name| {
+        Ok(Person {
+            name,
+            private: folder.join(name),
+            passphrase: passphrase()?,
+        })
+    });
+    people.collect()
+}
+
+/// 128 bits, in hexadecimal.
+fn passphrase() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; 16]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
+        Failure::refused(
+            Fault::Machine,
+            "no-entropy",
+            format!("the system gives no randomness: {error}"),
+            "report it with this text",
+        )
+    })?;
+    Ok(Zeroizing::new(crate::output::hex(bytes.as_slice())))
+}
