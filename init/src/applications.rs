@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -88,7 +88,9 @@ impl Applications {
             let twin = taken.iter().find(|(hash, _)| *hash == manifest.sha256);
             let binary = match twin.and_then(|(_, at)| entries.get(*at)) {
                 Some(Entry { binary, .. }) => binary.duplicate(),
-                None => uploads.remove(&manifest.sha256).ok_or(Errno::ENOENT),
+                None => uploads
+                    .remove(&manifest.sha256, manifest.size)
+                    .ok_or(Errno::ENOENT),
             };
             let binary = binary.map_err(Halt::kernel("take the binary"))?;
             let ports = manifest.ports.iter();
@@ -158,7 +160,7 @@ impl Applications {
             _ => {
                 running.ready = false;
                 running.ending = true;
-                let _ = kill(running.process, Signal::SIGKILL);
+                end(running.process);
             }
         }
     }
@@ -192,6 +194,8 @@ impl Applications {
                 continue;
             };
             entry.running = None;
+            // What it left behind has the keys of a start that is over.
+            end(process);
             let (application, start) = (&entry.manifest.name, entry.starts);
             say(Event::Ended {
                 application,
@@ -242,7 +246,7 @@ impl Applications {
     /// Ends every application at once.
     pub(crate) fn kill_all(&mut self) {
         for running in self.entries.iter().filter_map(|e| e.running.as_ref()) {
-            let _ = kill(running.process, Signal::SIGKILL);
+            end(running.process);
         }
         for entry in &mut self.entries {
             if let Some(running) = entry.running.take() {
@@ -346,6 +350,12 @@ impl Entry {
         self.certificates.push(certificate);
         Ok(())
     }
+}
+
+/// Ends a process and those it started: init made it the leader of its own group. One that left the
+/// group is out of reach until applications have sandboxes.
+fn end(process: Pid) {
+    let _ = killpg(process, Signal::SIGKILL);
 }
 
 /// A file in memory, read from its beginning.

@@ -96,6 +96,8 @@ enum Source {
 
 impl<P: Platform> Server<P> {
     fn new(platform: P) -> Result<Self, Halt> {
+        // Before there is a secret: no core dump, and no other process of this user traces it.
+        nix::sys::prctl::set_dumpable(false).map_err(Halt::kernel("harden init"))?;
         let mut mask = SigSet::empty();
         for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
             mask.add(signal);
@@ -307,22 +309,29 @@ impl Port {
     fn accept(&mut self) {
         for _ in 0..MAX_CONNECTIONS {
             let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let Ok(accepted) = accept4(self.listener.as_raw_fd(), flags) else {
-                return;
+            let accepted = match accept4(self.listener.as_raw_fd(), flags) {
+                Ok(accepted) => accepted,
+                // It waits still, so the next poll returns at once: there must be room by then.
+                Err(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => {
+                    self.make_room();
+                    return;
+                }
+                Err(_) => return,
             };
             let stream = crate::sys::adopt(accepted);
             if self.connections.len() >= MAX_CONNECTIONS {
-                let silent = self
-                    .connections
-                    .iter()
-                    .enumerate()
-                    .min_by_key(|(_, c)| c.last);
-                if let Some((index, _)) = silent {
-                    self.connections.swap_remove(index);
-                }
+                self.make_room();
             }
             self.connections
                 .push(Connection::new(UnixStream::from(stream)));
+        }
+    }
+
+    /// Closes the connection that was silent for longest.
+    fn make_room(&mut self) {
+        let connections = self.connections.iter().enumerate();
+        if let Some((index, _)) = connections.min_by_key(|(_, c)| c.last) {
+            self.connections.swap_remove(index);
         }
     }
 }

@@ -6,7 +6,9 @@
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
-use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{
+    AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd,
+};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -186,17 +188,34 @@ pub(crate) fn spawn(spawn: &Spawn<'_>) -> Result<Pid, Errno> {
             }
         }
         ForkResult::Child => {
-            let errno = become_application(spawn, &report_write);
-            let _ = write(&report_write, &(errno as i32).to_ne_bytes());
+            become_application(spawn, report_write);
             // SAFETY: ends the child at once; no destructor of the parent's state may run here.
             unsafe { libc::_exit(127) }
         }
     }
 }
 
-/// Runs in the child. Returns only on failure.
-fn become_application(spawn: &Spawn<'_>, report: &OwnedFd) -> Errno {
-    match prepare(spawn, report) {
+/// Runs in the child: becomes the application, or reports why not.
+fn become_application(spawn: &Spawn<'_>, report: OwnedFd) {
+    // Placing descriptors may overwrite any low number, that of the report too: out of the way.
+    let above = RawFd::try_from(spawn.descriptors.len())
+        .ok()
+        .and_then(|count| count.checked_add(FIRST + 8))
+        .unwrap_or(RawFd::MAX);
+    let (report, errno) = match aside(report.as_fd(), above) {
+        Ok(moved) => {
+            // Its number may soon be another descriptor's; execve or _exit closes it.
+            let _ = report.into_raw_fd();
+            (moved, execute(spawn, above))
+        }
+        Err(errno) => (report, errno),
+    };
+    let _ = write(&report, &(errno as i32).to_ne_bytes());
+}
+
+/// Returns only on failure.
+fn execute(spawn: &Spawn<'_>, above: RawFd) -> Errno {
+    match prepare(spawn, above) {
         Ok(binary) => match fexecve(&binary, spawn.arguments, spawn.environment) {
             Ok(never) => match never {},
             Err(errno) => errno,
@@ -205,7 +224,14 @@ fn become_application(spawn: &Spawn<'_>, report: &OwnedFd) -> Errno {
     }
 }
 
-fn prepare(spawn: &Spawn<'_>, report: &OwnedFd) -> Result<OwnedFd, Errno> {
+/// The same descriptor under a number of at least `above`, closed by execve.
+fn aside(fd: BorrowedFd<'_>, above: RawFd) -> Result<OwnedFd, Errno> {
+    let number = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above))?;
+    // SAFETY: fcntl has just made this descriptor in this process and nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn prepare(spawn: &Spawn<'_>, above: RawFd) -> Result<OwnedFd, Errno> {
     setsid()?;
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     prctl::set_no_new_privs()?;
@@ -213,37 +239,31 @@ fn prepare(spawn: &Spawn<'_>, report: &OwnedFd) -> Result<OwnedFd, Errno> {
     // SAFETY: sets the default action; no handler of this process is involved. Rust programs ignore
     // SIGPIPE, and what is ignored stays so over execve; an application decides for itself.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
-    // Moved out of the way first, so that placing one never overwrites another.
-    let above = RawFd::try_from(spawn.descriptors.len())
-        .ok()
-        .and_then(|count| count.checked_add(FIRST + 8))
-        .ok_or(Errno::EMFILE)?;
-    let aside = |fd: BorrowedFd<'_>| -> Result<RawFd, Errno> {
-        fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(above))
-    };
-    let null = aside(spawn.null)?;
-    let binary = aside(spawn.binary)?;
-    let report = aside(report.as_fd())?;
-    for (place, fd) in (FIRST..).zip(spawn.descriptors) {
-        put(aside(*fd)?, place)?;
+    // All moved out of the way before the first is placed, so that placing one never overwrites
+    // another. The copies go at execve.
+    let null = aside(spawn.null, above)?;
+    let binary = aside(spawn.binary, above)?;
+    let inherited = spawn.descriptors.iter().map(|fd| aside(*fd, above));
+    let inherited = inherited.collect::<Result<Vec<_>, _>>()?;
+    for (place, fd) in (FIRST..).zip(&inherited) {
+        put(fd.as_raw_fd(), place)?;
     }
     for place in 0..FIRST {
-        put(null, place)?;
+        put(null.as_raw_fd(), place)?;
     }
     // Everything else goes at execve: what stays open is what was put in place above.
     let first_other = FIRST + RawFd::try_from(spawn.descriptors.len()).unwrap_or(RawFd::MAX);
     close_on_exec_from(first_other)?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     setrlimit(Resource::RLIMIT_AS, spawn.memory_limit, spawn.memory_limit)?;
-    let _ = report;
-    // SAFETY: `binary` was duplicated above in this process and nothing else owns it.
-    Ok(unsafe { OwnedFd::from_raw_fd(binary) })
+    Ok(binary)
 }
 
 /// Makes `to` a duplicate of `from` that survives execve.
 fn put(from: RawFd, to: RawFd) -> Result<(), Errno> {
     // SAFETY: dup2 takes any two numbers. `to` is a number below those that were set aside, and
-    // the child uses no descriptor there through an owner any more.
+    // the child uses no descriptor there through an owner any more: what it still needs was set
+    // aside, and nothing the parent's state owns is dropped before execve or _exit.
     let outcome = unsafe { libc::dup2(from, to) };
     Errno::result(outcome).map(|_| ())
 }
@@ -313,5 +333,63 @@ mod tests {
         };
         assert_eq!(outcome, Err(error));
         Ok(())
+    }
+
+    fn memory(contents: &[u8]) -> File {
+        use std::io::Write as _;
+        let flags = nix::sys::memfd::MFdFlags::MFD_CLOEXEC;
+        let mut file = File::from(nix::sys::memfd::memfd_create(c"test", flags).unwrap());
+        file.write_all(contents).unwrap();
+        file
+    }
+
+    /// Starts `binary` with `descriptors` as 3, 4, ….
+    fn start(
+        binary: &File,
+        arguments: &[&str],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Pid, Errno> {
+        let null = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/null")
+            .unwrap();
+        let arguments: Vec<CString> = arguments
+            .iter()
+            .map(|a| CString::new(*a).unwrap())
+            .collect();
+        spawn(&Spawn {
+            binary: binary.as_fd(),
+            arguments: &arguments,
+            environment: &[],
+            null: null.as_fd(),
+            descriptors,
+            memory_limit: 1 << 40,
+        })
+    }
+
+    #[test]
+    fn inherited_descriptors_keep_their_order_whatever_their_numbers() {
+        let shell = File::open("/bin/sh").unwrap();
+        let (right, wrong) = (memory(b"right\n"), memory(b"wrong\n"));
+        // Another one is placed where `right` was before `right` itself has its turn.
+        let number = usize::try_from(right.as_raw_fd()).unwrap();
+        let mut descriptors = vec![wrong.as_fd(); number - 2];
+        descriptors.push(right.as_fd());
+        let script = format!(
+            "read said < /proc/self/fd/{}; test \"$said\" = right",
+            number + 1
+        );
+        let child = start(&shell, &["sh", "-c", &script], &descriptors).unwrap();
+        let ended = waitpid(child, None).unwrap();
+        assert_eq!(ended, nix::sys::wait::WaitStatus::Exited(child, 0));
+    }
+
+    #[test]
+    fn binary_that_is_none_fails_closed() {
+        let garbage = memory(b"no program");
+        // Enough of them to overwrite every low number, that of the report too.
+        let descriptors = vec![garbage.as_fd(); 200];
+        assert_eq!(start(&garbage, &["x"], &descriptors), Err(Errno::ENOEXEC));
     }
 }

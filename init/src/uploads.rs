@@ -47,13 +47,13 @@ impl AsFd for Binary {
 /// All binaries.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
-    entries: BTreeMap<Sha256, Entry>,
+    // Under size and hash together: who announces a binary with a wrong size has not taken its place.
+    entries: BTreeMap<(Sha256, u64), Entry>,
     touches: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    size: u64,
     received: u64,
     touched: u64,
     state: State,
@@ -72,12 +72,12 @@ impl Uploads {
     /// [`Reason::UploadTooLarge`], [`Reason::UploadOutOfOrder`] (nothing changed),
     /// [`Reason::UploadHashMismatch`] (the binary is dropped), [`Reason::Internal`].
     pub(crate) fn take(&mut self, piece: &Upload) -> Result<Uploaded, Reason> {
-        self.touches = self.touches.saturating_add(1);
         if piece.size == 0 || piece.size > MAX_BINARY {
             return Err(Reason::UploadTooLarge);
         }
+        let key = (piece.sha256, piece.size);
         let data = piece.data.as_slice();
-        if !self.entries.contains_key(&piece.sha256) {
+        if !self.entries.contains_key(&key) {
             // Asking about a binary nobody sent takes no room.
             if data.is_empty() {
                 return Ok(Uploaded {
@@ -85,43 +85,43 @@ impl Uploads {
                     complete: false,
                 });
             }
-            if piece.offset != 0 {
+            if piece.offset != 0 || data.len() as u64 > piece.size {
                 return Err(Reason::UploadOutOfOrder);
             }
             self.make_room(piece.size);
-            let entry = Entry::new(piece.size).map_err(|_| Reason::Internal)?;
-            self.entries.insert(piece.sha256, entry);
+            let entry = Entry::new().map_err(|_| Reason::Internal)?;
+            self.entries.insert(key, entry);
         }
-        let entry = self
-            .entries
-            .get_mut(&piece.sha256)
-            .ok_or(Reason::Internal)?;
-        entry.touched = self.touches;
-        if data.is_empty() && piece.size == entry.size {
-            return Ok(entry.progress());
-        }
-        let taken = entry.append(piece);
-        if taken == Err(Reason::UploadHashMismatch) || taken == Err(Reason::Internal) {
-            self.entries.remove(&piece.sha256);
+        let entry = self.entries.get_mut(&key).ok_or(Reason::Internal)?;
+        let taken = if data.is_empty() {
+            Ok(entry.progress())
+        } else {
+            entry.append(piece)
+        };
+        match taken {
+            Ok(_) => {
+                self.touches = self.touches.saturating_add(1);
+                entry.touched = self.touches;
+            }
+            Err(Reason::UploadHashMismatch | Reason::Internal) => {
+                self.entries.remove(&key);
+            }
+            Err(_) => {}
         }
         taken
     }
 
     /// The complete binary with this hash and size.
     pub(crate) fn complete(&self, sha256: &Sha256, size: u64) -> Option<&Binary> {
-        match self.entries.get(sha256) {
-            Some(Entry {
-                state: State::Complete(binary),
-                size: found,
-                ..
-            }) if *found == size => Some(binary),
-            _ => None,
+        match &self.entries.get(&(*sha256, size))?.state {
+            State::Complete(binary) => Some(binary),
+            State::Arriving { .. } => None,
         }
     }
 
     /// Gives a complete binary away.
-    pub(crate) fn remove(&mut self, sha256: &Sha256) -> Option<Binary> {
-        match self.entries.remove(sha256)?.state {
+    pub(crate) fn remove(&mut self, sha256: &Sha256, size: u64) -> Option<Binary> {
+        match self.entries.remove(&(*sha256, size))?.state {
             State::Complete(binary) => Some(binary),
             State::Arriving { .. } => None,
         }
@@ -129,7 +129,7 @@ impl Uploads {
 
     fn make_room(&mut self, size: u64) {
         loop {
-            let total: u64 = self.entries.values().map(|e| e.size).sum();
+            let total: u64 = self.entries.keys().map(|(_, size)| size).sum();
             if self.entries.len() < MAX_BINARIES && total.saturating_add(size) <= MAX_TOTAL {
                 return;
             }
@@ -147,7 +147,7 @@ impl Uploads {
 }
 
 impl Entry {
-    fn new(size: u64) -> Result<Self, Errno> {
+    fn new() -> Result<Self, Errno> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let file = File::from(memfd_create(c"application", flags)?);
         let state = State::Arriving {
@@ -155,7 +155,6 @@ impl Entry {
             hash: sha2::Sha256::new(),
         };
         Ok(Self {
-            size,
             received: 0,
             touched: 0,
             state,
@@ -176,7 +175,7 @@ impl Entry {
             .offset
             .checked_add(data.len() as u64)
             .ok_or(Reason::UploadOutOfOrder)?;
-        if piece.size != self.size || piece.offset != self.received || end > self.size {
+        if piece.offset != self.received || end > piece.size {
             return Err(Reason::UploadOutOfOrder);
         }
         let State::Arriving { file, hash } = &mut self.state else {
@@ -185,7 +184,7 @@ impl Entry {
         file.write_all(data).map_err(|_| Reason::Internal)?;
         hash.update(data);
         self.received = end;
-        if end == self.size {
+        if end == piece.size {
             if hash.clone().finalize().as_slice() != piece.sha256.0 {
                 return Err(Reason::UploadHashMismatch);
             }
@@ -244,7 +243,7 @@ mod tests {
                 complete: true
             }
         );
-        let complete = uploads.remove(&Sha256::of(&binary)).unwrap();
+        let complete = uploads.remove(&Sha256::of(&binary), 1000).unwrap();
         let mut file = complete.file;
         assert!(file.write_all(b"x").is_err(), "the seal holds");
     }
@@ -268,6 +267,41 @@ mod tests {
         );
         let rest = uploads.take(&piece(&binary, 10, 90)).unwrap();
         assert!(rest.complete, "refused pieces changed nothing");
+    }
+
+    #[test]
+    fn wrong_size_announced_by_another_takes_nobodys_place() {
+        let binary = vec![7; 100];
+        let mut uploads = Uploads::default();
+        let mut wrong = piece(&binary, 0, 10);
+        wrong.size = 5000;
+        uploads.take(&wrong).unwrap();
+        assert_eq!(uploads.take(&piece(&binary, 0, 0)).unwrap().received, 0);
+        assert!(uploads.take(&piece(&binary, 0, 100)).unwrap().complete);
+        assert!(uploads.complete(&Sha256::of(&binary), 100).is_some());
+    }
+
+    #[test]
+    fn refused_piece_keeps_no_junk_alive() {
+        let (junk, good) = (vec![1; 100], vec![2; 100]);
+        let mut uploads = Uploads::default();
+        assert_eq!(
+            uploads.take(&Upload {
+                size: 10,
+                ..piece(&junk, 0, 50)
+            }),
+            Err(Reason::UploadOutOfOrder)
+        );
+        assert!(uploads.entries.is_empty());
+        uploads.take(&piece(&junk, 0, 10)).unwrap();
+        uploads.take(&piece(&good, 0, 10)).unwrap();
+        uploads.take(&piece(&junk, 50, 10)).unwrap_err();
+        for n in 0..14_u8 {
+            uploads.take(&piece(&[n; 10], 0, 5)).unwrap();
+        }
+        uploads.take(&piece(&[99; 10], 0, 5)).unwrap();
+        assert_eq!(uploads.take(&piece(&junk, 0, 0)).unwrap().received, 0);
+        assert_eq!(uploads.take(&piece(&good, 0, 0)).unwrap().received, 10);
     }
 
     #[test]

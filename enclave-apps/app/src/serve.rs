@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use quorate_protocol::frame::{Assembler, Sizes, frame};
 
 /// Connections served at a time.
@@ -19,9 +20,12 @@ pub const MAX_CONNECTIONS: usize = 32;
 pub const IDLE: Duration = Duration::from_secs(30);
 /// A request must be complete this long after its first byte.
 pub const FRAME: Duration = Duration::from_secs(10);
+/// Before the next attempt after an accept that failed.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Accepts connections and answers each request with what `handler` makes of its payload; a
-/// handler that gives `None` closes the connection. Returns when the listener fails.
+/// handler that gives `None` closes the connection. Returns when the listener fails for good; the
+/// application should end then, so that init starts it again.
 pub fn serve<S, H>(listener: &UnixListener, handler: H)
 where
     S: Sizes,
@@ -29,7 +33,15 @@ where
 {
     let handler = Arc::new(handler);
     let active = Arc::new(AtomicUsize::new(0));
-    while let Ok((stream, _)) = listener.accept() {
+    loop {
+        let stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if passes(&error) => {
+                thread::sleep(PAUSE);
+                continue;
+            }
+            Err(_) => return,
+        };
         if active.fetch_add(1, Ordering::AcqRel) >= MAX_CONNECTIONS {
             active.fetch_sub(1, Ordering::AcqRel);
             continue;
@@ -45,6 +57,25 @@ where
         // A thread that could not be made has dropped its slot and its stream.
         drop(spawned);
     }
+}
+
+/// Whether this is the fault of one connection or of a short supply, and not of the listener.
+fn passes(error: &std::io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(
+            Errno::ECONNABORTED
+                | Errno::ECONNRESET
+                | Errno::EPROTO
+                | Errno::EINTR
+                | Errno::EAGAIN
+                | Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOBUFS
+                | Errno::ENOMEM
+        )
+    )
 }
 
 /// One of the bounded connections; free again when dropped.

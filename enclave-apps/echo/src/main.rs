@@ -36,6 +36,8 @@ fn run() -> Result<(), AppError> {
             let proof = prover.prove(&kind, message.into_vec()).ok()?;
             Some(to_bytes(&EchoResponse::Echoed(Box::new(proof))))
         });
+        // Without its listener it is of no use; init starts it again.
+        std::process::exit(1);
     });
     app.ready()?;
     app.wait_for_stop()

@@ -30,10 +30,11 @@ pub struct Collector {
 impl Collector {
     /// An empty collection for one sharing.
     #[must_use]
-    pub const fn new(commitments: Commitments) -> Self {
+    pub fn new(commitments: Commitments) -> Self {
         Self {
             commitments,
-            shares: Vec::new(),
+            // Room for every index at once: a vector that grows leaves copies behind.
+            shares: Vec::with_capacity(usize::from(u8::MAX)),
         }
     }
 
