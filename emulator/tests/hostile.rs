@@ -455,6 +455,28 @@ fn wrong_binary_fails_closed() {
     assert!(done.complete);
 }
 
+/// A stranger announces the right hash with a wrong size and never finishes.
+#[test]
+fn upload_announced_with_a_wrong_size_fails_closed() {
+    let mut world = World::new(3, 2);
+    let enclave = world.start();
+    let piece = |size, data: &[u8]| {
+        Request::Upload(Upload {
+            sha256: Sha256::of(b"ABCDEFGH"),
+            size,
+            offset: 0,
+            data: Bytes::new(data.to_vec()).unwrap(),
+        })
+    };
+    for size in [7, 9, 5000] {
+        let _ = enclave.ask(&piece(size, b"ABCD"));
+    }
+    let Response::Uploaded(done) = enclave.ask(&piece(8, b"ABCDEFGH")) else {
+        panic!("the honest upload was refused")
+    };
+    assert!(done.complete);
+}
+
 #[test]
 fn bad_shares_fails_closed() {
     let mut world = World::new(5, 3);
@@ -591,6 +613,15 @@ fn public_port_takes_no_ceremony() {
     let genesis = Request::Genesis(world.genesis_request());
     assert_eq!(
         reason(instance.enclave.ask_public(&genesis)),
+        Reason::WrongPort
+    );
+    // Refused by its kind: what a stranger may not ask is not even decoded.
+    let mut stream = UnixStream::connect(&instance.enclave.started.public).unwrap();
+    stream
+        .write_all(&frame(&[0x82, 3, 0xff, 0xff]).unwrap())
+        .unwrap();
+    assert_eq!(
+        reason(read_response(&mut stream).unwrap()),
         Reason::WrongPort
     );
     let status = instance.enclave.ask_public(&Request::Status);

@@ -110,6 +110,8 @@ impl<T: Transport> Device<T> {
 }
 
 /// Both secret keys of one stage, and their public halves. Erased when dropped.
+///
+/// Made in a box and moved only with it, so that erasing reaches the one copy there is.
 pub(crate) struct SecretPair {
     pub(crate) decryption: DecryptionKey,
     pub(crate) signing: SigningKey,
@@ -118,17 +120,17 @@ pub(crate) struct SecretPair {
 
 impl SecretPair {
     /// Makes a pair.
-    pub(crate) fn generate(generator: &mut ChaCha20Rng) -> Self {
+    pub(crate) fn generate(generator: &mut ChaCha20Rng) -> Box<Self> {
         let decryption = DecryptionKey::random(generator);
         let signing = Secret::random(generator).signing_key();
         let public = KeyPair {
             encryption: decryption.public().into(),
             verification: VerificationKey::of(&signing),
         };
-        Self {
+        Box::new(Self {
             decryption,
             signing,
             public,
-        }
+        })
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Identity {
     /// The chain as received, for the evidence.
     pub(crate) links: Vec<Link>,
     pub(crate) setup: KeyPair,
-    pub(crate) live: SecretPair,
+    pub(crate) live: Box<SecretPair>,
 }
 
 impl Identity {
@@ -63,7 +63,7 @@ impl Identity {
 /// An instance that waits for shares.
 pub(crate) struct Collecting {
     identity: Identity,
-    setup: SecretPair,
+    setup: Box<SecretPair>,
     collector: Collector,
     provisions: Vec<Provision>,
 }

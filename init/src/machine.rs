@@ -48,6 +48,18 @@ enum State {
     Halting,
 }
 
+impl Lane {
+    /// Whether requests of this kind are served here. Known at the second byte, so that what a
+    /// stranger may not ask is not even decoded.
+    pub(crate) fn takes(self, kind: u8) -> bool {
+        match self {
+            Self::Operator => true,
+            // Status, attest, evidence.
+            Self::Public => matches!(kind, 0 | 4 | 6),
+        }
+    }
+}
+
 impl<P: Platform> Machine<P> {
     /// Opens the NSM and waits.
     ///

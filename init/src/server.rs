@@ -284,11 +284,16 @@ impl Port {
                 Ok(Some(payload)) => {
                     served += 1;
                     self.turn = index;
-                    let response = match from_bytes::<Request>(&payload) {
-                        Ok(request) => machine.serve(self.lane, request)?,
-                        Err(error) => {
-                            connection.closing = true;
-                            malformed(&error.to_string())
+                    let kind = payload.get(1).copied();
+                    let response = if !kind.is_some_and(|kind| self.lane.takes(kind)) {
+                        refused(Reason::WrongPort, "")
+                    } else {
+                        match from_bytes::<Request>(&payload) {
+                            Ok(request) => machine.serve(self.lane, request)?,
+                            Err(error) => {
+                                connection.closing = true;
+                                malformed(&error.to_string())
+                            }
                         }
                     };
                     connection.answer(&response);
@@ -450,10 +455,14 @@ fn is_retry(error: &io::Error) -> bool {
 }
 
 fn malformed(detail: &str) -> Response {
+    refused(Reason::Malformed, detail)
+}
+
+fn refused(reason: Reason, detail: &str) -> Response {
     let detail = quorate_protocol::atoms::Text::new(detail).unwrap_or_default();
-    say(Event::Refused(Reason::Malformed));
+    say(Event::Refused(reason));
     Response::Refused(Refusal {
-        reason: Reason::Malformed,
+        reason,
         fault: Fault::Caller,
         member: None,
         detail,
