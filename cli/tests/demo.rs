@@ -484,6 +484,27 @@ fn a_killed_demo_leaves_no_process() {
     assert_gone(&below);
 }
 
+/// Without its hypervisor there is no enclave, even where nobody could stop it.
+#[test]
+fn enclaves_end_with_a_killed_emulator() {
+    let Some(place) = Place::new() else { return };
+    let init = place.binaries.join("quorate-init-emulated");
+    let nitro = place.folder.path().join("t/nitro");
+    let mut command = place.quorate(&["emulate", "serve", "--directory"]);
+    let mut serving = Running::start(command.arg(&nitro).stdin(Stdio::piped()));
+    let mut orders = serving.0.stdin.take().expect("a pipe");
+    let mut answers = BufReader::new(serving.0.stdout.take().expect("a pipe")).lines();
+    let order = json!({ "start": { "name": "one", "init": init } });
+    writeln!(orders, "{order}").expect("it reads");
+    let answer = answers.next().expect("an answer").expect("UTF-8");
+    assert!(answer.contains("started"), "{answer}");
+    let below = descendants(serving.0.id());
+    assert_eq!(below.len(), 1, "{below:?}");
+    serving.signal("KILL");
+    serving.end();
+    assert_gone(&below);
+}
+
 #[test]
 fn an_emulator_starts_measures_and_stops_real_enclaves() {
     let Some(place) = Place::new() else { return };

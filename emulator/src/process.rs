@@ -249,7 +249,8 @@ impl Hypervisor {
         self.directory.join("development-root.pem")
     }
 
-    /// Starts an enclave and waits until it listens.
+    /// Starts an enclave and waits until it listens. A real init ends with the thread that calls
+    /// this, should the `Hypervisor` have no chance to stop it.
     ///
     /// # Errors
     /// [`ProcessError`]; nothing runs then.

@@ -3,6 +3,8 @@
 //! Started by the emulator with the NSM's socket as standard input and one argument, the enclave's
 //! directory. It listens there on `operator.sock`, `public.sock` and `port-N.sock`.
 //!
+//! It ends when the emulator does, however that ends: without its hypervisor there is no enclave.
+//!
 //! This program is not part of any image. The production binary is `quorate-init`; a test compares
 //! the two and demands that [`MARKER`] is only in this one.
 
@@ -15,6 +17,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::getppid;
 use quorate_emulator::MARKER;
 use quorate_emulator::server::SocketNsm;
 use quorate_init::nsm::TransportError;
@@ -55,6 +60,18 @@ fn errno(error: &std::io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EINVAL, Errno::from_raw)
 }
 
+/// Asks for SIGTERM, which halts in order, when the emulator's thread that started this one ends.
+fn end_with_parent() -> Result<(), Errno> {
+    let parent = getppid();
+    prctl::set_pdeathsig(Signal::SIGTERM)?;
+    // It may have ended before it could be asked for: then another process is the parent now.
+    if getppid() == parent {
+        Ok(())
+    } else {
+        Err(Errno::ESRCH)
+    }
+}
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(directory), None) = (arguments.next(), arguments.next()) else {
@@ -62,6 +79,10 @@ fn main() -> ExitCode {
         eprintln!("It is started by `quorate emulate serve`, see `quorate emulate --help`.");
         return ExitCode::from(2);
     };
+    if let Err(errno) = end_with_parent() {
+        eprintln!("quorate-init: cannot be tied to the emulator: {errno}");
+        return ExitCode::FAILURE;
+    }
     eprintln!("quorate-init: {MARKER}");
     let halt = run(Emulated {
         directory: directory.into(),
