@@ -22,7 +22,7 @@ fn attest(c: &mut Criterion) {
         mode: Mode::Normal,
     };
     let make = || NsmDevice::new(config.clone(), Arc::clone(&root), SysRng, NOW_MS);
-    c.bench_function("device", |b| b.iter(|| black_box(make().is_ok())));
+    c.bench_function("nsm/device", |b| b.iter(|| black_box(make().is_ok())));
 
     let mut device = make().expect("the configuration is good");
     let nonce = [7; 32];
@@ -32,7 +32,7 @@ fn attest(c: &mut Criterion) {
         public_key: Some(&[4; 130]),
     };
     let request = request.encode().expect("the request fits");
-    c.bench_function("attest", |b| {
+    c.bench_function("nsm/attest", |b| {
         b.iter(|| black_box(device.process(&request, NOW_MS)))
     });
 }

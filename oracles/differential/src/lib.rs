@@ -1,2 +1,3 @@
-//! Nothing to link: the work is in `tests/`, one file for each oracle.
+//! Nothing to link: the work is in `tests/`, one file for each oracle,
+//! and in `benches/`.
 #![forbid(unsafe_code)]
