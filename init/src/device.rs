@@ -2,7 +2,7 @@
 
 use chacha20::ChaCha20Rng;
 use p256::ecdsa::SigningKey;
-use quorate_protocol::atoms::{Pcr, UnixMillis};
+use quorate_protocol::atoms::{Pcr, Text, UnixMillis};
 use quorate_protocol::attested::{UserData, extended_once};
 use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::definition::Measurements;
@@ -21,7 +21,7 @@ use crate::refuse::{Denied, Halt, refuse};
 pub(crate) struct Device<T> {
     nsm: Nsm<T>,
     clock: Clock,
-    module_id: String,
+    module_id: Text<256>,
     registers: u16,
 }
 
@@ -37,7 +37,8 @@ impl<T: Transport> Device<T> {
         Ok(Self {
             nsm,
             clock,
-            module_id: description.module_id,
+            // Known to fit now, not only when members have given their shares.
+            module_id: Text::new(&description.module_id).map_err(|_| Halt::ModuleId)?,
             registers: description.max_pcrs,
         })
     }
@@ -48,7 +49,7 @@ impl<T: Transport> Device<T> {
     }
 
     /// The module's identifier.
-    pub(crate) fn module_id(&self) -> &str {
+    pub(crate) fn module_id(&self) -> &Text<256> {
         &self.module_id
     }
 

@@ -10,7 +10,6 @@
 //! a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
 //! when the threshold is reached.
 
-use quorate_protocol::atoms::Text;
 use quorate_protocol::attested::{
     PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, applications_extension, live_extension, setup_extension,
 };
@@ -269,7 +268,7 @@ impl Collecting {
             genesis: identity.genesis_digest(),
             manifest: identity.manifest_digest(),
             live: identity.live.public.clone(),
-            module_id: Text::new(device.module_id()).map_err(|_| Halt::Derivation)?,
+            module_id: device.module_id().clone(),
             epoch: identity.manifest().epoch,
             provenance: Provenance::Members(members),
             time: device.now(),

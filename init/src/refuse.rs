@@ -53,6 +53,9 @@ pub enum Halt {
         /// What the kernel said.
         errno: nix::errno::Errno,
     },
+    /// The NSM's identifier is no text of at most 256 bytes.
+    #[error("the NSM's identifier is not a text of at most 256 bytes")]
+    ModuleId,
     /// The NSM cannot be reached.
     #[error("the NSM cannot be reached: {0}")]
     Transport(crate::nsm::TransportError),

@@ -95,7 +95,7 @@ impl Application {
         if let Some(found) = self
             .ports
             .iter()
-            .find(|p| **p < crate::ports::FIRST_APPLICATION)
+            .find(|p| !crate::ports::APPLICATIONS.contains(p))
         {
             return Err(Invalid::Port { found: *found });
         }

@@ -6,3 +6,5 @@ pub const OPERATOR: u32 = 5000;
 pub const PUBLIC: u32 = 5001;
 /// Applications listen from here on.
 pub const FIRST_APPLICATION: u32 = 5100;
+/// Ports of applications. The last number of all means "any port" to vsock.
+pub const APPLICATIONS: core::ops::RangeInclusive<u32> = FIRST_APPLICATION..=u32::MAX - 1;

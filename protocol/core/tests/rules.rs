@@ -364,8 +364,8 @@ fn applications_out_of_order_or_repeated_fails_closed() {
 }
 
 #[test]
-fn ports_of_init_fails_closed() {
-    for found in [0, 5000, 5001, 5099] {
+fn ports_of_init_or_of_anybody_fails_closed() {
+    for found in [0, 5000, 5001, 5099, u32::MAX] {
         application(|app| app.ports = vec![found], &Invalid::Port { found });
     }
 }
