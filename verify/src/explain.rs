@@ -165,8 +165,13 @@ fn limits(report: &Report, page: &mut Page) {
         page.title("What this shows");
         page.put(
             Tone::Plain,
-            "  An enclave ran exactly the image and applications above, which the namespace's \
-             members approved, and it held the namespace's key when it signed.",
+            if report.development {
+                "  Whoever has the development root's key says that an enclave ran the image and \
+                 applications above, which the namespace's members approved."
+            } else {
+                "  An enclave ran exactly the image and applications above, which the namespace's \
+                 members approved, and it was given the namespace's key."
+            },
         );
     }
     page.title("What this does not show");
@@ -185,10 +190,12 @@ fn limits(report: &Report, page: &mut Page) {
         Tone::Plain,
         "  That the instance still runs, or that no newer manifest exists.",
     );
-    if report.archived {
-        page.put(
-            Tone::Plain,
-            "  Certificates were checked at the document's own time, as for a record.",
-        );
-    }
+    page.put(
+        Tone::Plain,
+        if report.archived {
+            "  Certificates were checked at the document's own time, as for a record."
+        } else {
+            "  The genesis is a record: its certificates were checked at its document's own time."
+        },
+    );
 }

@@ -11,7 +11,7 @@ use super::checks::{
 use super::error::EvidenceError;
 use super::report::ApplicationFacts;
 use super::{Instance, Run, Time};
-use crate::attestation::{Attested, DebugMode, Freshness};
+use crate::attestation::{Attested, DebugMode, Freshness, Partition};
 use crate::instance;
 use crate::text::{Listed, Utc};
 
@@ -61,7 +61,12 @@ impl Run<'_> {
             false => Ok(()),
         };
         self.ledger.settle(&NOT_DEBUG, debug, |()| {
-            "The instance was not in debug mode: its host could not read its memory.".to_owned()
+            if attested.partition() == Partition::Development {
+                "The document is not that of a debug mode; an emulator's memory is open anyway."
+            } else {
+                "The instance was not in debug mode: its host could not read its memory."
+            }
+            .to_owned()
         });
         Some(attested)
     }

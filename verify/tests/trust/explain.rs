@@ -34,6 +34,10 @@ fn accepted_report_begins_with_the_result_and_the_warning() {
         assert!(text.contains(fact), "{fact}\n{text}");
     }
     assert!(text.contains(&world.genesis().to_string()));
+    // An emulator vouches for nothing, so no line says that an enclave did.
+    assert!(text.contains("Whoever has the development root's key says"));
+    assert!(!text.contains("An enclave ran exactly"));
+    assert!(!text.contains("its host could not read its memory"));
     assert!(!page.iter().any(|line| line.tone == Tone::Bad));
 }
 
