@@ -24,18 +24,21 @@ readonly ENCLAVE_BINARIES="target/$MUSL_TARGET/release"
 # shellcheck disable=SC2034  # used by the scripts that source this file
 readonly CLI_BINARY="target/release/quorate"
 
+# Wherever this user's environment would put them or for whatever machine: here they are looked for.
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_BUILD_TARGET_DIR
+
 build_enclave() {
     local build
     for build in "${ENCLAVE_BUILDS[@]}"; do
         # shellcheck disable=SC2086  # one line holds several arguments
-        cargo build --release --locked --target "$MUSL_TARGET" $build
+        cargo build --release --locked --target-dir target --target "$MUSL_TARGET" $build
     done
     say "enclave binaries: $ENCLAVE_BINARIES"
 }
 
 build_cli() {
     # shellcheck disable=SC2086
-    cargo build --release --locked $CLI_BUILD
+    cargo build --release --locked --target-dir target $CLI_BUILD
 }
 
 # ---------------------------------------------------------------------------------------------
