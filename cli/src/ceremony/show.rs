@@ -24,6 +24,8 @@ use quorate_quorum_ceremony::steps::status::{Next, Progress};
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::{IgnoredApproval, role_name};
 use quorate_twins::rfc3339;
+use quorate_verify::attestation::Partition;
+use quorate_verify::chain::Successor;
 use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
@@ -145,12 +147,17 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
         format!("you are about to approve manifest {}", successor.sequence),
     );
     report = manifest(report, step.manifest(), successor.digest);
-    report = report.row(
-        "changes",
-        "changes",
-        changes(step.before(), step.manifest()),
-        json!(changes(step.before(), step.manifest())),
-    );
+    let words = changes(step.before(), step.manifest(), successor);
+    report = report.row("changes", "changes", words.clone(), json!(words));
+    // Who will approve, or hold shares, from then on: the signature is about these keys too.
+    if successor.changes_manifest_set {
+        let people = &step.manifest().manifest_set;
+        report = set(report, "manifest_set", "NEW APPROVERS", people);
+    }
+    if successor.changes_share_set {
+        let people = &step.manifest().share_set;
+        report = set(report, "share_set", "NEW HOLDERS", people);
+    }
     ignored(seats(report, step.seats()), step.ignored())
         .development(step.definition().attestation_root.is_development())
         .note(NEWEST)
@@ -159,6 +166,7 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
 pub(super) fn approved(done: &Approved) -> Report {
     let report = Report::new("approve", title("your approval", done.published));
     seats(manifest(report, &done.manifest, done.digest), &done.seats)
+        .development(done.development)
         .next("when enough have approved: quorate ceremony boot")
 }
 
@@ -337,6 +345,15 @@ fn definition(report: Report, definition: &Definition) -> Report {
             }),
         )
         .development(root.is_development());
+    let report = match Partition::from_name(root.partition.as_str()) {
+        Some(Partition::Aws | Partition::Development) => report,
+        // Anybody can call a root of their own that.
+        _ => report.note(format!(
+            "the root of {} is not built in: compare its fingerprint with the one AWS publishes \
+             for that partition; under any other root an emulator passes for an enclave",
+            root.partition
+        )),
+    };
     measurements(report, &definition.measurements)
 }
 
@@ -458,12 +475,19 @@ fn application_json(application: &Application) -> Value {
     })
 }
 
-/// What a manifest changes, in words.
-fn changes(before: Option<&Manifest>, after: &Manifest) -> Vec<String> {
-    let Some(before) = before else {
-        return vec!["the first manifest".into()];
-    };
+/// What a manifest changes, in words. The first one can change the sets of the definition.
+fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -> Vec<String> {
     let mut changes = Vec::new();
+    if successor.changes_manifest_set {
+        changes.push("CHANGES WHO APPROVES MANIFESTS".into());
+    }
+    if successor.changes_share_set {
+        changes.push("CHANGES WHO HOLDS SHARES".into());
+    }
+    let Some(before) = before else {
+        changes.insert(0, "the first manifest".into());
+        return changes;
+    };
     for application in &after.applications {
         match before.application(&application.name) {
             None => changes.push(format!("adds the application {}", application.name)),
@@ -482,14 +506,6 @@ fn changes(before: Option<&Manifest>, after: &Manifest) -> Vec<String> {
         (
             before.measurements != after.measurements,
             "changes the image",
-        ),
-        (
-            before.manifest_set != after.manifest_set,
-            "CHANGES WHO APPROVES MANIFESTS",
-        ),
-        (
-            before.share_set != after.share_set,
-            "CHANGES WHO HOLDS SHARES",
         ),
         (
             before.suites != after.suites,
@@ -610,4 +626,38 @@ fn count(length: usize) -> u64 {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_protocol::cbor::from_bytes;
+
+    use super::*;
+
+    /// The sets before the first manifest are the definition's, so it can change them as well.
+    #[test]
+    fn first_manifest_says_that_it_changes_the_sets() {
+        let vector = include_str!("../../../protocol/testdata/objects/manifest.json");
+        let vector: Value = serde_json::from_str(vector).expect("JSON");
+        let bytes = vector["cases"][0]["bytes"]
+            .as_str()
+            .expect("hexadecimal")
+            .as_bytes();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = bytes.chunks(2).map(byte).collect();
+        let manifest: Manifest = from_bytes(&bytes.expect("hexadecimal")).expect("a vector");
+        let mut successor = Successor {
+            digest: Digest::of(&manifest),
+            sequence: 1,
+            changes_manifest_set: false,
+            changes_share_set: false,
+        };
+        assert_eq!(changes(None, &manifest, &successor), ["the first manifest"]);
+        successor.changes_manifest_set = true;
+        successor.changes_share_set = true;
+        let both = ["CHANGES WHO APPROVES MANIFESTS", "CHANGES WHO HOLDS SHARES"];
+        assert_eq!(changes(Some(&manifest), &manifest, &successor), both);
+        let words = changes(None, &manifest, &successor);
+        assert_eq!(words.get(1..), Some(both.map(String::from).as_slice()));
+    }
 }

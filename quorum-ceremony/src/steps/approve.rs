@@ -57,6 +57,8 @@ pub struct Approved {
     pub seats: Vec<Seat>,
     /// Whether every approval was there already.
     pub published: Published,
+    /// Whether the namespace is under a development root.
+    pub development: bool,
 }
 
 /// Verifies everything an approval rests on. `sequence` chooses a manifest; without it, the newest
@@ -179,6 +181,7 @@ impl Review {
                 .publish_approval(sequence, keys.name(), &approval)?;
         }
         Ok(Approved {
+            development: self.genesis.definition().attestation_root.is_development(),
             manifest: self.manifest,
             digest,
             seats: self.seats,
