@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 
-pub(crate) use crate::ceremony::Ceremony;
+pub(crate) use crate::ceremony::{Ceremony, PartitionName};
 
 /// Largest number of members a demo takes. Shares allow 255; a person watches this.
 const DEMO_MEMBERS: i64 = 16;
@@ -91,6 +91,10 @@ pub(crate) struct VerifyEvidence {
     /// A root certificate to trust in place of AWS's, PEM or DER, at most 64 KiB
     #[arg(long, value_name = "FILE")]
     pub(crate) root: Option<PathBuf>,
+
+    /// Whose security modules that root speaks for; evidence that calls it otherwise is rejected
+    #[arg(long, value_enum, default_value_t = PartitionName::Development, requires = "root")]
+    pub(crate) partition: PartitionName,
 
     /// The namespace's genesis digest, 64 hexadecimal digits, from a source you trust
     #[arg(long, value_name = "HEX", value_parser = genesis)]

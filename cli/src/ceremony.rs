@@ -16,7 +16,7 @@ use quorate_quorum_ceremony::steps::{
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
-pub(crate) use self::arguments::Ceremony;
+pub(crate) use self::arguments::{Ceremony, PartitionName};
 use self::arguments::{DefineArguments, Keyed};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};

@@ -4,12 +4,11 @@
 //! and nothing taken away; the file's size is bounded before it is read; no root is trusted but
 //! AWS's, or the one given in its place.
 //!
-//! Trusts: whoever typed the command. A root passed with `--root` is trusted for the partition
-//! that the evidence itself names for it, and the output says that it was passed. Only AWS's
-//! commercial root is ever taken for `aws`.
+//! Trusts: whoever typed the command. A root passed with `--root` is a development root unless
+//! `--partition` says otherwise, whatever the evidence calls it, and the output says that it was
+//! passed. Only AWS's commercial root is ever taken for `aws`.
 
-use quorate_protocol::atoms::Sha256;
-use quorate_protocol::cbor::{Object as _, from_bytes};
+use quorate_protocol::cbor::Object as _;
 use quorate_protocol::evidence::Evidence;
 use quorate_twins::{Twin as _, rfc3339};
 use quorate_verify::attestation::{AttestationError, Partition, TrustAnchor, TrustAnchors};
@@ -41,7 +40,7 @@ pub(crate) fn evidence(arguments: &VerifyEvidence, output: Output) -> Result<Exi
                 )
             };
             let der = pem::certificate(&file).map_err(|error| refused(error.to_string()))?;
-            anchor(&der, &bytes).map_err(|error| refused(error.to_string()))?
+            anchor(&der, arguments.partition.into()).map_err(|error| refused(error.to_string()))?
         }
     };
     let policy = arguments
@@ -70,22 +69,13 @@ pub(crate) fn evidence(arguments: &VerifyEvidence, output: Output) -> Result<Exi
     Ok(exit)
 }
 
-/// The root with the partition that the evidence names for it. Evidence that claims AWS's name for
-/// another root does not get it; the verification then finds the lie.
-fn anchor(der: &[u8], evidence: &[u8]) -> Result<TrustAnchor, AttestationError> {
+/// The root a person passed, for the partition that the same person says it speaks for. Evidence
+/// that calls it otherwise is refused by the verification.
+fn anchor(der: &[u8], partition: Partition) -> Result<TrustAnchor, AttestationError> {
     let aws = TrustAnchor::aws_commercial();
     if aws.der() == der {
         return Ok(aws);
     }
-    let named = from_bytes::<Evidence>(evidence).ok().and_then(|evidence| {
-        let root = &evidence.record.definition.attestation_root;
-        let same = root.fingerprint == Sha256::of(der);
-        same.then(|| Partition::from_name(root.partition.as_str()))
-            .flatten()
-    });
-    let partition = named
-        .filter(|partition| *partition != Partition::Aws)
-        .unwrap_or(Partition::Development);
     TrustAnchor::from_der(partition, der)
 }
 
@@ -225,4 +215,40 @@ fn facts(facts: &Facts) -> Value {
 
 fn time(ms: u64) -> Value {
     json!({ "ms": ms, "rfc3339": rfc3339(quorate_protocol::atoms::UnixMillis(ms)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use getrandom::SysRng;
+    use quorate_emulator::pki::DevelopmentRoot;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command, Verify};
+    use clap::Parser as _;
+
+    fn partition(more: &[&str]) -> Partition {
+        let given = ["quorate", "verify", "evidence", "file", "--root", "root"];
+        let given = given.iter().chain(more);
+        let command = Arguments::try_parse_from(given).expect("arguments").command;
+        let Command::Verify(Verify::Evidence(evidence)) = command else {
+            panic!("another command");
+        };
+        evidence.partition.into()
+    }
+
+    /// Otherwise whoever wrote the evidence would decide whether the report warns of an emulator.
+    #[test]
+    fn a_root_that_is_passed_speaks_for_what_the_person_says_fails_closed() {
+        assert_eq!(partition(&[]), Partition::Development);
+        let named = partition(&["--partition", "aws-us-gov"]);
+        assert_eq!(named, Partition::AwsUsGov);
+        let root = DevelopmentRoot::generate(&mut SysRng, 1_800_000_000_000).expect("a root");
+        for partition in [Partition::Development, Partition::AwsUsGov] {
+            let anchor = anchor(root.root_der(), partition).expect("an anchor");
+            assert_eq!(anchor.partition(), partition);
+        }
+        assert!(anchor(root.root_der(), Partition::Aws).is_err());
+        let aws = TrustAnchor::aws_commercial();
+        assert_eq!(anchor(aws.der(), Partition::Development), Ok(aws));
+    }
 }
