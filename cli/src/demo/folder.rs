@@ -5,9 +5,10 @@
 //! this user alone and is removed at the end, with the demo's keys in it.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::mkdtemp;
 
 use crate::failure::Failure;
@@ -65,9 +66,11 @@ impl Out {
         let parent = parent.unwrap_or_else(|| Path::new("."));
         fs::create_dir_all(parent).map_err(|error| files::unwritable(parent, &error))?;
         let staged = parent.join(format!(".{name}.{}", std::process::id()));
+        // What is there under that name is somebody else's, and stays.
+        fs::create_dir(&staged).map_err(|error| files::unwritable(&staged, &error))?;
         let published = stage(&staged, results).and_then(|()| self.replace(&staged));
         if published.is_err() {
-            // It may not even exist; the first failure is the one to tell.
+            // The first failure is the one to tell.
             let _ = fs::remove_dir_all(&staged);
         }
         published
@@ -92,7 +95,6 @@ fn marked(path: &Path) -> bool {
 }
 
 fn stage(staged: &Path, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
-    fs::create_dir(staged).map_err(|error| files::unwritable(staged, &error))?;
     files::write_new(&staged.join(MARKER), MARKER_TEXT)?;
     results.iter().try_for_each(|(name, bytes)| {
         let path = staged.join(name);
@@ -103,19 +105,56 @@ fn stage(staged: &Path, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
     })
 }
 
+/// Longest path of the folder a workshop is made in, in bytes. A socket's path has at most 107:
+/// `/quorate-XXXXXX/nitro/instance/port-4294967295.sock` must fit behind it.
+const PARENT_MAX: usize = 56;
+
+/// Whether no program may be executed there. Where that cannot be known, it is tried.
+fn forbids_programs(folder: &Path) -> bool {
+    statvfs(folder).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC))
+}
+
 /// The folder a demo works in. Removed when dropped.
 pub(super) struct Workshop(PathBuf);
 
 impl Workshop {
-    /// Makes one. Its path is short, because it ends up in the paths of sockets.
+    /// Makes one, in the first place that will do: the enclaves' sockets must fit their paths, and
+    /// the inits in it must be executable. A session's variables may outlive the session, or name
+    /// another user's folder.
     pub(super) fn new() -> Result<Self, Failure> {
-        let parent = std::env::var_os("XDG_RUNTIME_DIR")
+        let places = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
-            .filter(|path| path.is_absolute() && path.is_dir())
-            .unwrap_or_else(std::env::temp_dir);
-        mkdtemp(&parent.join("quorate-XXXXXX"))
-            .map(Self)
-            .map_err(|errno| files::unwritable(&parent, &errno.into()))
+            .into_iter()
+            .chain([std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()]);
+        Self::within(places)
+    }
+
+    fn within(places: impl Iterator<Item = PathBuf>) -> Result<Self, Failure> {
+        let mut failure = None;
+        for parent in places.filter(|parent| parent.is_absolute()) {
+            let unfit = |why: &str| {
+                let error = io::Error::other(why);
+                files::unwritable(&parent, &error)
+            };
+            let made = if parent.as_os_str().len() > PARENT_MAX {
+                Err(unfit("its path is too long for sockets in it"))
+            } else if forbids_programs(&parent) {
+                Err(unfit("it is mounted noexec, and inits run in it"))
+            } else {
+                mkdtemp(&parent.join("quorate-XXXXXX"))
+                    .map(Self)
+                    .map_err(|errno| files::unwritable(&parent, &errno.into()))
+            };
+            match made {
+                Ok(workshop) => return Ok(workshop),
+                // The first place is the one the person chose.
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or_else(|| {
+            let nowhere = io::Error::from(ErrorKind::NotFound);
+            files::unwritable(Path::new("/tmp"), &nowhere)
+        }))
     }
 
     /// A path inside it.
@@ -197,6 +236,42 @@ mod tests {
         );
         assert!(path.join("precious").exists());
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    /// What is left of a demo that was killed, or is somebody else's, is not removed either.
+    #[test]
+    fn a_folder_where_results_are_prepared_fails_closed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        let staged = folder.path().join(format!(".out.{}", std::process::id()));
+        fs::create_dir(&staged).expect("a folder");
+        fs::write(staged.join("precious"), "p").expect("a file");
+        let out = Out::check(&path)
+            .map_err(|failure| failure.what)
+            .expect("free");
+        assert_eq!(
+            out.publish(&results("one")).expect_err("refused").code,
+            "file-unwritable"
+        );
+        assert!(staged.join("precious").exists());
+    }
+
+    #[test]
+    fn a_workshop_is_made_where_it_can_be() {
+        let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+        let good = folder.path().to_owned();
+        let long = good.join("l".repeat(PARENT_MAX));
+        fs::create_dir(&long).expect("a folder");
+        let gone = good.join("gone");
+        let places = [PathBuf::from("relative"), gone.clone(), long, good.clone()];
+        let workshop = Workshop::within(places.into_iter())
+            .map_err(|failure| failure.what)
+            .expect("a workshop");
+        assert_eq!(workshop.0.parent(), Some(good.as_path()));
+        let failure = Workshop::within([gone.clone(), good.join("also")].into_iter())
+            .map(drop)
+            .expect_err("nowhere");
+        assert!(failure.what.contains(&gone.display().to_string()));
     }
 
     #[test]
