@@ -1,0 +1,3 @@
+//! The fuzz target `member-card`.
+#![cfg_attr(fuzzing, no_main)]
+quorate_fuzz::target!("member-card");

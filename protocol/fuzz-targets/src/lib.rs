@@ -1,0 +1,120 @@
+//! What must hold for any bytes, one function for each decoder that reads bytes of strangers.
+//!
+//! A target panics when an invariant is broken and returns otherwise:
+//!
+//! * nothing a decoder is given makes it panic, overflow or run away;
+//! * what decodes encodes to the very bytes that were received (the contract), or to bytes that
+//!   decode to the same value (formats of other makers);
+//! * verifying and showing whatever decoded does not panic, and nothing arbitrary verifies.
+//!
+//! libFuzzer runs them with instrumentation (`oracles/fuzz`); `cargo test` replays the committed
+//! corpora in `protocol/corpus/TARGET/` on every run. A new decoder is a new line in [`TARGETS`], a
+//! corpus, and a binary; tests fail while one of them is missing.
+
+#![forbid(unsafe_code)]
+
+mod attestation;
+mod ceremony;
+pub mod development;
+mod evidence;
+mod nsm;
+mod objects;
+mod streams;
+
+use quorate_protocol::application::{
+    ApplicationCertificate, ApplicationProof, FromInit, LaunchRecord, ToInit,
+};
+use quorate_protocol::attested::UserData;
+use quorate_protocol::card::MemberCard;
+use quorate_protocol::definition::{Definition, DefinitionConsent};
+use quorate_protocol::evidence::Evidence;
+use quorate_protocol::genesis::{
+    CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
+};
+use quorate_protocol::instance::{InstanceCertificate, KeyRing};
+use quorate_protocol::manifest::{Approval, Link, Manifest};
+use quorate_protocol::message::{Request, Response};
+use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+
+use objects::{object, secret, signed};
+use streams::frames;
+
+/// Takes any bytes; panics if an invariant is broken.
+pub type Target = fn(&[u8]);
+
+/// Every target by its name.
+pub const TARGETS: &[(&str, Target)] = &[
+    // Objects.
+    ("member-card", object::<MemberCard>),
+    ("definition", object::<Definition>),
+    ("definition-consent", object::<DefinitionConsent>),
+    ("epoch", object::<CommitmentList>),
+    ("sealed-share", object::<SealedShare>),
+    ("genesis-output", object::<GenesisOutput>),
+    ("genesis", object::<Genesis>),
+    ("possession", object::<Possession>),
+    ("genesis-receipt", object::<GenesisReceipt>),
+    ("genesis-record", object::<GenesisRecord>),
+    ("manifest", object::<Manifest>),
+    ("approval", object::<Approval>),
+    ("link", object::<Link>),
+    ("share-grant", object::<ShareGrant>),
+    ("provision-receipt", object::<ProvisionReceipt>),
+    ("key-ring", object::<KeyRing>),
+    ("instance-certificate", object::<InstanceCertificate>),
+    ("user-data", object::<UserData>),
+    ("application-certificate", object::<ApplicationCertificate>),
+    ("application-proof", object::<ApplicationProof>),
+    ("launch-record", object::<LaunchRecord>),
+    (
+        "launch-keys",
+        secret::<quorate_protocol::application::LaunchKeys>,
+    ),
+    ("to-init", object::<ToInit>),
+    ("from-init", object::<FromInit>),
+    ("evidence", object::<Evidence>),
+    ("request", object::<Request>),
+    ("response", object::<Response>),
+    // Signed objects.
+    ("signed-member-card", signed::<MemberCard>),
+    ("signed-definition-consent", signed::<DefinitionConsent>),
+    ("signed-possession", signed::<Possession>),
+    ("signed-genesis-receipt", signed::<GenesisReceipt>),
+    ("signed-approval", signed::<Approval>),
+    ("signed-share-grant", signed::<ShareGrant>),
+    ("signed-provision-receipt", signed::<ProvisionReceipt>),
+    ("signed-key-ring", signed::<KeyRing>),
+    ("signed-instance-certificate", signed::<InstanceCertificate>),
+    (
+        "signed-application-certificate",
+        signed::<ApplicationCertificate>,
+    ),
+    ("signed-application-proof", signed::<ApplicationProof>),
+    // Streams.
+    ("request-frames", frames::<Request>),
+    ("response-frames", frames::<Response>),
+    // Verification.
+    ("evidence-verification", evidence::verification),
+    ("attestation-document", attestation::document),
+    ("attestation-verification", attestation::verification),
+    ("trust-anchor", attestation::anchor),
+    // The security module's messages.
+    ("nsm-request", nsm::request),
+    ("nsm-response", nsm::response),
+    // The operator's own files and words.
+    ("key-file", ceremony::key_file),
+    ("pins", ceremony::pins),
+    ("application-spec", ceremony::application_spec),
+];
+
+/// Runs one target.
+///
+/// # Panics
+/// If there is no such target, or if it finds a broken invariant.
+pub fn run(name: &str, data: &[u8]) {
+    let mut targets = TARGETS.iter();
+    let (_, target) = targets
+        .find(|(other, _)| *other == name)
+        .unwrap_or_else(|| panic!("no fuzz target is called {name}"));
+    target(data);
+}
