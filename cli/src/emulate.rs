@@ -297,6 +297,11 @@ fn explain(error: &ProcessError) -> Failure {
             "no-such-enclave",
             "start it first, and name it as it was started",
         ),
+        ProcessError::NotOwn { .. } => (
+            Fault::Caller,
+            "folder-not-own",
+            "choose a --directory that does not exist yet; it is made for you alone",
+        ),
         ProcessError::PathTooLong { .. } => (
             Fault::Caller,
             "path-too-long",

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use getrandom::SysRng;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, geteuid};
 use quorate_protocol::atoms::Name;
 use thiserror::Error;
 
@@ -124,6 +124,12 @@ pub enum ProcessError {
     /// The NSM's socket pair could not be made.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// Others may write into the folder: they could put their own sockets in place of an enclave's.
+    #[error("{} is not yours, or others may write into it; use a folder of your own", path.display())]
+    NotOwn {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The init runs and does not listen.
     #[error(
         "the init of {name} did not listen within {} s; {} may say why",
@@ -221,7 +227,7 @@ impl Hypervisor {
     /// `directory`, which is made for this user alone if it does not exist.
     ///
     /// # Errors
-    /// [`ProcessError`].
+    /// [`ProcessError`]; [`ProcessError::NotOwn`] for a folder that others may write into.
     pub fn new(directory: &Path) -> Result<Self, ProcessError> {
         DirBuilder::new()
             .recursive(true)
@@ -231,6 +237,11 @@ impl Hypervisor {
         let directory = directory
             .canonicalize()
             .map_err(|error| file_error(directory, "found", &error))?;
+        let found =
+            fs::metadata(&directory).map_err(|error| file_error(&directory, "found", &error))?;
+        if found.uid() != geteuid().as_raw() || found.mode() & 0o022 != 0 {
+            return Err(ProcessError::NotOwn { path: directory });
+        }
         let root = DevelopmentRoot::generate(&mut SysRng, server::system_clock_ms())?;
         let hypervisor = Self {
             root: Arc::new(root),

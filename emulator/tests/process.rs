@@ -201,3 +201,21 @@ fn a_folder_too_long_for_sockets_fails_closed() {
         "{outcome:?}"
     );
 }
+
+/// Whoever may write there could put a socket, or a link, of their own in place of ours.
+#[test]
+fn a_folder_that_others_may_write_into_fails_closed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let shared = folder.path().join("shared");
+    fs::create_dir(&shared).expect("a folder");
+    for mode in [0o777, 0o1777, 0o770, 0o722] {
+        fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).expect("a mode");
+        let refused = Hypervisor::new(&shared).map(drop).expect_err("refused");
+        let path = shared.canonicalize().expect("a path");
+        assert_eq!(refused, ProcessError::NotOwn { path }, "{mode:o}");
+        assert!(!shared.join("development-root.pem").exists());
+    }
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).expect("a mode");
+    assert!(Hypervisor::new(&shared).is_ok());
+}
