@@ -167,7 +167,8 @@ impl From<CeremonyError> for Failure {
             return Self::usage(explanation.code, what, explanation.remedy);
         }
         let fault = match explanation.blame {
-            Blame::Coordinator | Blame::Folder => Fault::Sender,
+            Blame::Coordinator => Fault::Coordinator,
+            Blame::Folder => Fault::Folder,
             Blame::Enclave => Fault::Enclave,
             Blame::Member => Fault::Member,
             Blame::You => Fault::Caller,

@@ -69,8 +69,13 @@ fn explain(error: &clap::Error) -> Exit {
         // clap's first paragraph says what is wrong; the rest is usage.
         let text = error.to_string();
         let what = text.split("\n\n").next().unwrap_or_default();
-        let what = what.strip_prefix("error: ").unwrap_or(what).trim();
-        let failure = Failure::usage("usage", what, "quorate COMMAND --help shows what it takes");
+        let what = what.strip_prefix("error: ").unwrap_or(what);
+        let what: Vec<_> = what.split_whitespace().collect();
+        let failure = Failure::usage(
+            "usage",
+            what.join(" "),
+            "quorate COMMAND --help shows what it takes",
+        );
         Output::new(true, true).fail(&failure);
         return failure.exit();
     }

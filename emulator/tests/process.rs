@@ -1,13 +1,19 @@
-//! Enclaves as processes, with shell scripts for an init: what is passed on, what is refused, and
-//! that nothing is left behind. That real inits run is shown by the command's own tests.
+//! Enclaves as processes: what is passed on, what is refused, and that nothing is left behind.
+//!
+//! Where an init must listen, the real one runs. Where it must misbehave, it is a shell script.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use quorate_emulator::device::Mode;
 use quorate_emulator::measurements::process_measurements;
-use quorate_emulator::process::{Ended, Hypervisor, INIT_MAX, ProcessError, Start, measure};
+use quorate_emulator::process::{
+    Ended, Hypervisor, INIT_MAX, ProcessError, Start, Started, Stopped, measure,
+};
 use quorate_protocol::atoms::Name;
 use tempfile::TempDir;
 
@@ -25,9 +31,18 @@ fn script(folder: &Path, text: &str) -> PathBuf {
     path
 }
 
+/// The real init, which listens.
+fn real() -> PathBuf {
+    env!("CARGO_BIN_EXE_quorate-init-emulated").into()
+}
+
 fn order(init: PathBuf) -> Start {
+    named("one", init)
+}
+
+fn named(text: &str, init: PathBuf) -> Start {
     Start {
-        name: name("one"),
+        name: name(text),
         init,
         role_arn: None,
         mode: Mode::Normal,
@@ -41,6 +56,26 @@ fn gone(pid: &str) -> bool {
             .next()
             .is_some_and(|rest| rest.starts_with(" Z"))
     })
+}
+
+fn await_gone(pid: &str) {
+    let since = Instant::now();
+    while !gone(pid) {
+        let waited = since.elapsed();
+        assert!(waited < Duration::from_secs(30), "process {pid} is left");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn listens(started: &Started) -> bool {
+    [&started.operator, &started.public]
+        .iter()
+        .all(|socket| UnixStream::connect(socket).is_ok())
+}
+
+/// What one descriptor of a process is.
+fn descriptor(pid: u32, fd: &str) -> PathBuf {
+    fs::read_link(format!("/proc/{pid}/fd/{fd}")).expect("a descriptor")
 }
 
 /// Descriptors above the usual three that any child of this process would inherit.
@@ -133,15 +168,172 @@ fn nothing_an_init_started_is_left_behind() {
         panic!("the script listens nowhere");
     };
     let pid = fs::read_to_string(console).expect("the console");
-    let since = Instant::now();
-    while !gone(pid.trim()) {
-        assert!(
-            since.elapsed() < Duration::from_secs(30),
-            "process {} is left",
-            pid.trim()
-        );
-        std::thread::sleep(Duration::from_millis(1));
+    await_gone(pid.trim());
+}
+
+#[test]
+fn a_real_init_runs_with_what_it_was_given_and_nothing_else() {
+    let folder = folder();
+    let handed_down = without_close_on_exec();
+    // Open while the enclave starts: it must not have it.
+    let open = folder.path().join("open");
+    let _open = fs::File::create(&open).expect("a file");
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let started = hypervisor.start(&order(real())).expect("an enclave");
+    assert!(listens(&started));
+    let pid = started.pid;
+    let proc = |file: &str| fs::read(format!("/proc/{pid}/{file}")).expect("a process file system");
+    assert_eq!(proc("environ"), b"");
+    let arguments = [started.directory.join("init"), started.directory.clone()];
+    let arguments = arguments.map(|path| format!("{}\0", path.display()));
+    assert_eq!(proc("cmdline"), arguments.concat().into_bytes());
+    let directory = fs::read_link(format!("/proc/{pid}/cwd")).expect("its directory");
+    assert_eq!(directory, started.directory);
+
+    assert!(
+        descriptor(pid, "0")
+            .to_string_lossy()
+            .starts_with("socket:")
+    );
+    assert_eq!(descriptor(pid, "1"), started.console);
+    assert_eq!(descriptor(pid, "2"), started.console);
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors") {
+        let fd = entry.expect("a descriptor").file_name();
+        let fd = fd.to_str().expect("a number");
+        if handed_down.iter().any(|known| known == fd) {
+            continue;
+        }
+        // What init opened itself: sockets, the signals it hears. No file, neither ours nor another.
+        let link = descriptor(pid, fd);
+        let inner = ["socket:", "anon_inode:"];
+        let own = inner
+            .iter()
+            .any(|kind| link.to_string_lossy().starts_with(kind));
+        assert!(own || link == started.console, "{fd} is {}", link.display());
     }
+}
+
+#[test]
+fn a_binary_that_is_replaced_after_it_was_measured_changes_nothing() {
+    let folder = folder();
+    let init = folder.path().join("init");
+    fs::copy(real(), &init).expect("a copy");
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let started = hypervisor.start(&order(init.clone())).expect("an enclave");
+    fs::remove_file(&init).expect("removed");
+    fs::write(&init, "another").expect("another");
+    let running = fs::read(format!("/proc/{}/exe", started.pid)).expect("its own binary");
+    assert!(running == fs::read(real()).expect("the init"));
+    assert_eq!(measure(&real()), Ok(process_measurements(&running)));
+    assert_ne!(measure(&init), measure(&real()));
+}
+
+#[test]
+fn an_init_that_is_asked_to_end_ends_in_order() {
+    let folder = folder();
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let started = hypervisor.start(&order(real())).expect("an enclave");
+    let stopped = hypervisor.stop(&name("one"));
+    let expected = Stopped {
+        ended_before: false,
+        ended: Ended::Exited(0),
+    };
+    assert_eq!(stopped, Ok(expected));
+    assert!(gone(&started.pid.to_string()));
+    assert!(!listens(&started));
+    let again = hypervisor.stop(&name("one"));
+    assert_eq!(
+        again,
+        Err(ProcessError::NoSuchEnclave { name: name("one") })
+    );
+}
+
+#[test]
+fn an_init_that_was_killed_is_reported_as_such() {
+    let folder = folder();
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let started = hypervisor.start(&order(real())).expect("an enclave");
+    kill(Pid::from_raw(started.pid.cast_signed()), Signal::SIGKILL).expect("killed");
+    await_gone(&started.pid.to_string());
+    let expected = Stopped {
+        ended_before: true,
+        ended: Ended::Killed(9),
+    };
+    assert_eq!(hypervisor.stop(&name("one")), Ok(expected));
+}
+
+/// A shell that ignores the request stands before a real init, which hears nothing of it.
+#[test]
+fn an_init_that_does_not_end_is_ended_with_all_it_started() {
+    let folder = folder();
+    let text = format!(
+        "exec 3<&0\ntrap '' TERM\nsleep 1000 3<&- &\necho $! > left\n\
+         '{}' \"$1\" <&3 3<&- &\necho $! >> left\nwait",
+        real().display()
+    );
+    let init = script(folder.path(), &text);
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let started = hypervisor.start(&order(init)).expect("an enclave");
+    let left = fs::read_to_string(started.directory.join("left")).expect("two numbers");
+    assert_eq!(left.lines().count(), 2);
+    let expected = Stopped {
+        ended_before: false,
+        ended: Ended::Killed(9),
+    };
+    assert_eq!(hypervisor.stop(&name("one")), Ok(expected));
+    left.lines().for_each(await_gone);
+}
+
+#[test]
+fn no_enclave_outlives_its_hypervisor() {
+    let folder = folder();
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let one = hypervisor.start(&named("one", real())).expect("an enclave");
+    let two = hypervisor.start(&named("two", real())).expect("an enclave");
+    assert_ne!(one.module, two.module);
+    assert!(listens(&one) && listens(&two));
+    drop(hypervisor);
+    for started in [one, two] {
+        assert!(gone(&started.pid.to_string()));
+        assert!(!listens(&started));
+    }
+}
+
+#[test]
+fn an_init_that_never_listens_fails_closed() {
+    let folder = folder();
+    let init = script(folder.path(), "echo $$; exec sleep 1000");
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let Err(ProcessError::Silent { console, .. }) = hypervisor.start(&order(init)) else {
+        panic!("the script listens nowhere");
+    };
+    await_gone(fs::read_to_string(console).expect("the console").trim());
+}
+
+#[test]
+fn a_file_that_is_no_program_fails_closed() {
+    let folder = folder();
+    let init = folder.path().join("text");
+    fs::write(&init, "\u{7f}ELF and no more").expect("a file");
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let outcome = hypervisor.start(&order(init));
+    assert!(
+        matches!(outcome, Err(ProcessError::Spawn { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_second_enclave_of_a_name_leaves_the_first_alone() {
+    let folder = folder();
+    let mut hypervisor = Hypervisor::new(&folder.path().join("nitro")).expect("a hypervisor");
+    let started = hypervisor.start(&order(real())).expect("an enclave");
+    let outcome = hypervisor.start(&order(real()));
+    assert_eq!(
+        outcome,
+        Err(ProcessError::AlreadyThere { name: name("one") })
+    );
+    assert!(listens(&started));
 }
 
 #[test]
@@ -200,6 +392,7 @@ fn a_folder_too_long_for_sockets_fails_closed() {
         matches!(outcome, Err(ProcessError::PathTooLong { .. })),
         "{outcome:?}"
     );
+    assert!(!deep.join("one").exists());
 }
 
 /// Whoever may write there could put a socket, or a link, of their own in place of ours.

@@ -103,7 +103,7 @@ impl StorageError {
             ),
             Self::Missing { .. } => Explanation::new(
                 "file-missing",
-                Blame::Folder,
+                Blame::You,
                 "wait for the step that writes it (see `quorate ceremony status`), or correct the \
                  folder's path",
             ),

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
@@ -24,6 +24,11 @@ use crate::files;
 
 /// How long the emulator may take to stop every enclave.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Signals that end a program at a person's wish (POSIX numbers).
+const SIGHUP: i32 = 1;
+const SIGINT: i32 = 2;
+const SIGTERM: i32 = 15;
 
 /// Most processes of one step at a time: each takes a core and the memory of a key derivation.
 const AT_ONCE: usize = 4;
@@ -81,6 +86,10 @@ impl Quorate {
         let ended = child
             .wait_with_output()
             .map_err(|error| broken(&format!("it was lost: {error}")))?;
+        if matches!(ended.status.signal(), Some(SIGHUP | SIGINT | SIGTERM)) {
+            // Ctrl-C reaches everyone at the terminal.
+            return Err(interrupted());
+        }
         let stdout = String::from_utf8_lossy(&ended.stdout);
         let last = stdout.lines().next_back().unwrap_or_default();
         let value = serde_json::from_str(last).map_err(|_| {
@@ -125,6 +134,16 @@ fn failure_of(error: &Value) -> Failure {
         text("code")
     };
     Failure::refused(fault, code.to_owned(), text("message"), text("remedy"))
+}
+
+/// The failure of a demo that a person ended.
+pub(super) fn interrupted() -> Failure {
+    Failure::refused(
+        Fault::Caller,
+        "interrupted",
+        "the demo was interrupted",
+        "run it again when you like; nothing is left of it",
+    )
 }
 
 fn broken(why: &str) -> Failure {

@@ -27,7 +27,7 @@ use quorate_protocol::message::Phase;
 use serde_json::Value;
 
 use self::cast::{Binaries, Person};
-use self::children::{Emulator, EnclaveSockets, Quorate, each};
+use self::children::{Emulator, EnclaveSockets, Quorate, each, interrupted};
 use self::enclave::{Watch, await_running};
 use self::folder::{Out, Workshop};
 use self::progress::Progress;
@@ -176,14 +176,14 @@ impl Stage {
         run: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.interrupted.load(Ordering::Acquire) {
-            return Err(over());
+            return Err(interrupted());
         }
         let pending = self.progress.begin(name, who);
         let outcome = run(self);
         self.progress.end(pending, &outcome);
         // Ctrl-C reaches the processes of a step too: what they died of is not the reason.
         outcome.map_err(|failure| match self.interrupted.load(Ordering::Acquire) {
-            true => over(),
+            true => interrupted(),
             false => failure,
         })
     }
@@ -466,15 +466,6 @@ fn mistake(what: &str) -> Failure {
         "demo-broken",
         what,
         "report it with this text",
-    )
-}
-
-fn over() -> Failure {
-    Failure::refused(
-        Fault::Caller,
-        "interrupted",
-        "the demo was interrupted",
-        "run it again when you like; nothing is left of it",
     )
 }
 

@@ -13,7 +13,7 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, SealedShare};
-use quorate_protocol::manifest::Manifest;
+use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{ProvisionRequest, Stage};
 use quorate_protocol::provision::{
@@ -21,7 +21,7 @@ use quorate_protocol::provision::{
 };
 use quorate_sealing::{Suite, seal};
 use quorate_sharing::Share;
-use quorate_verify::chain::VerifiedChain;
+use quorate_verify::chain::{Rollback, VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{VerifiedSetup, verify_setup};
 
@@ -38,6 +38,9 @@ use crate::workspace::{IgnoredApproval, Workspace};
 
 /// Longest time between the verified attestation and the passphrase.
 pub const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How many older manifests are tried to name what a refused instance runs.
+const PREDECESSORS: usize = 8;
 
 /// An instance that was verified for this member. Nothing has been given to it yet.
 #[derive(Debug)]
@@ -88,13 +91,18 @@ pub fn attest(folder: &Path, private: &Path, socket: &Path) -> Result<Verified, 
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
     let document = client.attest(Stage::Setup, nonce)?;
-    let setup = verify_setup(
-        document.as_slice(),
-        &genesis,
-        &chain,
-        &anchors,
-        &challenge.freshness(),
-    )?;
+    let verify = |chain: &VerifiedChain| {
+        let freshness = challenge.freshness();
+        verify_setup(document.as_slice(), &genesis, chain, &anchors, &freshness)
+    };
+    let setup = verify(&chain).map_err(|error| {
+        let seen = chain.highest_seen();
+        let older = predecessors(&genesis, &links.links, &chain).find(|old| verify(old).is_ok());
+        older.map_or(CeremonyError::from(error), |old| {
+            let offered = old.highest_seen();
+            PinError::from(Rollback::Lower { seen, offered }).into()
+        })
+    })?;
     Ok(Verified {
         socket: socket.into(),
         ignored: links.ignored,
@@ -222,6 +230,18 @@ fn check_patience(waited: Duration) -> Result<(), StepError> {
         return Err(StepError::ReviewTooOld { waited });
     }
     Ok(())
+}
+
+/// The chain as it was before its newest manifests. An instance that runs an older one is refused in
+/// any case; with these the refusal can say so.
+fn predecessors<'c>(
+    genesis: &'c VerifiedGenesis,
+    links: &'c [Link],
+    chain: &VerifiedChain,
+) -> impl Iterator<Item = VerifiedChain> + 'c {
+    let newest = chain.links().len();
+    let lengths = (1..newest).rev().take(PREDECESSORS);
+    lengths.filter_map(|len| walk(genesis, links.get(..len)?).ok())
 }
 
 /// Which share a member of these pins may give to an instance of this chain.
