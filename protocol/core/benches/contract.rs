@@ -1,4 +1,5 @@
-//! Cost of reading objects of the contract: the frozen vectors, decoded and verified.
+//! Cost of reading objects of the contract: the frozen vectors, decoded. Signatures are in
+//! `signed.rs`.
 
 use std::hint::black_box;
 
@@ -8,11 +9,9 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::frame::{Assembler, frame};
-use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Manifest};
 use quorate_protocol::message::{Request, Response};
 use quorate_vectors::committed::{Case, cases};
-use quorate_vectors::keys::signing;
 
 /// The sample of five of seven: what the goals are about.
 fn seven(stem: &str) -> Case {
@@ -24,21 +23,8 @@ fn seven(stem: &str) -> Case {
 fn contract(c: &mut Criterion) {
     let approval = &cases("approval")[0];
     let signed = approval.signed.as_ref().expect("a signed case");
-    let key = VerificationKey::from_sec1(&signed.public_key).expect("a point");
-    c.bench_function("contract/decode and verify an approval", |b| {
-        b.iter(|| {
-            let approval: Signed<Approval> =
-                from_bytes(black_box(&signed.cose_sign1)).expect("an approval");
-            approval.verify(&key).is_ok()
-        });
-    });
     c.bench_function("contract/decode an approval", |b| {
         b.iter(|| from_bytes::<Signed<Approval>>(black_box(&signed.cose_sign1)));
-    });
-    let payload: Approval = from_bytes(&approval.bytes).expect("an approval");
-    let secret = signing("alice signing");
-    c.bench_function("contract/sign an approval", |b| {
-        b.iter(|| Signed::sign(black_box(payload.clone()), &secret));
     });
 
     let bytes = seven("manifest").bytes;
