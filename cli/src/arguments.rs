@@ -11,6 +11,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
+pub(crate) use crate::image::Image;
 
 /// Largest number of members a demo takes. Shares allow 255; a person watches this.
 const DEMO_MEMBERS: i64 = 16;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// Run enclaves as ordinary processes under a development root
     #[command(subcommand, arg_required_else_help = true)]
     Emulate(Emulate),
+    /// Measure, compare, sign and prove enclave images
+    #[command(subcommand, arg_required_else_help = true)]
+    Image(Image),
 }
 
 /// Verify something.

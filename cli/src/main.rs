@@ -4,6 +4,7 @@
 //! * [`verify`] reads evidence as a stranger does.
 //! * [`emulate`] runs enclaves as processes under a development root.
 //! * [`ceremony`] is what the people of a quorum type.
+//! * [`image`] reads, measures, signs and proves enclave images.
 //! * [`demo`] runs the whole path with real separate processes.
 //! * [`output`] is the only place that prints, [`failure`] is what a person is told when a command
 //!   fails, [`files`] and [`pem`] read and write files within bounds.
@@ -24,6 +25,7 @@ mod demo;
 mod emulate;
 mod failure;
 mod files;
+mod image;
 mod output;
 mod pem;
 mod verify;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Verify(Verify::Evidence(evidence)) => verify::evidence(&evidence, output),
         Command::Emulate(Emulate::Serve(serve)) => emulate::serve(&serve, output),
         Command::Emulate(Emulate::Measure(measure)) => emulate::measure(&measure, output),
+        Command::Image(image) => image::run(&image, output),
     };
     let exit = outcome.unwrap_or_else(|failure| {
         output.fail(&failure);

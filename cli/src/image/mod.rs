@@ -1,0 +1,41 @@
+//! `quorate image`: enclave images, from locked inputs to the measurements a quorum approves.
+//!
+//! One file for each subcommand, with its arguments and its help; [`source`] opens images.
+//!
+//! Guarantees: what is shown as measured is what a Nitro hypervisor puts into registers; everything
+//! else in a file is shown as a claim of its maker. A command that writes a file leaves the whole
+//! file or none.
+//!
+//! Does not: decide which measurements are right. Manifests and policies do.
+
+mod inspect;
+mod measure;
+mod source;
+
+use clap::Subcommand;
+
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Something about an enclave image.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+An image is measured when an enclave starts: PCR0 is the whole of kernel, command line and ramdisks,
+PCR1 the operating system, PCR2 what was added to it, PCR8 the certificate of whoever signed it.
+
+Example:
+  quorate image measure quorate.eif --json")]
+pub(crate) enum Image {
+    /// Show what an image holds: what is measured, and what its maker merely claims
+    Inspect(inspect::Arguments),
+    /// Print the measurements of an image
+    Measure(measure::Arguments),
+}
+
+/// Runs one subcommand.
+pub(crate) fn run(image: &Image, output: Output) -> Result<Exit, Failure> {
+    match image {
+        Image::Inspect(arguments) => inspect::run(arguments, output),
+        Image::Measure(arguments) => measure::run(arguments, output),
+    }
+}
