@@ -126,12 +126,12 @@ need() {
     install_packages "${missing[@]}"
 }
 
-# A C compiler, here only as the linker driver. It must find the C library's start files, which are
-# a package of their own.
+# A C compiler: the linker driver, and for aws-lc outside the enclave a compiler too. It must find
+# the C library's start files and headers, which are a package of their own.
 need_linker() {
     local scratch
     scratch=$(mktemp -d)
-    if ! echo 'int main(void) { return 0; }' | cc -x c -o "$scratch/probe" - 2>/dev/null; then
+    if ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | cc -x c -o "$scratch/probe" - 2>/dev/null; then
         install_packages gcc libc6-dev
     fi
     rm -rf "$scratch"
@@ -211,6 +211,8 @@ need_for_build() {
         die "this is $(uname -sm); Nitro Enclaves images are built and run on Linux x86_64" \
             "use an x86-64 Linux machine"
     need_linker
+    # aws-lc for the static target; without it the machine's own headers would be taken.
+    need musl-gcc:musl-tools
     need_rust
     say "Rust $(rust_version), target $MUSL_TARGET, $(cc --version | head -n 1)"
 }

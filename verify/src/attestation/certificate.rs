@@ -20,8 +20,9 @@ use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 use x509_cert::name::Name;
 use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 
+use super::cose::SIGNATURE_BYTES;
 use super::error::AttestationError;
-use super::signature::{PUBLIC_KEY_BYTES, RawSignature};
+use super::signature::{PublicKey, Signature};
 
 /// Largest certificate, in bytes.
 pub const MAX_CERTIFICATE_BYTES: usize = 1024;
@@ -68,10 +69,10 @@ pub(super) struct Certificate<'a> {
     common_name: String,
     not_before: u64,
     not_after: u64,
-    public_key: [u8; PUBLIC_KEY_BYTES],
+    public_key: PublicKey,
     basic_constraints: BasicConstraints,
     key_usage: KeyUsage,
-    signature: RawSignature,
+    signature: Signature,
     sha256: [u8; 32],
 }
 
@@ -150,11 +151,11 @@ impl<'a> Certificate<'a> {
         self.not_after
     }
 
-    pub(super) fn public_key(&self) -> &[u8; PUBLIC_KEY_BYTES] {
+    pub(super) fn public_key(&self) -> &PublicKey {
         &self.public_key
     }
 
-    pub(super) fn signature(&self) -> &RawSignature {
+    pub(super) fn signature(&self) -> &Signature {
         &self.signature
     }
 
@@ -238,14 +239,12 @@ fn signed_part(der: &[u8]) -> Option<&[u8]> {
         .flatten()
 }
 
-fn p384_key(info: &SubjectPublicKeyInfoOwned) -> Option<[u8; PUBLIC_KEY_BYTES]> {
-    const UNCOMPRESSED: u8 = 4;
+fn p384_key(info: &SubjectPublicKeyInfoOwned) -> Option<PublicKey> {
     let curve: ObjectIdentifier = info.algorithm.parameters.as_ref()?.decode_as().ok()?;
     if info.algorithm.oid != EC_PUBLIC_KEY || curve != SECP384R1 {
         return None;
     }
-    let key: [u8; PUBLIC_KEY_BYTES] = info.subject_public_key.as_bytes()?.try_into().ok()?;
-    (key.first() == Some(&UNCOMPRESSED)).then_some(key)
+    PublicKey::from_sec1(info.subject_public_key.as_bytes()?)
 }
 
 /// The common name, if there is exactly one and it is a text.
@@ -264,7 +263,7 @@ fn common_name(name: &Name) -> Option<String> {
 }
 
 /// Turns a DER `ECDSA-Sig-Value` into *r* and *s* of fixed length.
-fn raw_signature(der: &[u8]) -> Option<RawSignature> {
+fn raw_signature(der: &[u8]) -> Option<Signature> {
     let mut reader = SliceReader::new(der).ok()?;
     let (r, s) = reader
         .sequence(|pair| {
@@ -272,11 +271,11 @@ fn raw_signature(der: &[u8]) -> Option<RawSignature> {
         })
         .ok()?;
     reader.finish().ok()?;
-    let mut raw: RawSignature = [0; 96];
+    let mut raw = [0; SIGNATURE_BYTES];
     let (left, right) = raw.split_at_mut(48);
     pad_left(r.as_bytes(), left)?;
     pad_left(s.as_bytes(), right)?;
-    Some(raw)
+    Some(Signature::new(raw))
 }
 
 fn pad_left(number: &[u8], field: &mut [u8]) -> Option<()> {

@@ -10,7 +10,7 @@
 
 use super::cbor::Reader;
 use super::error::AttestationError;
-use super::signature::RawSignature;
+use super::signature::Signature;
 
 /// Largest payload, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 16_384;
@@ -33,7 +33,7 @@ const TAG_COSE_SIGN1: u64 = 18;
 pub(super) struct Envelope<'a> {
     payload: &'a [u8],
     payload_length: u16,
-    signature: RawSignature,
+    signature: Signature,
 }
 
 impl<'a> Envelope<'a> {
@@ -65,11 +65,11 @@ impl<'a> Envelope<'a> {
                 found: payload.len(),
             })?;
         let signature = reader.bytes()?;
-        let signature = signature
-            .try_into()
-            .map_err(|_| AttestationError::SignatureLength {
+        let signature = signature.try_into().map(Signature::new).map_err(|_| {
+            AttestationError::SignatureLength {
                 found: signature.len(),
-            })?;
+            }
+        })?;
         reader.end()?;
         Ok(Self {
             payload,
@@ -82,7 +82,7 @@ impl<'a> Envelope<'a> {
         self.payload
     }
 
-    pub(super) fn signature(&self) -> &RawSignature {
+    pub(super) fn signature(&self) -> &Signature {
         &self.signature
     }
 

@@ -50,10 +50,12 @@ pub use self::document::{Document, Field, MAX_OPTIONAL_FIELD_BYTES, Parsed};
 pub use self::error::AttestationError;
 pub use self::freshness::{CLOCK_TOLERANCE_SECONDS, Freshness, FreshnessUsed, MIN_CHALLENGE_BYTES};
 pub use self::pcr::{PCR_BYTES, PCR_COUNT, Pcr, Pcrs};
+pub use self::signature::{
+    NotSigned, PUBLIC_KEY_BYTES, PublicKey, PureRust, Signature, SignatureVerifier,
+};
 
 use self::chain::Chain;
 use self::cose::Envelope;
-use self::signature::{PureRust, SignatureVerifier};
 
 /// Verifies one attestation document.
 ///
@@ -70,6 +72,21 @@ pub fn verify(
     freshness: &Freshness<'_>,
     debug: DebugMode,
 ) -> Result<Attested, AttestationError> {
+    verify_with(&PureRust, bytes, anchors, freshness, debug)
+}
+
+/// [`verify`] with signatures checked by another provider, which is trusted as this crate is.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_with(
+    provider: &impl SignatureVerifier,
+    bytes: &[u8],
+    anchors: &TrustAnchors,
+    freshness: &Freshness<'_>,
+    debug: DebugMode,
+) -> Result<Attested, AttestationError> {
     let envelope = Envelope::parse(bytes)?;
     let document = Document::from_payload(envelope.payload())?;
     let used = freshness.check(&document)?;
@@ -80,9 +97,8 @@ pub fn verify(
     attested::check_debug(&document, debug)?;
     identity::check(&document, &chain)?;
 
-    let verifier = PureRust;
-    chain.check_signatures(&verifier)?;
-    verifier
+    chain.check_signatures(provider)?;
+    provider
         .verify(
             chain.leaf().public_key(),
             &envelope.signed_bytes(),
