@@ -6,7 +6,37 @@ use quorate_verify::attestation::{
     AttestationError, Attested, CborProblem, CborType, DebugMode, Freshness, TrustAnchors, verify,
 };
 
-use crate::common::nitro::{Certificate, NONCE, NOW, Payload, Recipe};
+use crate::common::nitro::{Certificate, MODULE_ID, NONCE, NOW, Payload, Recipe};
+
+/// A defect and the one error that it must lead to.
+pub(crate) struct Refusal {
+    pub(crate) name: &'static str,
+    pub(crate) defect: fn(&mut Case),
+    pub(crate) expected: fn() -> AttestationError,
+}
+
+/// A change after which a document is still right.
+pub(crate) struct Acceptance {
+    pub(crate) name: &'static str,
+    pub(crate) change: fn(&mut Case),
+}
+
+/// Runs the row of this name.
+pub(crate) fn refuses(rows: &[Refusal], name: &str) {
+    let row = rows.iter().find(|row| row.name == name).expect("a row");
+    let mut case = Case::new();
+    (row.defect)(&mut case);
+    assert_eq!(case.verify().map(|_| ()), Err((row.expected)()));
+}
+
+/// Runs the row of this name.
+pub(crate) fn accepts(rows: &[Acceptance], name: &str) {
+    let row = rows.iter().find(|row| row.name == name).expect("a row");
+    let mut case = Case::new();
+    (row.change)(&mut case);
+    let attested = case.verify().unwrap();
+    assert_eq!(attested.document().module_id(), MODULE_ID);
+}
 
 /// [`Freshness`] that owns its challenge.
 pub(crate) enum Demand {

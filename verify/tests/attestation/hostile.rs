@@ -136,6 +136,107 @@ fn nested_der_fails_closed() {
     }
 }
 
+/// Inputs for the corpus, each with the code of its error.
+pub(crate) fn rows() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let http = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n";
+    let register = [head(0, 3), Cbor::bytes(&[0; 48]).encode()].concat();
+    let pairs = [
+        Cbor::text("nonce").encode(),
+        Cbor::Null.encode(),
+        Cbor::text("user_data").encode(),
+    ];
+    vec![
+        (
+            "nested-arrays",
+            vec![0x81; MAX_DOCUMENT_BYTES],
+            "envelope-length",
+        ),
+        (
+            "nested-arrays-of-four",
+            vec![0x84; MAX_DOCUMENT_BYTES],
+            "cbor",
+        ),
+        (
+            "nested-indefinite-arrays",
+            vec![0x9f; MAX_DOCUMENT_BYTES],
+            "envelope-length",
+        ),
+        ("nested-maps", vec![0xa1; MAX_DOCUMENT_BYTES], "cbor"),
+        ("nested-tags", vec![0xd2; MAX_DOCUMENT_BYTES], "cbor"),
+        (
+            "payload-of-nested-arrays",
+            envelope(vec![0x81; 16_384]),
+            "cbor",
+        ),
+        (
+            "payload-of-nested-maps",
+            envelope(vec![0xa1; 16_384]),
+            "cbor",
+        ),
+        (
+            "payload-of-nested-indefinite-maps",
+            envelope(vec![0xbf; 16_384]),
+            "cbor",
+        ),
+        ("array-of-2-to-the-64", head(4, u64::MAX), "envelope-length"),
+        (
+            "header-of-2-to-the-64",
+            [vec![0x84], head(2, u64::MAX)].concat(),
+            "cbor",
+        ),
+        ("map-of-2-to-the-64", envelope(head(5, u64::MAX)), "cbor"),
+        ("registers-of-2-to-the-64", huge("pcrs", 5), "pcr-count"),
+        (
+            "bundle-of-2-to-the-64",
+            huge("cabundle", 4),
+            "cabundle-length",
+        ),
+        ("user-data-of-2-to-the-64", huge("user_data", 2), "cbor"),
+        ("module-id-of-2-to-the-64", huge("module_id", 3), "cbor"),
+        (
+            "one-register-again-and-again",
+            envelope(field("pcrs", [vec![0xbf], register.repeat(300)].concat())),
+            "duplicate-pcr",
+        ),
+        (
+            "bundle-of-thousands",
+            envelope(field(
+                "cabundle",
+                [vec![0x9f], [0x41, 0].repeat(8000)].concat(),
+            )),
+            "cabundle-length",
+        ),
+        (
+            "fields-again-and-again",
+            envelope([vec![0xbf], pairs.concat().repeat(700)].concat()),
+            "cbor",
+        ),
+        ("noughts", vec![0; 4096], "cbor"),
+        ("ones", vec![0xff; 4096], "cbor"),
+        ("one-byte", vec![0x84], "cbor"),
+        (
+            "http-response",
+            [&http[..], &envelope(vec![0xa0])].concat(),
+            "cbor",
+        ),
+        ("json", b"{\"document\":\"hEShATgioFkR\"}".to_vec(), "cbor"),
+        ("hexadecimal", b"8444a1013822a0590eaf".to_vec(), "cbor"),
+        ("pem", b"-----BEGIN CERTIFICATE-----\n".to_vec(), "cbor"),
+    ]
+}
+
+#[test]
+fn every_hostile_row_fails_closed() {
+    for (name, bytes, code) in rows() {
+        assert_eq!(parse(bytes).code(), code, "{name}");
+    }
+}
+
+/// A payload of one field with the largest length.
+fn huge(key: &str, major: u8) -> Vec<u8> {
+    envelope(field(key, head(major, u64::MAX)))
+}
+
 /// Parses on a small stack.
 fn parse(bytes: Vec<u8>) -> E {
     thread::Builder::new()

@@ -8,16 +8,20 @@
 mod common;
 
 /// One test a row: the defect and the exact error. A row reads as a test for tools that look for
-/// names.
+/// names. The rows are also the corpus that other implementations can use (`vectors`).
 macro_rules! refusals {
     ($(#[test] fn $name:ident: $defect:expr => $expected:expr;)*) => {
+        pub(crate) const REFUSALS: &[crate::case::Refusal] = &[$(
+            crate::case::Refusal {
+                name: stringify!($name),
+                defect: $defect,
+                expected: || $expected,
+            },
+        )*];
         $(
             #[test]
             fn $name() {
-                let mut case = crate::case::Case::new();
-                let defect: fn(&mut crate::case::Case) = $defect;
-                defect(&mut case);
-                assert_eq!(case.verify().map(|_| ()), Err($expected));
+                crate::case::refuses(REFUSALS, stringify!($name));
             }
         )*
     };
@@ -26,17 +30,13 @@ macro_rules! refusals {
 /// One test a row: a change after which the document is still right.
 macro_rules! acceptances {
     ($(#[test] fn $name:ident: $change:expr;)*) => {
+        pub(crate) const ACCEPTANCES: &[crate::case::Acceptance] = &[$(
+            crate::case::Acceptance { name: stringify!($name), change: $change },
+        )*];
         $(
             #[test]
             fn $name() {
-                let mut case = crate::case::Case::new();
-                let change: fn(&mut crate::case::Case) = $change;
-                change(&mut case);
-                let attested = case.verify().unwrap();
-                assert_eq!(
-                    attested.document().module_id(),
-                    crate::common::nitro::MODULE_ID
-                );
+                crate::case::accepts(ACCEPTANCES, stringify!($name));
             }
         )*
     };
@@ -52,5 +52,9 @@ mod expectations;
 mod freshness;
 mod hostile;
 mod identity;
+mod links;
 mod mutations;
 mod payload;
+mod shapes;
+mod types;
+mod vectors;

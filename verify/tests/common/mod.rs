@@ -8,3 +8,4 @@
 pub(crate) mod cbor;
 pub(crate) mod der;
 pub(crate) mod nitro;
+pub(crate) mod profiles;

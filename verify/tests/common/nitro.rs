@@ -1,9 +1,12 @@
 //! Certificates and documents in the Nitro profile, each part replaceable.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock};
+
 use p384::ecdsa::signature::Signer;
 use p384::ecdsa::{Signature, SigningKey};
 use quorate_verify::attestation::{Partition, TrustAnchor, TrustAnchors};
-use sha2::{Digest, Sha384};
+use sha2::{Digest, Sha256, Sha384};
 
 use super::cbor::Cbor;
 use super::der;
@@ -40,6 +43,9 @@ pub(crate) mod oids {
     pub(crate) const COUNTRY: &[u8] = &[0x55, 4, 6];
     pub(crate) const ORGANIZATION: &[u8] = &[0x55, 4, 10];
     pub(crate) const UNIT: &[u8] = &[0x55, 4, 11];
+    pub(crate) const LOCALITY: &[u8] = &[0x55, 4, 7];
+    pub(crate) const STATE: &[u8] = &[0x55, 4, 8];
+    pub(crate) const AUTHORITY_KEY_ID: &[u8] = &[0x55, 0x1d, 35];
     pub(crate) const SUBJECT_KEY_ID: &[u8] = &[0x55, 0x1d, 14];
     pub(crate) const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
     pub(crate) const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 17];
@@ -82,7 +88,13 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    fn new(serial: u8, names: (&str, &str), window: (u64, u64), signer: u8, key: u8) -> Self {
+    pub(super) fn new(
+        serial: u8,
+        names: (&str, &str),
+        window: (u64, u64),
+        signer: u8,
+        key: u8,
+    ) -> Self {
         Self {
             version: der::explicit(0, &der::tlv(der::INTEGER, &[2])),
             serial: der::tlv(der::INTEGER, &[serial]),
@@ -101,7 +113,7 @@ impl Certificate {
         }
     }
 
-    fn authority(mut self, path_length: Option<u8>, usage: u8) -> Self {
+    pub(super) fn authority(mut self, path_length: Option<u8>, usage: u8) -> Self {
         self.set_basic_constraints(true, path_length);
         self.set_key_usage(&[usage.trailing_zeros() as u8, usage]);
         self
@@ -151,7 +163,7 @@ impl Certificate {
             self.unique_ids.clone(),
             extensions,
         ]);
-        let signature = (self.edit_signature)(self.signer.sign(&tbs));
+        let signature = (self.edit_signature)(sign(&self.signer, &tbs));
         let der = der::sequence(&[tbs, self.outer_algorithm.clone(), signature]);
         (self.edit_der)(der)
     }
@@ -205,7 +217,16 @@ impl Payload {
 /// A whole document before it is made. Changes happen in the order of the fields.
 pub(crate) struct Recipe {
     pub(crate) certificates: Vec<Certificate>,
+    pub(crate) module_id: String,
+    pub(crate) timestamp_ms: u64,
+    /// How many registers there are, from PCR0 on.
+    pub(crate) registers: u64,
+    pub(crate) public_key: Option<Vec<u8>>,
+    pub(crate) user_data: Option<Vec<u8>>,
+    pub(crate) nonce: Option<Vec<u8>>,
     pub(crate) edit_payload: fn(&mut Payload),
+    /// Entries to sign in place of those that the fields above make.
+    pub(crate) entries: Option<Payload>,
     /// Turns the payload's entries into its bytes.
     pub(crate) encode_payload: fn(Vec<(Cbor, Cbor)>) -> Vec<u8>,
     pub(crate) protected: Vec<u8>,
@@ -221,7 +242,14 @@ impl Recipe {
     pub(crate) fn new() -> Self {
         Self {
             certificates: chain(),
+            module_id: MODULE_ID.to_owned(),
+            timestamp_ms: TIMESTAMP_MS,
+            registers: 16,
+            public_key: Some(b"a public key".to_vec()),
+            user_data: Some(b"user data".to_vec()),
+            nonce: Some(NONCE.to_vec()),
             edit_payload: |_| {},
+            entries: None,
             encode_payload: |entries| Cbor::Map(entries).encode(),
             protected: vec![0xa1, 0x01, 0x38, 0x22],
             signer: signing_key(5),
@@ -241,16 +269,14 @@ impl Recipe {
     }
 
     pub(crate) fn build(&self) -> Vec<u8> {
-        let mut payload = Payload(self.entries());
-        (self.edit_payload)(&mut payload);
-        let payload = (self.encode_payload)(payload.0);
+        let payload = (self.encode_payload)(self.payload().0);
         let signed = Cbor::Array(vec![
             Cbor::text("Signature1"),
             Cbor::bytes(&self.protected),
             Cbor::Bytes(Vec::new()),
             Cbor::bytes(&payload),
         ]);
-        let signature = (self.edit_signature)(self.signer.sign(&signed.encode()));
+        let signature = (self.edit_signature)(sign(&self.signer, &signed.encode()));
         let mut envelope = vec![
             Cbor::bytes(&self.protected),
             Cbor::Map(Vec::new()),
@@ -261,26 +287,63 @@ impl Recipe {
         (self.edit_bytes)(Cbor::Array(envelope).encode())
     }
 
+    /// The payload as it is encoded and signed.
+    pub(crate) fn payload(&self) -> Payload {
+        let entries = self.entries.clone();
+        let mut payload = entries.unwrap_or_else(|| Payload(self.entries()));
+        (self.edit_payload)(&mut payload);
+        payload
+    }
+
     fn entries(&self) -> Vec<(Cbor, Cbor)> {
+        let instance = self.module_id.split("-enc").next().expect("a first part");
+        let pcr = |index| match index {
+            4 => extend_zero(instance),
+            other => pcr(other),
+        };
         let mut certificates: Vec<_> = self.certificates.iter().map(Certificate::build).collect();
         let leaf = certificates.pop().expect("a leaf");
-        let pcrs = (0..16).map(|index| (Cbor::Unsigned(index), Cbor::Bytes(pcr(index))));
+        let pcrs =
+            (0..self.registers).map(|index| (Cbor::Unsigned(index), Cbor::Bytes(pcr(index))));
         let entry = |key, value| (Cbor::text(key), value);
         vec![
-            entry("module_id", Cbor::text(MODULE_ID)),
+            entry("module_id", Cbor::text(&self.module_id)),
             entry("digest", Cbor::text("SHA384")),
-            entry("timestamp", Cbor::Unsigned(TIMESTAMP_MS)),
+            entry("timestamp", Cbor::Unsigned(self.timestamp_ms)),
             entry("pcrs", Cbor::Map(pcrs.collect())),
             entry("certificate", Cbor::Bytes(leaf)),
             entry(
                 "cabundle",
                 Cbor::Array(certificates.into_iter().map(Cbor::Bytes).collect()),
             ),
-            entry("public_key", Cbor::bytes(b"a public key")),
-            entry("user_data", Cbor::bytes(b"user data")),
-            entry("nonce", Cbor::bytes(&NONCE)),
+            entry("public_key", optional(&self.public_key)),
+            entry("user_data", optional(&self.user_data)),
+            entry("nonce", optional(&self.nonce)),
         ]
     }
+}
+
+/// Signatures are deterministic, and most certificates are the same in every document: each is
+/// signed once in a run.
+fn sign(signer: &SigningKey, message: &[u8]) -> Signature {
+    type Made = HashMap<[u8; 32], Signature>;
+    static MADE: OnceLock<Mutex<Made>> = OnceLock::new();
+    let made = MADE.get_or_init(Mutex::default);
+    let key = Sha256::new()
+        .chain_update(signer.to_bytes())
+        .chain_update(message)
+        .finalize()
+        .into();
+    if let Some(signature) = made.lock().expect("no panic inside").get(&key) {
+        return *signature;
+    }
+    let signature = signer.sign(message);
+    made.lock().expect("no panic inside").insert(key, signature);
+    signature
+}
+
+fn optional(field: &Option<Vec<u8>>) -> Cbor {
+    field.as_deref().map_or(Cbor::Null, Cbor::bytes)
 }
 
 /// The register values of a production enclave: measurements, instance, the rest zero.
