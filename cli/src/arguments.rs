@@ -73,6 +73,30 @@ pub(crate) enum Command {
 pub(crate) enum Verify {
     /// Verify an evidence file: what runs, who approved it, who gave the key
     Evidence(VerifyEvidence),
+    /// Run a set of attestation documents against what its manifest says of each
+    Vectors(VerifyVectors),
+}
+
+/// Run a set of attestation documents.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The manifest is a JSON array with one object a document: its file, its SHA-256, the time of
+verification, whether a verifier accepts it, with and without enclaves in debug mode, and what it
+says. verify/testdata/attestation/README.md describes every field. Each row that is answered
+otherwise is printed, with the field, what was expected and what was found.
+
+Example:
+  quorate verify vectors verify/testdata/attestation/manifest.json
+
+Exit codes: 0 all as the manifest says, 1 some not, 2 the manifest or a file it names is unusable.")]
+pub(crate) struct VerifyVectors {
+    /// The manifest; the files it names are relative to it and may not lie outside its folder
+    #[arg(value_name = "MANIFEST.json")]
+    pub(crate) manifest: PathBuf,
+
+    /// A root certificate to trust in place of AWS's, PEM or DER, for rows that name none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 /// Verify an evidence file.

@@ -2,6 +2,7 @@
 //!
 //! * [`arguments`] is the command line as types, with the help that teaches it.
 //! * [`verify`] reads evidence as a stranger does.
+//! * [`vectors`] runs a set of attestation documents against what is known of each.
 //! * [`emulate`] runs enclaves as processes under a development root.
 //! * [`ceremony`] is what the people of a quorum type.
 //! * [`image`] reads, measures, signs and proves enclave images.
@@ -28,6 +29,7 @@ mod files;
 mod image;
 mod output;
 mod pem;
+mod vectors;
 mod verify;
 
 use std::ffi::OsStr;
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Ceremony(ceremony) => ceremony::run(&ceremony, output),
         Command::Demo(demo) => demo::run(&demo, output),
         Command::Verify(Verify::Evidence(evidence)) => verify::evidence(&evidence, output),
+        Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
         Command::Emulate(Emulate::Serve(serve)) => emulate::serve(&serve, output),
         Command::Emulate(Emulate::Measure(measure)) => emulate::measure(&measure, output),
         Command::Image(image) => image::run(&image, output),

@@ -50,6 +50,21 @@ fn prepare(place: &Place) {
     let key = "-----BEGIN PRIVATE KEY-----\nMAMCAQE=\n-----END PRIVATE KEY-----\n";
     write("key.pem", key.as_bytes());
     write("der", b"\x30\x03\x02\x01\x01");
+    write("empty.json", b"[]");
+    write("object.json", b"{}");
+    write("half.json", b"[{\"file\":");
+    let row = |more: &str| format!("[{{\"file\":\"noise\",\"expected\":\"accept\"{more}}}]\n");
+    write(
+        "up.json",
+        b"[{\"file\":\"../noise\",\"expected\":\"accept\"}]",
+    );
+    write(
+        "gone.json",
+        b"[{\"file\":\"gone\",\"expected\":\"accept\"}]",
+    );
+    write("word.json", row(",\"verify_at\":\"now\"").as_bytes());
+    write("root.json", row(",\"root\":\"text\"").as_bytes());
+    write("noise.json", row("").as_bytes());
     folder("precious");
     write("precious/diary", b"mine\n");
     folder("shared");

@@ -25,10 +25,10 @@ const ORDER: [u8; 48] = [
     0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a, 0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73,
 ];
 
-type Defect = fn(&mut Certificate, u8);
-
 /// A name, the defect (with the number of the certificate's key), and its error.
-const DEFECTS: &[(&str, Defect, fn(Link) -> E)] = &[
+type Defect = (&'static str, fn(&mut Certificate, u8), fn(Link) -> E);
+
+const DEFECTS: &[Defect] = &[
     (
         "version-1",
         |certificate, _| {

@@ -12,7 +12,9 @@ use crate::common::nitro::{
 use crate::common::profiles;
 
 /// A name and what makes the shape.
-pub(crate) const SHAPES: &[(&str, fn() -> Recipe)] = &[
+type Shape = (&'static str, fn() -> Recipe);
+
+const SHAPES: &[Shape] = &[
     ("2021", profiles::of_2021),
     ("2021-tagged", || Recipe {
         edit_bytes: tag,
@@ -64,7 +66,9 @@ const CROSSED: [&str; 4] = [
 ];
 
 /// A name, the defect, and the code of its error.
-const DEFECTS: &[(&str, fn(&mut Case), &str)] = &[
+type Defect = (&'static str, fn(&mut Case), &'static str);
+
+const DEFECTS: &[Defect] = &[
     ("strangers-root", strangers_root, "root-not-trusted"),
     ("strangers-chain", strangers_chain, "certificate-signature"),
     (

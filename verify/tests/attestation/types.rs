@@ -19,7 +19,9 @@ const FIELDS: [(&str, CborType); 9] = [
 ];
 
 /// A name, a value, and what it is.
-const VALUES: &[(&str, fn() -> Cbor, CborType)] = &[
+type Named = (&'static str, fn() -> Cbor, CborType);
+
+const VALUES: &[Named] = &[
     ("unsigned", || Cbor::Unsigned(7), CborType::Unsigned),
     ("negative", || Cbor::Negative(7), CborType::Negative),
     ("bytes", || Cbor::bytes(b"SHA384"), CborType::Bytes),
