@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// Most entries that are read from one ramdisk.
-pub const MAX_ENTRIES: usize = 1 << 20;
+pub const MAX_ENTRIES: usize = 1 << 18;
 /// Longest name, with the zero byte behind it: the kernel's PATH_MAX.
 pub const MAX_NAME: usize = 4096;
 
