@@ -218,7 +218,7 @@ fn genesis(text: &str) -> Result<Digest<Genesis>, &'static str> {
 }
 
 /// Seconds since 1970.
-fn at(text: &str) -> Result<u64, &'static str> {
+pub(crate) fn at(text: &str) -> Result<u64, &'static str> {
     if text == "now" {
         return SystemTime::now()
             .duration_since(UNIX_EPOCH)

@@ -64,22 +64,41 @@ pub(crate) fn tail(path: &Path, count: usize) -> Vec<String> {
     lines[lines.len().saturating_sub(count)..].to_vec()
 }
 
-/// Writes a file that did not exist, readable by all.
+/// Says early that a file [`write_new`] would write exists.
+///
+/// # Errors
+/// If there is anything at the path.
+pub(crate) fn check_new(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(unwritable(path, &ErrorKind::AlreadyExists.into())),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Writes a file that did not exist, readable by all. Until it is whole it has another name, so
+/// that no reader, crash or full disk ever leaves a part of it under its own.
 ///
 /// # Errors
 /// If it exists or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut file = OpenOptions::new()
+    check_new(path)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o644)
-        .open(path)
-        .map_err(|error| unwritable(path, &error))?;
-    file.write_all(bytes).map_err(|error| {
-        // A part of a file is worse than none; that it cannot be removed either adds nothing.
-        let _ = fs::remove_file(path);
-        unwritable(path, &error)
-    })
+        .open(&part)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        // A link, unlike a new name, never replaces what came there meanwhile.
+        .and_then(|()| fs::hard_link(&part, path));
+    // A part of a file is worse than none; that it cannot be removed either adds nothing.
+    let _ = fs::remove_file(&part);
+    written.map_err(|error| unwritable(path, &error))
 }
 
 /// The failure for a path that cannot be written.

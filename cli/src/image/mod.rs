@@ -8,9 +8,14 @@
 //!
 //! Does not: decide which measurements are right. Manifests and policies do.
 
+mod attach;
+mod diff;
+mod expected;
 mod inspect;
 mod measure;
+mod sign;
 mod source;
+mod verify;
 
 use clap::Subcommand;
 
@@ -30,6 +35,14 @@ pub(crate) enum Image {
     Inspect(inspect::Arguments),
     /// Print the measurements of an image
     Measure(measure::Arguments),
+    /// Show where two images differ: section, file, byte
+    Diff(diff::Arguments),
+    /// Sign the measurements of an image, where the key is
+    Sign(sign::Arguments),
+    /// Put a signature into its image
+    Attach(attach::Arguments),
+    /// Verify an image: its measurements, who signed it
+    Verify(verify::Arguments),
 }
 
 /// Runs one subcommand.
@@ -37,5 +50,9 @@ pub(crate) fn run(image: &Image, output: Output) -> Result<Exit, Failure> {
     match image {
         Image::Inspect(arguments) => inspect::run(arguments, output),
         Image::Measure(arguments) => measure::run(arguments, output),
+        Image::Diff(arguments) => diff::run(arguments, output),
+        Image::Sign(arguments) => sign::run(arguments, output),
+        Image::Attach(arguments) => attach::run(arguments, output),
+        Image::Verify(arguments) => verify::run(arguments, output),
     }
 }

@@ -12,7 +12,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use quorate_eif::{EifError, Scan};
 
 use crate::failure::{Failure, Fault};
+use crate::files;
 use crate::output::Output;
+
+/// Largest image that is read into memory, in bytes. Streams have no such limit.
+const MAX_IN_MEMORY: usize = 4 << 30;
 
 /// What a person waits for without being told anything.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,6 +38,11 @@ pub(super) fn scan(path: &Path, output: Output) -> Result<Scan, Failure> {
         bar.finish_and_clear();
     }
     scan.map_err(|error| unusable(path, &error))
+}
+
+/// The bytes of an image.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    files::read(path, MAX_IN_MEMORY, "image")
 }
 
 fn open(path: &Path) -> Result<File, Failure> {

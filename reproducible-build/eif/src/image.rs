@@ -218,6 +218,16 @@ impl<'a> Eif<'a> {
         self.architecture
     }
 
+    /// Memory the maker suggests, in bytes; a claim that nothing uses.
+    pub const fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Processors the maker suggests; a claim that nothing uses.
+    pub const fn cpus(&self) -> u64 {
+        self.cpus
+    }
+
     /// All sections, in order.
     pub fn sections(&self) -> &[Section<'a>] {
         &self.sections

@@ -13,11 +13,11 @@ fn by_hand(fields: [u32; 13], name: &str, content: &[u8]) -> Vec<u8> {
     }
     bytes.extend(name.bytes());
     bytes.push(0);
-    while bytes.len() % 4 != 0 {
+    while !bytes.len().is_multiple_of(4) {
         bytes.push(0);
     }
     bytes.extend(content);
-    while bytes.len() % 4 != 0 {
+    while !bytes.len().is_multiple_of(4) {
         bytes.push(0);
     }
     bytes

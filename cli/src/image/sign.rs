@@ -1,0 +1,227 @@
+//! `quorate image sign`: a signature over PCR0, made where the key is.
+//!
+//! Guarantees: the file is written only when the signature was checked with the certificate's own
+//! key; there is never an unsigned or half-written file. The image need not be where the key is.
+//! A PIN or a key is never an argument, which every user of the machine could read.
+//!
+//! Trusts: whoever says that these measurements are of an image that should be signed.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{ArgGroup, Args};
+use quorate_eif::PcrValue;
+use quorate_image_signing::certificate::Certificate;
+use quorate_image_signing::key::FileKey;
+use quorate_image_signing::token::{Address, TokenError, TokenKey};
+use quorate_image_signing::{SignError, Signer, sign};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::expected::Expected;
+use crate::failure::{Exit, Failure, Fault};
+use crate::files;
+use crate::output::{Output, Render, Style};
+
+/// Largest certificate or key file, in bytes.
+pub(super) const PEM_MAX: usize = 64 * 1024;
+/// Longest PIN, in bytes.
+const PIN_MAX: usize = 256;
+
+/// Sign the measurements of an image.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("signer").required(true).args(["key", "module"]),
+    after_help = "\
+Three steps, and only the middle one needs the key:
+  quorate image measure quorate.eif --json >measurements.json     where the image is built
+  quorate image sign measurements.json --certificate signer.pem --key signer.key --out quorate.sig
+  quorate image attach quorate.eif quorate.sig --out signed.eif   where the image is built
+
+With a PKCS#11 token (SoftHSM, YubiKey, an HSM), which asks for its PIN:
+  quorate image sign measurements.json --certificate signer.pem --out quorate.sig \\
+      --module /usr/lib/softhsm/libsofthsm2.so --token release --key-label signer
+
+A key and a certificate to try it with:
+  openssl ecparam -name secp384r1 -genkey -out signer.key
+  openssl req -new -x509 -key signer.key -sha384 -days 365 -subj /CN=signer -out signer.pem
+
+Example:
+  quorate image sign measurements.json --certificate signer.pem --key signer.key --out quorate.sig"
+)]
+pub(crate) struct Arguments {
+    /// What `quorate image measure --json` printed
+    pub(crate) measurements: PathBuf,
+
+    /// The signer's certificate, PEM; PCR8 becomes its digest
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: PathBuf,
+
+    /// The private key, PEM (PKCS#8 or SEC 1), on P-256, P-384 or P-521
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// A PKCS#11 module, in place of a key file
+    #[arg(long, value_name = "FILE", requires = "token", requires = "key_label")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// The token's label
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    pub(crate) token: Option<String>,
+
+    /// The label of the key in the token
+    #[arg(long, value_name = "LABEL", requires = "module")]
+    pub(crate) key_label: Option<String>,
+
+    /// Where the token's PIN is, `-` for standard input [default: asked for on the terminal]
+    #[arg(long, value_name = "FILE|-", requires = "module")]
+    pub(crate) pin_file: Option<PathBuf>,
+
+    /// Where the signature goes; must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// Signs measurements.
+pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure> {
+    let expected = Expected::read(&arguments.measurements)?;
+    let certificate = certificate(&arguments.certificate)?;
+    files::check_new(&arguments.out)?;
+    let signer = signer(arguments)?;
+    let section = sign(expected.pcr0, &certificate, &signer, now()?).map_err(|error| {
+        let fault = match error {
+            SignError::Token(_) | SignError::Signature(_) => Fault::Machine,
+            _ => Fault::Caller,
+        };
+        Failure::refused(fault, "not-signed", error.to_string(), error.remedy())
+    })?;
+    files::write_new(&arguments.out, &section.to_bytes())?;
+    output.print(&Signed {
+        out: arguments.out.clone(),
+        pcr0: expected.pcr0,
+        pcr8: certificate.pcr8(),
+    })?;
+    Ok(Exit::Success)
+}
+
+/// The certificate in a file.
+pub(super) fn certificate(path: &Path) -> Result<Certificate, Failure> {
+    let pem = files::read(path, PEM_MAX, "certificate")?;
+    Certificate::from_pem(&pem).map_err(|error| {
+        Failure::usage(
+            "certificate-unusable",
+            format!("{} cannot be used: {error}", path.display()),
+            error.remedy(),
+        )
+    })
+}
+
+/// This machine's time, in seconds since 1970.
+pub(super) fn now() -> Result<u64, Failure> {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    elapsed.map(|elapsed| elapsed.as_secs()).map_err(|_| {
+        Failure::refused(
+            Fault::Machine,
+            "clock-wrong",
+            "this machine's clock is before 1970",
+            "set the clock",
+        )
+    })
+}
+
+fn signer(arguments: &Arguments) -> Result<Signer, Failure> {
+    if let Some(path) = &arguments.key {
+        let pem = Zeroizing::new(files::read(path, PEM_MAX, "key")?);
+        let key = FileKey::from_pem(&pem).map_err(|error| {
+            Failure::usage(
+                "key-unusable",
+                format!("{} cannot be used: {error}", path.display()),
+                error.remedy(),
+            )
+        })?;
+        return Ok(Signer::File(key));
+    }
+    let parts = (&arguments.module, &arguments.token, &arguments.key_label);
+    let (Some(module), Some(token), Some(key)) = parts else {
+        // clap lets no other combination through.
+        return Err(Failure::usage(
+            "usage",
+            "a token needs --module, --token and --key-label",
+            "quorate image sign --help shows what it takes",
+        ));
+    };
+    let pin = pin(arguments.pin_file.as_deref())?;
+    let address = Address { module, token, key };
+    let key = TokenKey::open(address, &pin).map_err(|error| {
+        let what = format!("the key {key:?} of token {token:?} cannot be used: {error}");
+        match error {
+            TokenError::Failed { .. } | TokenError::PinLocked => {
+                Failure::refused(Fault::Machine, "token-unusable", what, error.remedy())
+            }
+            _ => Failure::usage("token-unusable", what, error.remedy()),
+        }
+    })?;
+    Ok(Signer::Token(key))
+}
+
+/// The PIN: typed, or the content of a file without one line end.
+fn pin(source: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
+    let unusable = |why: String| {
+        Failure::usage(
+            "pin-unreadable",
+            format!("the PIN cannot be read: {why}"),
+            "give it with --pin-file FILE, or - for standard input",
+        )
+    };
+    let Some(path) = source else {
+        let typed = rpassword::prompt_password("PIN: ");
+        let typed = typed.map_err(|_| unusable("there is no terminal to ask for it".to_owned()))?;
+        return Ok(Zeroizing::new(typed));
+    };
+    let file = match path.as_os_str() == "-" {
+        true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
+        false => File::open(path),
+    };
+    // All room at once: text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(PIN_MAX + 64));
+    let limit = u64::try_from(PIN_MAX + 3).unwrap_or(u64::MAX);
+    file.and_then(|file| file.take(limit).read_to_string(&mut text))
+        .map_err(|error| unusable(error.to_string()))?;
+    let length = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(length);
+    if text.is_empty() || length > PIN_MAX {
+        return Err(unusable(format!(
+            "it has {length} bytes, not 1 to {PIN_MAX}"
+        )));
+    }
+    Ok(text)
+}
+
+struct Signed {
+    out: PathBuf,
+    pcr0: PcrValue,
+    pcr8: PcrValue,
+}
+
+impl Render for Signed {
+    fn text(&self, style: Style) -> String {
+        format!(
+            "{} PCR0 {}\n  by the certificate that makes PCR8 {}\n  in {}\n",
+            style.green("signed"),
+            self.pcr0,
+            self.pcr8,
+            self.out.display()
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "signature": self.out.display().to_string(),
+            "pcr0": self.pcr0.to_string(),
+            "pcr8": self.pcr8.to_string(),
+        })
+    }
+}
