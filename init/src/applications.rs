@@ -1,69 +1,54 @@
 //! The applications of a running instance: started, watched, started again, stopped.
 //!
 //! Guarantees: a binary runs only if its hash is in the manifest (it came out of `uploads` under
-//! that hash, sealed). A process inherits exactly what its launch record names. Its keys are in a
-//! memory file of their own, never in environment or arguments. Each start has a live key of its
-//! own, certified by the instance's live key with the number of the start.
+//! that hash, sealed). A process inherits exactly what its launch record names ([`launch`]). An
+//! application starts when all it calls are ready, and again after its back-off, as often as the
+//! manifest says; then the instance halts. One that hangs in its start, floods or breaks the control
+//! protocol is ended, which counts as a restart, and the others go on. Nothing here waits.
 //!
 //! Does not yet: sandbox beyond no new privileges, limits and inherited descriptors. Until then an
 //! application shares user and file system view with init.
 
-use std::ffi::CString;
+mod edges;
+mod entry;
+mod launch;
+mod process;
+
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::signal::{Signal, killpg};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
-use quorate_protocol::application::{
-    ApplicationCertificate, FromInit, LAUNCH_RECORD_DESCRIPTOR, LaunchKeys, LaunchRecord, Listener,
-    ToInit,
-};
-use quorate_protocol::cbor::{Object, from_bytes, to_bytes, to_secret_bytes};
+use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
+use quorate_protocol::atoms::Name;
+use quorate_protocol::control::{ENTROPY_COST, Entropy, FromInit, ToInit};
 use quorate_protocol::cose::Signed;
-use quorate_protocol::instance::Purpose;
-use quorate_protocol::keys::VerificationKey;
-use quorate_protocol::manifest::Application;
-use quorate_protocol::message::ApplicationStatus;
-use quorate_sharing::Secret;
+use quorate_protocol::manifest::Manifest;
+use quorate_protocol::message::{ApplicationStatus, Exit, Log};
+use rand_core::Rng as _;
+use zeroize::Zeroizing;
 
+use self::edges::{Complaint, Edges, opposite};
+use self::entry::Entry;
+use self::launch::Start;
+pub(crate) use self::process::Misconduct;
+use self::process::end;
 use crate::device::Device;
 use crate::instance::Provisioned;
-use crate::log::{Event, Outcome, say};
+use crate::log::{Event, say};
 use crate::nsm::Transport;
 use crate::platform::Platform;
 use crate::refuse::Halt;
-use crate::sys::{self, Spawn};
-use crate::uploads::{Binary, Uploads, seal};
-
-/// Certificates kept for the evidence: those of the newest starts of each application.
-const KEPT_CERTIFICATES: usize = 16;
+use crate::uploads::Uploads;
 
 /// All applications, in the order of the manifest.
 pub(crate) struct Applications {
     entries: Vec<Entry>,
+    edges: Edges,
+    /// Positions, each after all it calls.
+    order: Vec<usize>,
     null: File,
-}
-
-struct Entry {
-    manifest: Application,
-    binary: Binary,
-    listeners: Vec<(u32, OwnedFd)>,
-    starts: u64,
-    running: Option<Running>,
-    certificates: Vec<Signed<ApplicationCertificate>>,
-}
-
-struct Running {
-    process: Pid,
-    control: OwnedFd,
-    ready: bool,
-    /// It was ended and its exit has not come yet; its control socket is of no more use.
-    ending: bool,
 }
 
 impl Applications {
@@ -74,19 +59,21 @@ impl Applications {
     pub(crate) fn prepare<P: Platform>(
         platform: &mut P,
         uploads: &mut Uploads,
-        applications: &[Application],
+        manifest: &Manifest,
     ) -> Result<Self, Halt> {
         let null = OpenOptions::new().read(true).write(true).open("/dev/null");
         let null = null.map_err(|e| Halt::Kernel {
             step: "open /dev/null",
-            errno: errno(&e),
+            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
         })?;
-        let mut entries = Vec::with_capacity(applications.len());
-        let mut taken: Vec<(quorate_protocol::atoms::Sha256, usize)> = Vec::new();
+        let applications = &manifest.applications;
+        let mut entries: Vec<Entry> = Vec::with_capacity(applications.len());
         for manifest in applications {
             // Two applications may be the same binary with other arguments.
-            let twin = taken.iter().find(|(hash, _)| *hash == manifest.sha256);
-            let binary = match twin.and_then(|(_, at)| entries.get(*at)) {
+            let twin = entries
+                .iter()
+                .find(|e| e.manifest.sha256 == manifest.sha256);
+            let binary = match twin {
                 Some(Entry { binary, .. }) => binary.duplicate(),
                 None => uploads
                     .remove(&manifest.sha256, manifest.size)
@@ -98,78 +85,148 @@ impl Applications {
                 .map(|port| Ok((*port, platform.listen(*port)?)))
                 .collect::<Result<_, Errno>>()
                 .map_err(Halt::kernel("listen on an application's port"))?;
-            taken.push((manifest.sha256, entries.len()));
-            entries.push(Entry {
-                manifest: manifest.clone(),
-                binary,
-                listeners,
-                starts: 0,
-                running: None,
-                certificates: Vec::new(),
-            });
+            entries.push(Entry::new(manifest.clone(), binary, listeners));
         }
-        Ok(Self { entries, null })
+        Ok(Self {
+            entries,
+            edges: Edges::of(applications),
+            order: manifest.start_order(),
+            null,
+        })
     }
 
-    /// Starts every application that does not run.
+    /// Does whatever is due: ends starts that take too long, renews edges, starts applications.
     ///
     /// # Errors
     /// [`Halt`].
-    pub(crate) fn start_all<T: Transport>(
+    pub(crate) fn advance<T: Transport>(
         &mut self,
         device: &mut Device<T>,
         instance: &Provisioned,
     ) -> Result<(), Halt> {
-        for entry in self.entries.iter_mut().filter(|e| e.running.is_none()) {
-            entry.start(device, instance, self.null.as_fd())?;
+        let now = Instant::now();
+        for position in 0..self.entries.len() {
+            let entry = self.entries.get(position);
+            if entry.is_some_and(|e| e.start_deadline().is_some_and(|due| due <= now)) {
+                self.punish(position, Misconduct::Late);
+            }
+        }
+        self.renew_edges(now)?;
+        for at in 0..self.order.len() {
+            let position = self.order.get(at).copied().unwrap_or_default();
+            if self.may_start(position, now) {
+                self.start(position, device, instance)?;
+            }
         }
         Ok(())
     }
 
-    /// Control sockets of those that run, with their positions.
-    pub(crate) fn controls(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
-        let entries = self.entries.iter().enumerate();
-        let entries = entries.filter(|(_, e)| e.running.as_ref().is_some_and(|r| !r.ending));
-        entries.filter_map(|(at, e)| e.running.as_ref().map(|r| (at, r.control.as_fd())))
+    /// When [`advance`](Self::advance) has something to do, if nothing happens before.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let entries = self.entries.iter();
+        let entries = entries.filter_map(|e| match e.process {
+            Some(_) => e.start_deadline(),
+            // One that is due and does not run waits for others, whose readiness wakes us.
+            None => Some(e.due).filter(|due| *due > now),
+        });
+        entries.chain(self.edges.deadline()).min()
     }
 
-    /// Reads what an application says. One that closes its control socket, or says what is not in
-    /// the protocol, is ended: init could not ask it to stop any more.
-    pub(crate) fn hear(&mut self, position: usize) {
-        use std::os::fd::AsRawFd as _;
-        let Some(entry) = self.entries.get_mut(position) else {
-            return;
+    /// Control sockets of those that run, with their positions.
+    pub(crate) fn controls(&self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
+        let alive = self.entries.iter().enumerate();
+        alive.filter_map(|(at, e)| e.alive().map(|process| (at, process.control())))
+    }
+
+    /// Reads one message of an application and does what it asks for.
+    ///
+    /// # Errors
+    /// [`Halt`] if the NSM fails.
+    pub(crate) fn hear<T: Transport>(
+        &mut self,
+        position: usize,
+        device: &mut Device<T>,
+    ) -> Result<(), Halt> {
+        let entry = self.entries.get_mut(position);
+        let Some(process) = entry.and_then(Entry::alive_mut) else {
+            return Ok(());
         };
-        let Some(running) = entry.running.as_mut() else {
-            return;
-        };
-        let mut message = [0; ToInit::MAX];
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        let said = match recv(running.control.as_raw_fd(), &mut message, flags) {
-            Ok(length) => message.get(..length).map(from_bytes::<ToInit>),
-            Err(Errno::EAGAIN | Errno::EINTR) => return,
-            Err(_) => None,
-        };
-        match said {
-            Some(Ok(ToInit::Ready)) if !running.ready => {
-                running.ready = true;
-                let (application, start) = (&entry.manifest.name, entry.starts);
-                say(Event::Ready { application, start });
+        match process.hear() {
+            Ok(Some(said)) => {
+                let heeded = self.heed(position, said, device)?;
+                if let Err(misconduct) = heeded {
+                    self.punish(position, misconduct);
+                }
             }
-            Some(Ok(ToInit::Ready)) => {}
-            _ => {
-                running.ready = false;
-                running.ending = true;
-                end(running.process);
+            Ok(None) => {}
+            Err(misconduct) => self.punish(position, misconduct),
+        }
+        Ok(())
+    }
+
+    fn heed<T: Transport>(
+        &mut self,
+        position: usize,
+        said: ToInit,
+        device: &mut Device<T>,
+    ) -> Result<Result<(), Misconduct>, Halt> {
+        let now = Instant::now();
+        if let ToInit::Renew(renew) = &said {
+            let mut entries = self.entries.iter();
+            let peer = entries.position(|e| e.manifest.name == renew.peer);
+            let complaint = peer.map(|peer| {
+                self.edges
+                    .complain(position, renew.role, peer, renew.pair, now)
+            });
+            // A complaint with a reason is not counted: what breaks an edge may be the other's doing.
+            if complaint == Some(Complaint::Taken) {
+                return Ok(Ok(()));
             }
         }
+        let Some(entry) = self.entries.get_mut(position) else {
+            return Ok(Ok(()));
+        };
+        let start = entry.starts;
+        let Some(process) = entry.process.as_mut() else {
+            return Ok(Ok(()));
+        };
+        let cost = match said {
+            ToInit::Entropy(_) => ENTROPY_COST,
+            _ => 1,
+        };
+        if let Err(misconduct) = process.charge(cost, now) {
+            return Ok(Err(misconduct));
+        }
+        Ok(match said {
+            ToInit::Ready => {
+                if !process.ready {
+                    process.ready = true;
+                    let application = &entry.manifest.name;
+                    say(Event::Ready { application, start });
+                }
+                Ok(())
+            }
+            ToInit::Report(report) => {
+                entry.keep(report, device.now());
+                Ok(())
+            }
+            ToInit::Entropy(length) => {
+                let mut bytes = Zeroizing::new(vec![0; length.get()]);
+                device
+                    .generator(core::iter::empty())?
+                    .fill_bytes(&mut bytes);
+                let entropy = Entropy::new(bytes).map_err(|_| Halt::Derivation)?;
+                process.tell(&FromInit::Entropy(entropy), None)
+            }
+            ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
+            ToInit::Renew(_) => Ok(()),
+        })
     }
 
     /// Whether every application has said that it serves.
     pub(crate) fn all_ready(&self) -> bool {
-        self.entries
-            .iter()
-            .all(|e| e.running.as_ref().is_some_and(|r| r.ready))
+        self.entries.iter().all(Entry::is_ready)
     }
 
     /// Collects processes that ended.
@@ -178,32 +235,30 @@ impl Applications {
     /// [`Halt::Application`] if one ended that may not be started again.
     pub(crate) fn reap(&mut self) -> Result<(), Halt> {
         while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            let (process, outcome) = match status {
-                WaitStatus::Exited(process, status) => (process, Outcome::Exited(status)),
+            let (process, exit) = match status {
+                WaitStatus::Exited(process, status) => (
+                    process,
+                    Exit::Exited(u8::try_from(status).unwrap_or(u8::MAX)),
+                ),
                 WaitStatus::Signaled(process, signal, _) => {
-                    (process, Outcome::Signalled(signal as i32))
+                    let signal = u8::try_from(signal as i32).unwrap_or(u8::MAX);
+                    (process, Exit::Signalled(signal))
                 }
                 WaitStatus::StillAlive => return Ok(()),
                 _ => continue,
             };
-            let ended = |e: &Entry| e.running.as_ref().is_some_and(|r| r.process == process);
+            let ended = |e: &Entry| e.process.as_ref().is_some_and(|p| p.id == process);
             let Some(position) = self.entries.iter().position(ended) else {
                 continue;
             };
-            let Some(entry) = self.entries.get_mut(position) else {
-                continue;
-            };
-            entry.running = None;
             // What it left behind has the keys of a start that is over.
             end(process);
-            let (application, start) = (&entry.manifest.name, entry.starts);
-            say(Event::Ended {
-                application,
-                start,
-                outcome,
-            });
-            if start > u64::from(entry.manifest.restart.restarts) {
-                return Err(Halt::Application { position });
+            self.edges.ended(position);
+            if let Some(entry) = self.entries.get_mut(position) {
+                entry.ended(exit);
+                if entry.restarts_left() == 0 {
+                    return Err(Halt::Application { position });
+                }
             }
         }
         Ok(())
@@ -211,12 +266,14 @@ impl Applications {
 
     /// State for callers.
     pub(crate) fn status(&self) -> Vec<ApplicationStatus> {
-        let state = |e: &Entry| ApplicationStatus {
-            name: e.manifest.name.clone(),
-            starts: e.starts,
-            ready: e.running.as_ref().is_some_and(|r| r.ready),
-        };
-        self.entries.iter().map(state).collect()
+        self.entries.iter().map(Entry::status).collect()
+    }
+
+    /// What the applications reported.
+    pub(crate) fn log(&self) -> Log {
+        Log {
+            applications: self.entries.iter().map(Entry::log).collect(),
+        }
     }
 
     /// Certificates of the newest starts, by name and start.
@@ -224,151 +281,172 @@ impl Applications {
         self.entries.iter().flat_map(|e| &e.certificates)
     }
 
-    /// Asks every application to end.
-    pub(crate) fn ask_to_stop(&self) {
-        use std::os::fd::AsRawFd as _;
-        let message = to_bytes(&FromInit::Stop);
-        for running in self.entries.iter().filter_map(|e| e.running.as_ref()) {
-            let _ = send(
-                running.control.as_raw_fd(),
-                &message,
-                MsgFlags::MSG_DONTWAIT,
-            );
+    /// Asks applications to end, each when all that call it have ended.
+    pub(crate) fn ask_to_stop(&mut self) {
+        for position in 0..self.entries.len() {
+            let Some(name) = self.entries.get(position).map(|e| &e.manifest.name) else {
+                continue;
+            };
+            let calls = |e: &Entry| e.process.is_some() && e.manifest.calls.contains(name);
+            if self.entries.iter().any(calls) {
+                continue;
+            }
+            let entry = self.entries.get_mut(position);
+            if let Some(process) = entry.and_then(Entry::alive_mut)
+                && !process.asked
+            {
+                process.asked = true;
+                // One that cannot be told is ended with the rest.
+                let _ = process.tell(&FromInit::Stop, None);
+            }
         }
     }
 
     /// Collects processes that ended while stopping; whether all have.
     pub(crate) fn all_ended(&mut self) -> bool {
-        let _ = self.reap();
-        self.entries.iter().all(|e| e.running.is_none())
+        // How often they were started does not matter any more.
+        while self.reap().is_err() {}
+        self.entries.iter().all(|e| e.process.is_none())
     }
 
     /// Ends every application at once.
     pub(crate) fn kill_all(&mut self) {
-        for running in self.entries.iter().filter_map(|e| e.running.as_ref()) {
-            end(running.process);
+        for process in self.entries.iter().filter_map(|e| e.process.as_ref()) {
+            end(process.id);
         }
         for entry in &mut self.entries {
-            if let Some(running) = entry.running.take() {
-                let _ = waitpid(running.process, None);
+            if let Some(process) = entry.process.take() {
+                let _ = waitpid(process.id, None);
             }
         }
     }
-}
 
-impl Entry {
+    fn may_start(&self, position: usize, now: Instant) -> bool {
+        let Some(entry) = self.entries.get(position) else {
+            return false;
+        };
+        let ready = |name: &Name| {
+            let mut entries = self.entries.iter();
+            entries.any(|e| e.manifest.name == *name && e.is_ready())
+        };
+        entry.process.is_none() && entry.due <= now && entry.manifest.calls.iter().all(ready)
+    }
+
     fn start<T: Transport>(
         &mut self,
+        position: usize,
         device: &mut Device<T>,
         instance: &Provisioned,
-        null: BorrowedFd<'_>,
     ) -> Result<(), Halt> {
-        self.starts = self.starts.saturating_add(1);
-        let name = self.manifest.name.as_str();
-        let live = Secret::random(&mut device.generator(core::iter::empty())?);
-        let certificate = ApplicationCertificate {
-            genesis: instance.identity.genesis_digest(),
-            manifest: instance.identity.manifest_digest(),
-            application: self.manifest.name.clone(),
-            sha256: self.manifest.sha256,
-            start: self.starts,
-            live: VerificationKey::of(&live.signing_key()),
-            time: device.now(),
+        let edges = self.open_edges(position)?;
+        let Some(entry) = self.entries.get_mut(position) else {
+            return Ok(());
         };
-        let certificate = Signed::sign(certificate, &instance.identity.live.signing);
-        let keys = LaunchKeys {
-            live: *live.to_bytes(),
-            signing: *instance.key(name, Purpose::Signing)?.to_bytes(),
-            encryption: *instance.key(name, Purpose::Encryption)?.to_bytes(),
+        entry.starts = entry.starts.saturating_add(1);
+        let start = Start {
+            manifest: &entry.manifest,
+            binary: &entry.binary,
+            listeners: &entry.listeners,
+            edges: &edges,
+            number: entry.starts,
+            null: self.null.as_fd(),
         };
-        let keys_file = memory_file(c"keys", &to_secret_bytes(&keys))
-            .map_err(Halt::kernel("write launch keys"))?;
-        drop(keys);
-
-        let (mine, theirs) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .map_err(Halt::kernel("make a control socket"))?;
-        // The record is descriptor 3, then keys, control and the listeners.
-        let first = LAUNCH_RECORD_DESCRIPTOR;
-        let listeners = (first.saturating_add(3)..).zip(&self.listeners);
-        let record = LaunchRecord {
-            format: quorate_protocol::FORMAT,
-            certificate: certificate.clone(),
-            keys: first.saturating_add(1),
-            control: first.saturating_add(2),
-            listeners: listeners
-                .map(|(descriptor, (port, _))| Listener {
-                    port: *port,
-                    descriptor,
-                })
-                .collect(),
-        };
-        let record_file = memory_file(c"launch-record", &to_bytes(&record))
-            .map_err(Halt::kernel("write a launch record"))?;
-        seal(&record_file).map_err(Halt::kernel("seal a launch record"))?;
-
-        let mut descriptors = vec![record_file.as_fd(), keys_file.as_fd(), theirs.as_fd()];
-        descriptors.extend(self.listeners.iter().map(|(_, fd)| fd.as_fd()));
-        let arguments = core::iter::once(name)
-            .chain(self.manifest.arguments.iter().map(|a| a.as_str()))
-            .map(CString::new)
-            .collect::<Result<Vec<_>, _>>();
-        let environment = self
-            .manifest
-            .environment
-            .iter()
-            .map(|v| CString::new(v.as_str()));
-        let process = sys::spawn(&Spawn {
-            binary: self.binary.as_fd(),
-            // Texts of the contract hold no control character, so no NUL.
-            arguments: &arguments.map_err(|_| Halt::Derivation)?,
-            environment: &environment
-                .collect::<Result<Vec<_>, _>>()
-                .map_err(|_| Halt::Derivation)?,
-            null,
-            descriptors: &descriptors,
-            memory_limit: self.manifest.memory_limit,
-        })
-        .map_err(Halt::kernel("start an application"))?;
+        let (process, certificate) = start.launch(device, instance)?;
         say(Event::Started {
-            application: &self.manifest.name,
-            start: self.starts,
+            application: &entry.manifest.name,
+            start: entry.starts,
         });
-        self.running = Some(Running {
-            process,
-            control: mine,
-            ready: false,
-            ending: false,
-        });
-        if self.certificates.len() >= KEPT_CERTIFICATES {
-            self.certificates.remove(0);
-        }
-        self.certificates.push(certificate);
+        entry.started(process, certificate);
         Ok(())
+    }
+
+    /// This application's ends of all its edges. The other sides get theirs: at once if they run,
+    /// else when they start.
+    fn open_edges(&mut self, position: usize) -> Result<Vec<(EdgeEnd, OwnedFd)>, Halt> {
+        let (mut mine, mut others) = (Vec::new(), Vec::new());
+        let entries = &self.entries;
+        for edge in self.edges.of_application(position) {
+            let Some((peer, role)) = edge.seen_from(position) else {
+                continue;
+            };
+            let end = match edge.take_held(position) {
+                Some(end) => end,
+                None => {
+                    let pair = edge.connect();
+                    let (end, other) = pair.map_err(Halt::kernel("make a call edge"))?;
+                    if entries.get(peer).is_some_and(|e| e.alive().is_some()) {
+                        let named = end_of(entries, position, opposite(role), edge.pair);
+                        others.extend(named.map(|named| (peer, named, other)));
+                    } else {
+                        edge.hold(peer, other);
+                    }
+                    end
+                }
+            };
+            mine.extend(end_of(entries, peer, role, edge.pair).map(|named| (named, end)));
+        }
+        for (peer, end, other) in others {
+            self.hand_over(peer, end, &other);
+        }
+        Ok(mine)
+    }
+
+    /// Gives new pairs to edges whose applications broke them and are both alive.
+    fn renew_edges(&mut self, now: Instant) -> Result<(), Halt> {
+        while let Some(edge) = self.edges.next_due(now) {
+            let (caller, callee) = edge.sides();
+            let entries = &self.entries;
+            let alive = |at: usize| entries.get(at).is_some_and(|e| e.alive().is_some());
+            if !alive(caller) || !alive(callee) {
+                // The next start makes a new pair.
+                continue;
+            }
+            let pair = edge.connect();
+            let (by_caller, by_callee) = pair.map_err(Halt::kernel("make a call edge"))?;
+            let of_caller = end_of(entries, callee, EdgeRole::Caller, edge.pair);
+            let of_callee = end_of(entries, caller, EdgeRole::Callee, edge.pair);
+            if let (Some(of_caller), Some(of_callee)) = (of_caller, of_callee) {
+                self.hand_over(caller, of_caller, &by_caller);
+                self.hand_over(callee, of_callee, &by_callee);
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, position: usize, end: EdgeEnd, descriptor: &OwnedFd) {
+        let entry = self.entries.get(position);
+        let Some(process) = entry.and_then(Entry::alive) else {
+            return;
+        };
+        let told = process.tell(&FromInit::Edge(end), Some(descriptor.as_fd()));
+        if let Err(misconduct) = told {
+            self.punish(position, misconduct);
+        }
+    }
+
+    fn punish(&mut self, position: usize, misconduct: Misconduct) {
+        let Some(entry) = self.entries.get_mut(position) else {
+            return;
+        };
+        let start = entry.starts;
+        if let Some(process) = entry.process.as_mut() {
+            process.end();
+            say(Event::Misconduct {
+                application: &entry.manifest.name,
+                start,
+                misconduct,
+            });
+        }
     }
 }
 
-/// Ends a process and those it started: init made it the leader of its own group. One that left the
-/// group is out of reach until applications have sandboxes.
-fn end(process: Pid) {
-    let _ = killpg(process, Signal::SIGKILL);
-}
-
-/// A file in memory, read from its beginning.
-fn memory_file(name: &core::ffi::CStr, contents: &[u8]) -> Result<File, Errno> {
-    use std::io::Seek as _;
-    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let mut file = File::from(memfd_create(name, flags)?);
-    file.write_all(contents)
-        .and_then(|()| file.rewind())
-        .map_err(|e| errno(&e))?;
-    Ok(file)
-}
-
-fn errno(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(0))
+/// The end that joins an application with the one at `peer`.
+fn end_of(entries: &[Entry], peer: usize, role: EdgeRole, pair: u64) -> Option<EdgeEnd> {
+    let peer = entries.get(peer)?;
+    Some(EdgeEnd {
+        peer: peer.manifest.name.clone(),
+        role,
+        start: peer.coming_start(),
+        pair,
+    })
 }

@@ -2,6 +2,7 @@
 
 use chacha20::ChaCha20Rng;
 use p256::ecdsa::SigningKey;
+use quorate_protocol::application::TimeAnchor;
 use quorate_protocol::atoms::{Pcr, Text, UnixMillis};
 use quorate_protocol::attested::{UserData, extended_once};
 use quorate_protocol::cbor::to_bytes;
@@ -46,6 +47,24 @@ impl<T: Transport> Device<T> {
     /// The time by the NSM.
     pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
+    }
+
+    /// The reading of the NSM that [`now`](Self::now) goes by.
+    pub(crate) fn time(&self) -> TimeAnchor {
+        self.clock.anchor()
+    }
+
+    /// As [`time`](Self::time), after reading the NSM again if the last reading is old. A reading
+    /// that would turn time back is not taken.
+    pub(crate) fn reread_time(&mut self) -> Result<TimeAnchor, Halt> {
+        if self.clock.is_old() {
+            let before = self.clock.now();
+            let clock = Clock::read(&mut self.nsm)?;
+            if clock.now() >= before {
+                self.clock = clock;
+            }
+        }
+        Ok(self.clock.anchor())
     }
 
     /// The module's identifier.

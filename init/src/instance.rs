@@ -10,6 +10,7 @@
 //! a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
 //! when the threshold is reached.
 
+use quorate_protocol::atoms::Name;
 use quorate_protocol::attested::{
     PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, applications_extension, live_extension, setup_extension,
 };
@@ -20,6 +21,7 @@ use quorate_protocol::evidence::Provisioning;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::{
     Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
+    derive_sealing,
 };
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::{Application, Link, Manifest};
@@ -29,6 +31,7 @@ use quorate_protocol::provision::{Provision, ProvisionReceipt, provision_share_c
 use quorate_sharing::{Collector, Progress, Secret, Share, ShareIndex, ShareRefused};
 use quorate_verify::chain::{ChainError, VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
+use zeroize::Zeroizing;
 
 use crate::device::{Device, SecretPair};
 use crate::nsm::Transport;
@@ -298,12 +301,22 @@ impl Provisioned {
         )
         .ok_or(Halt::Derivation)
     }
+
+    /// The key under which `owner` seals what `reader` opens.
+    pub(crate) fn sealing_key(
+        &self,
+        owner: &Name,
+        reader: &Name,
+    ) -> Result<Zeroizing<[u8; 32]>, Halt> {
+        let genesis = self.identity.genesis.digest();
+        derive_sealing(&self.secret, &genesis, owner, reader).ok_or(Halt::Derivation)
+    }
 }
 
 fn key_ring(identity: &Identity, secret: &Secret) -> Result<KeyRing, Halt> {
     let manifest = identity.manifest();
     let genesis = identity.genesis_digest();
-    let reserved = quorate_protocol::atoms::Name::new(Application::RESERVED);
+    let reserved = Name::new(Application::RESERVED);
     let own = (reserved.map_err(|_| Halt::Derivation)?, Purpose::Instance);
     let names = manifest.applications.iter().map(|a| &a.name);
     let mut wanted: Vec<_> = names

@@ -8,8 +8,10 @@ use core::fmt;
 use std::io::Write as _;
 
 use quorate_protocol::atoms::Name;
-use quorate_protocol::message::{Phase, Reason};
+use quorate_protocol::control::Report;
+use quorate_protocol::message::{Exit, Phase, Reason};
 
+use crate::applications::Misconduct;
 use crate::refuse::Halt;
 
 /// Something worth a line.
@@ -19,27 +21,30 @@ pub(crate) enum Event<'a> {
     Ended {
         application: &'a Name,
         start: u64,
-        outcome: Outcome,
+        exit: Exit,
     },
     /// The enclave ends.
     Halting(&'a Halt),
+    /// An application did what it may not, and is ended.
+    Misconduct {
+        application: &'a Name,
+        start: u64,
+        misconduct: Misconduct,
+    },
     /// The phase changed.
     Phase(Phase),
     /// An application said that it serves.
     Ready { application: &'a Name, start: u64 },
     /// A request was refused.
     Refused(Reason),
+    /// An application reports.
+    Report {
+        application: &'a Name,
+        start: u64,
+        report: Report,
+    },
     /// An application was started.
     Started { application: &'a Name, start: u64 },
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome {
-    /// By itself, with this status.
-    Exited(i32),
-    /// By this signal.
-    Signalled(i32),
 }
 
 impl fmt::Display for Event<'_> {
@@ -48,11 +53,11 @@ impl fmt::Display for Event<'_> {
             Self::Ended {
                 application,
                 start,
-                outcome,
+                exit,
             } => {
-                let (how, number) = match outcome {
-                    Outcome::Exited(status) => ("status", status),
-                    Outcome::Signalled(signal) => ("signal", signal),
+                let (how, number) = match exit {
+                    Exit::Exited(status) => ("status", status),
+                    Exit::Signalled(signal) => ("signal", signal),
                 };
                 write!(
                     f,
@@ -60,11 +65,28 @@ impl fmt::Display for Event<'_> {
                 )
             }
             Self::Halting(halt) => write!(f, "halting reason=\"{halt}\""),
+            Self::Misconduct {
+                application,
+                start,
+                misconduct,
+            } => write!(
+                f,
+                "misconduct application={application} start={start} what={misconduct:?}"
+            ),
             Self::Phase(phase) => write!(f, "phase name={phase:?}"),
             Self::Ready { application, start } => {
                 write!(f, "ready application={application} start={start}")
             }
             Self::Refused(reason) => write!(f, "refused reason={reason:?}"),
+            Self::Report {
+                application,
+                start,
+                report,
+            } => write!(
+                f,
+                "report application={application} start={start} kind={:?} code={} value={}",
+                report.kind, report.code, report.value
+            ),
             Self::Started { application, start } => {
                 write!(f, "started application={application} start={start}")
             }

@@ -4,13 +4,15 @@
 //! refused request puts back what was there. What each phase can do is in its own type
 //! ([`crate::genesis`], [`crate::instance`]), so this file only routes.
 
+use std::time::Instant;
+
 use quorate_protocol::application::ApplicationEvidence;
 use quorate_protocol::attested::UserData;
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{
-    AttestRequest, EvidenceRequest, Phase, Reason, Request, Response, Stage, Status,
+    AttestRequest, EvidenceRequest, Log, Phase, Reason, Request, Response, Stage, Status,
 };
 
 use crate::applications::Applications;
@@ -101,6 +103,12 @@ impl<P: Platform> Machine<P> {
             (_, Request::Status) => Ok(Response::Status(self.status())),
             (_, Request::Attest(request)) => self.attest(&request),
             (_, Request::Evidence(request)) => self.evidence(&request),
+            (Lane::Operator, Request::Log) => Ok(Response::Log(match &self.state {
+                State::Running(_, applications) => applications.log(),
+                _ => Log {
+                    applications: Vec::new(),
+                },
+            })),
             (Lane::Public, _) => Err(refuse(Reason::WrongPort, "")),
             (Lane::Operator, Request::Upload(piece)) => {
                 self.waiting()?;
@@ -145,13 +153,10 @@ impl<P: Platform> Machine<P> {
         };
         let instance = Box::new(collecting.complete(&self.device)?);
         let manifest = instance.identity.manifest();
-        let mut applications = Applications::prepare(
-            &mut self.platform,
-            &mut self.uploads,
-            &manifest.applications,
-        )?;
+        let mut applications =
+            Applications::prepare(&mut self.platform, &mut self.uploads, manifest)?;
         self.uploads = Uploads::default();
-        applications.start_all(&mut self.device, &instance)?;
+        applications.advance(&mut self.device, &instance)?;
         self.enter(State::Running(instance, applications));
         Ok(())
     }
@@ -161,16 +166,42 @@ impl<P: Platform> Machine<P> {
         say(Event::Phase(self.phase()));
     }
 
-    /// Collects processes that ended, and starts again those that may be.
+    /// Collects processes that ended.
     ///
     /// # Errors
     /// [`Halt`].
-    pub(crate) fn tend(&mut self) -> Result<(), Halt> {
-        if let State::Running(instance, applications) = &mut self.state {
+    pub(crate) fn reap(&mut self) -> Result<(), Halt> {
+        let before = self.phase();
+        if let State::Running(_, applications) = &mut self.state {
             applications.reap()?;
-            applications.start_all(&mut self.device, instance)?;
+        }
+        self.note_phase(before);
+        Ok(())
+    }
+
+    /// Does what is due by now: starts applications, ends those that take too long to start.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub(crate) fn advance(&mut self) -> Result<(), Halt> {
+        if let State::Running(instance, applications) = &mut self.state {
+            applications.advance(&mut self.device, instance)?;
         }
         Ok(())
+    }
+
+    /// When [`advance`](Self::advance) has something to do, if nothing happens before.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Running(_, applications) => applications.deadline(),
+            _ => None,
+        }
+    }
+
+    fn note_phase(&self, before: Phase) {
+        if self.phase() != before {
+            say(Event::Phase(self.phase()));
+        }
     }
 
     /// The applications, once they were started.
@@ -181,15 +212,17 @@ impl<P: Platform> Machine<P> {
         }
     }
 
-    /// Reads the control socket of one application.
-    pub(crate) fn hear(&mut self, position: usize) {
+    /// Reads one message from the control socket of one application.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub(crate) fn hear(&mut self, position: usize) -> Result<(), Halt> {
         let before = self.phase();
         if let State::Running(_, applications) = &mut self.state {
-            applications.hear(position);
+            applications.hear(position, &mut self.device)?;
         }
-        if self.phase() != before {
-            say(Event::Phase(self.phase()));
-        }
+        self.note_phase(before);
+        Ok(())
     }
 
     fn phase(&self) -> Phase {
@@ -250,6 +283,8 @@ impl<P: Platform> Machine<P> {
                     name: a.name.clone(),
                     starts: 0,
                     ready: false,
+                    exit: None,
+                    restarts_left: a.restart.restarts,
                 }
             };
             manifest.applications.iter().map(never).collect()

@@ -145,10 +145,11 @@ impl<P: Platform> Server<P> {
         for source in &ready {
             match *source {
                 Source::Signals => self.signal()?,
-                Source::Application(position) => self.machine.hear(position),
+                Source::Application(position) => self.machine.hear(position)?,
                 Source::Listener(_) | Source::Connection(..) => {}
             }
         }
+        self.machine.advance()?;
         // Operators first; then one request of anyone else.
         let [operators, public] = &mut self.ports;
         operators.turn(0, &ready, &mut self.machine, usize::MAX)?;
@@ -167,7 +168,7 @@ impl<P: Platform> Server<P> {
         let now = Instant::now();
         let mut sources = vec![Source::Signals];
         let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        let mut deadline: Option<Instant> = None;
+        let mut deadline = self.machine.deadline();
         for (at, port) in self.ports.iter_mut().enumerate() {
             port.connections.retain(|c| c.deadline() > now);
             let port = &*port;
@@ -225,7 +226,7 @@ impl<P: Platform> Server<P> {
                 return Err(Halt::Asked);
             }
         }
-        self.machine.tend()
+        self.machine.reap()
     }
 
     /// Ends the applications; the rest goes when the server is dropped.
@@ -234,9 +235,9 @@ impl<P: Platform> Server<P> {
             return;
         };
         if halt.is_orderly() {
-            applications.ask_to_stop();
             let deadline = Instant::now() + STOP;
             while !applications.all_ended() && Instant::now() < deadline {
+                applications.ask_to_stop();
                 let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
                 let _ = poll(&mut fds, 20_u8);
                 while let Ok(Some(_)) = self.signals.read_signal() {}

@@ -367,7 +367,14 @@ pub(crate) fn application(text: &str, binary: &[u8]) -> Application {
         environment: Vec::new(),
         ports: vec![5100],
         memory_limit: 1 << 26,
-        restart: RestartPolicy { restarts: 0 },
+        restart: RestartPolicy {
+            restarts: 0,
+            first_back_off_ms: 10,
+            largest_back_off_ms: 10_000,
+            start_deadline_ms: 10_000,
+        },
+        calls: Vec::new(),
+        shares: Vec::new(),
     }
 }
 

@@ -18,6 +18,12 @@ use crate::error::{Blame, Explanation};
 pub const DEFAULT_MEMORY: u64 = 256 * 1024 * 1024;
 /// Restarts of an application where none are given.
 pub const DEFAULT_RESTARTS: u16 = 3;
+/// First back-off of an application where none is given, in milliseconds.
+pub const DEFAULT_BACK_OFF_MS: u32 = 10;
+/// Largest back-off of an application where none is given, in milliseconds.
+pub const DEFAULT_LARGEST_BACK_OFF_MS: u32 = 10_000;
+/// Start-up deadline of an application where none is given, in milliseconds.
+pub const DEFAULT_START_DEADLINE_MS: u32 = 10_000;
 /// Largest measurements file in bytes.
 pub const MAX_MEASUREMENTS: usize = 64 * 1024;
 
@@ -27,7 +33,8 @@ pub const MAX_MEASUREMENTS: usize = 64 * 1024;
 pub enum InputError {
     /// `NAME=PATH` and what may follow it.
     #[error(
-        "an application is NAME=PATH, then ,port= ,memory= ,restarts= ,arg= or ,env=NAME=VALUE"
+        "an application is NAME=PATH, then ,port= ,memory= ,calls=NAME+NAME ,shares=NAME+NAME \
+         ,restarts= ,back-off= ,back-off-max= ,start-deadline= ,arg= or ,env=NAME=VALUE"
     )]
     Application,
     /// The binary of an application is empty or too large.
@@ -209,14 +216,17 @@ pub struct ApplicationSpec {
     pub binary: Binary,
     ports: Vec<u32>,
     memory: u64,
-    restarts: u16,
+    restart: RestartPolicy,
+    calls: Vec<Name>,
+    shares: Vec<Name>,
     arguments: Vec<Text<4096>>,
     environment: Vec<Text<4096>>,
 }
 
 impl ApplicationSpec {
-    /// Reads `NAME=PATH[,port=N][,memory=BYTES][,restarts=N][,arg=TEXT][,env=NAME=VALUE]…`. Ports,
-    /// arguments and variables may be repeated. A path or value cannot contain a comma.
+    /// Reads `NAME=PATH`, then any of `,port=N ,memory=BYTES ,calls=NAME+NAME ,shares=NAME+NAME
+    /// ,restarts=N ,back-off=MS ,back-off-max=MS ,start-deadline=MS ,arg=TEXT ,env=NAME=VALUE`.
+    /// Ports, arguments and variables may be repeated. A path or value cannot contain a comma.
     ///
     /// # Errors
     /// [`InputError`].
@@ -227,30 +237,61 @@ impl ApplicationSpec {
             binary,
             ports: Vec::new(),
             memory: DEFAULT_MEMORY,
-            restarts: DEFAULT_RESTARTS,
+            restart: RestartPolicy {
+                restarts: DEFAULT_RESTARTS,
+                first_back_off_ms: DEFAULT_BACK_OFF_MS,
+                largest_back_off_ms: DEFAULT_LARGEST_BACK_OFF_MS,
+                start_deadline_ms: DEFAULT_START_DEADLINE_MS,
+            },
+            calls: Vec::new(),
+            shares: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
         };
-        let (mut memory, mut restarts) = (None, None);
+        let mut once: Vec<&str> = Vec::new();
         for part in parts {
             let (key, value) = part.split_once('=').ok_or(InputError::Application)?;
             match key {
                 "port" => spec.ports.push(number(value, "a port")?),
-                "memory" if memory.is_none() => memory = Some(number(value, "the memory limit")?),
-                "restarts" if restarts.is_none() => {
-                    restarts = Some(number(value, "the number of restarts")?);
-                }
                 "arg" => spec.arguments.push(Text::new(value)?),
                 "env" => spec.environment.push(Text::new(value)?),
-                _ => return Err(InputError::Application),
+                _ if once.contains(&key) => return Err(InputError::Application),
+                _ => {
+                    once.push(key);
+                    spec.set(key, value)?;
+                }
             }
         }
-        spec.memory = memory.unwrap_or(spec.memory);
-        spec.restarts = restarts.unwrap_or(spec.restarts);
+        let restart = &mut spec.restart;
+        if !once.contains(&"back-off-max") {
+            restart.largest_back_off_ms =
+                restart.largest_back_off_ms.max(restart.first_back_off_ms);
+        }
+        if !once.contains(&"back-off") {
+            restart.first_back_off_ms = restart.first_back_off_ms.min(restart.largest_back_off_ms);
+        }
         spec.ports.sort_unstable();
         spec.environment
             .sort_unstable_by(|a, b| variable(a).cmp(variable(b)));
         Ok(spec)
+    }
+
+    /// Takes a value that can be given once.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), InputError> {
+        let restart = &mut self.restart;
+        match key {
+            "memory" => self.memory = number(value, "the memory limit")?,
+            "calls" => self.calls = names(value)?,
+            "shares" => self.shares = names(value)?,
+            "restarts" => restart.restarts = number(value, "the number of restarts")?,
+            "back-off" => restart.first_back_off_ms = number(value, "the first back-off")?,
+            "back-off-max" => restart.largest_back_off_ms = number(value, "the largest back-off")?,
+            "start-deadline" => {
+                restart.start_deadline_ms = number(value, "the start-up deadline")?;
+            }
+            _ => return Err(InputError::Application),
+        }
+        Ok(())
     }
 
     /// The manifest entry for a binary of these bytes.
@@ -273,9 +314,9 @@ impl ApplicationSpec {
             environment: self.environment.clone(),
             ports: self.ports.clone(),
             memory_limit: self.memory,
-            restart: RestartPolicy {
-                restarts: self.restarts,
-            },
+            restart: self.restart.clone(),
+            calls: self.calls.clone(),
+            shares: self.shares.clone(),
         })
     }
 }
@@ -284,6 +325,19 @@ fn variable(text: &Text<4096>) -> &str {
     text.as_str()
         .split_once('=')
         .map_or(text.as_str(), |(name, _)| name)
+}
+
+/// `NAME+NAME`, each once.
+fn names(text: &str) -> Result<Vec<Name>, InputError> {
+    let mut names = text
+        .split('+')
+        .map(Name::new)
+        .collect::<Result<Vec<_>, _>>()?;
+    names.sort();
+    match names.array_windows().find(|[a, b]| a == b) {
+        Some([name, _]) => Err(InputError::NameRepeated { name: name.clone() }),
+        None => Ok(names),
+    }
 }
 
 fn number<N: core::str::FromStr>(text: &str, what: &'static str) -> Result<N, InputError> {

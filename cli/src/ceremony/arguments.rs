@@ -239,7 +239,10 @@ Puts the genesis record together when every receipt is there, then writes the ne
 people and its key are those of the manifest before.
 
 An application is NAME=PATH, then any of ,port=N (5100 or higher, repeatable) ,memory=BYTES
-(268435456) ,restarts=N (3) ,arg=TEXT ,env=NAME=VALUE (repeatable).
+(268435456) ,calls=NAME+NAME (the applications it may call) ,shares=NAME+NAME (those that can open
+what it seals for them) ,restarts=N (3) ,back-off=MS (10, doubled each time) ,back-off-max=MS
+(10000) ,start-deadline=MS (10000) ,arg=TEXT ,env=NAME=VALUE (repeatable). `quorate app check`
+tells whether a binary would run.
 
 Example:
   quorate ceremony manifest --folder ceremony --measurements measurements.json \\

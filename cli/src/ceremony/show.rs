@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use quorate_protocol::atoms::UnixMillis;
+use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::definition::{Definition, MeasurementFields};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::members::MemberSetFields;
-use quorate_protocol::message::{Phase, Status};
+use quorate_protocol::message::{ApplicationStatus, Exit, Phase, Status};
 use quorate_quorum_ceremony::challenge::wall_clock;
 use quorate_quorum_ceremony::steps::approve::{self, Approved, Seat};
 use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
@@ -262,7 +262,7 @@ pub(super) fn collected(done: &Collected, out: &Path) -> Report {
 }
 
 pub(super) fn progress(done: &Progress) -> Report {
-    let names = |names: &[quorate_protocol::atoms::Name]| -> (Vec<String>, Value) {
+    let names = |names: &[Name]| -> (Vec<String>, Value) {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         (names.clone(), json!(names))
     };
@@ -437,15 +437,30 @@ fn manifest(report: Report, manifest: &Manifest, digest: Digest<Manifest>) -> Re
 
 fn application_lines(application: &Application) -> Vec<String> {
     let ports: Vec<String> = application.ports.iter().map(ToString::to_string).collect();
+    let restart = &application.restart;
     let mut lines = vec![
         format!("{} {}", application.name, application.sha256),
         format!(
-            "  {} bytes, ports {}, memory {} bytes, {} restarts",
+            "  {} bytes, ports {}, memory {} bytes",
             application.size,
             ports.join(" "),
             application.memory_limit,
-            application.restart.restarts,
         ),
+        format!(
+            "  started again {} times at most, after {} to {} ms; ready within {} ms",
+            restart.restarts,
+            restart.first_back_off_ms,
+            restart.largest_back_off_ms,
+            restart.start_deadline_ms,
+        ),
+        match application.calls.as_slice() {
+            [] => "  calls no other application".into(),
+            names => format!("  MAY CALL {}", listed(names)),
+        },
+        match application.shares.as_slice() {
+            [] => "  nobody else opens what it seals".into(),
+            names => format!("  WHAT IT SEALS FOR THEM, {} CAN OPEN", listed(names)),
+        },
     ];
     lines.extend(
         application
@@ -462,6 +477,11 @@ fn application_lines(application: &Application) -> Vec<String> {
     lines
 }
 
+fn listed(names: &[Name]) -> String {
+    let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+    names.join(", ")
+}
+
 fn application_json(application: &Application) -> Value {
     json!({
         "name": application.name.as_str(),
@@ -470,6 +490,11 @@ fn application_json(application: &Application) -> Value {
         "ports": application.ports,
         "memory": application.memory_limit,
         "restarts": application.restart.restarts,
+        "first_back_off_ms": application.restart.first_back_off_ms,
+        "largest_back_off_ms": application.restart.largest_back_off_ms,
+        "start_deadline_ms": application.restart.start_deadline_ms,
+        "calls": application.calls.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "shares": application.shares.iter().map(Name::as_str).collect::<Vec<_>>(),
         "arguments": application.arguments.iter().map(|text| text.as_str()).collect::<Vec<_>>(),
         "environment": application.environment.iter().map(|text| text.as_str()).collect::<Vec<_>>(),
     })
@@ -557,17 +582,7 @@ fn document(report: Report, facts: &DocumentFacts) -> Report {
 
 fn claims(report: Report, status: &Status) -> Report {
     let accepted: Vec<u8> = status.accepted.iter().map(|index| index.0.get()).collect();
-    let applications: Vec<String> = status
-        .applications
-        .iter()
-        .map(|app| {
-            format!(
-                "{} {}",
-                app.name,
-                if app.ready { "ready" } else { "not ready" }
-            )
-        })
-        .collect();
+    let applications: Vec<String> = status.applications.iter().map(application_words).collect();
     let mut lines = vec![phase(status.phase).to_owned()];
     if status.threshold > 0 {
         lines.push(format!("{} of {} shares", accepted.len(), status.threshold));
@@ -580,10 +595,42 @@ fn claims(report: Report, status: &Status) -> Report {
         "accepted": accepted,
         "threshold": status.threshold,
         "applications": status.applications.iter()
-            .map(|app| json!({ "name": app.name.as_str(), "starts": app.starts, "ready": app.ready }))
+            .map(application_state)
             .collect::<Vec<_>>(),
     });
     report.row("enclave", "it says of itself", lines, value)
+}
+
+fn application_words(app: &ApplicationStatus) -> String {
+    let ready = if app.ready { "ready" } else { "not ready" };
+    let mut words = format!("{} {ready}", app.name);
+    if app.starts > 1 {
+        words += &format!(
+            ", start {}, {} more restarts allowed",
+            app.starts, app.restarts_left
+        );
+    }
+    match app.exit {
+        None => {}
+        Some(Exit::Exited(status)) => words += &format!(", ended last with status {status}"),
+        Some(Exit::Signalled(signal)) => words += &format!(", ended last by signal {signal}"),
+    }
+    words
+}
+
+fn application_state(app: &ApplicationStatus) -> Value {
+    let exit = match app.exit {
+        None => Value::Null,
+        Some(Exit::Exited(status)) => json!({ "status": status }),
+        Some(Exit::Signalled(signal)) => json!({ "signal": signal }),
+    };
+    json!({
+        "name": app.name.as_str(),
+        "starts": app.starts,
+        "ready": app.ready,
+        "exit": exit,
+        "restarts_left": app.restarts_left,
+    })
 }
 
 fn ignored(mut report: Report, ignored: &[IgnoredApproval]) -> Report {

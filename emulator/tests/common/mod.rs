@@ -307,8 +307,19 @@ impl World {
         shares: Vec<Share>,
         chain: Vec<Link>,
     ) -> Instance {
+        self.boot_with(record, shares, chain, &echo())
+    }
+
+    /// Boots a manifest all of whose applications are this binary.
+    pub(crate) fn boot_with(
+        &mut self,
+        record: GenesisRecord,
+        shares: Vec<Share>,
+        chain: Vec<Link>,
+        binary: &[u8],
+    ) -> Instance {
         let enclave = self.start();
-        enclave.upload(&echo());
+        enclave.upload(binary);
         let request = BootRequest {
             record: record.clone(),
             chain: chain.clone(),
@@ -336,7 +347,14 @@ pub(crate) fn application(name: &str, binary: &[u8]) -> Application {
         environment: vec![Text::new("GREETING=hello").unwrap()],
         ports: vec![5100],
         memory_limit: 256 * 1024 * 1024,
-        restart: RestartPolicy { restarts: 3 },
+        restart: RestartPolicy {
+            restarts: 3,
+            first_back_off_ms: 1,
+            largest_back_off_ms: 1,
+            start_deadline_ms: 10_000,
+        },
+        calls: Vec::new(),
+        shares: Vec::new(),
     }
 }
 

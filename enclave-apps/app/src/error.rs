@@ -18,6 +18,15 @@ pub enum AppError {
         /// What the kernel said.
         errno: Errno,
     },
+    /// The application asks for an edge the manifest does not give it. The application is at fault.
+    #[error("this application may not call {callee}: its manifest entry does not name it")]
+    Edge {
+        /// The application to be called.
+        callee: String,
+    },
+    /// Init gave no entropy in time.
+    #[error("init gave no entropy in time")]
+    Entropy,
     /// A key of the launch is no scalar.
     #[error("a launch key is not a P-256 scalar")]
     Key,
@@ -36,9 +45,27 @@ pub enum AppError {
         /// Its length in bytes.
         found: usize,
     },
+    /// The kernel gave no randomness.
+    #[error("the kernel gave no randomness: {0}")]
+    Randomness(Errno),
     /// The record or the keys are not of this contract: init is of another version.
     #[error("the launch record is not of this version: {0}")]
     Record(#[from] DecodeError),
+    /// The signer of proofs failed.
+    #[error("the signer of proofs failed")]
+    Signer,
+    /// The application asks for a sealing key that is not its own, nor shared with it by the
+    /// manifest. The application is at fault.
+    #[error("the manifest gives this application no key for what {owner} seals for {reader}")]
+    StorageKey {
+        /// Who seals.
+        owner: String,
+        /// Who opens.
+        reader: String,
+    },
+    /// A thread could not be made: the memory limit of the manifest is too low.
+    #[error("a thread could not be made; the memory limit may be too low")]
+    Thread,
     /// The process could not be hardened.
     #[error("hardening failed: {0}")]
     Hardening(Errno),

@@ -2,7 +2,8 @@
 //!
 //! An application is a static binary that init starts with a launch record as descriptor 3. This
 //! crate reads the record, takes the keys, and gives the application its listening sockets, its
-//! signing and decryption keys, and the means to prove what it says.
+//! signing, decryption and storage keys, the means to prove what it says, time and randomness of
+//! the NSM, and calls to and from the applications that the manifest connects it with.
 //!
 //! ```no_run
 //! let mut app = quorate_app::App::start()?;
@@ -16,9 +17,10 @@
 //! in is overwritten and closed, the process cannot be dumped or traced. A proof names namespace,
 //! application and start, so it cannot be shown as another's.
 //!
-//! Trusts: init and the kernel. Not what comes over its sockets: see [`serve`] for bounds.
+//! Trusts: init and the kernel. Not what comes over its sockets: see [`serve`] for bounds, and
+//! [`CallError`] for what another application can do to a call.
 //!
-//! Does not: keep time, store anything, talk to other applications (call edges come later).
+//! Does not: store anything, sandbox itself.
 
 #![cfg_attr(
     not(test),
@@ -30,10 +32,23 @@
     )
 )]
 
+mod call;
+mod clock;
+mod control;
+mod edge;
+mod entropy;
 mod error;
 mod launch;
+mod prover;
 pub mod serve;
 mod sys;
 
+pub use call::{CALL_TIMEOUT, CallError, Caller, RENEWAL};
+pub use clock::Clock;
+pub use control::REPORTS_DROPPED;
+pub use edge::Peer;
+pub use entropy::Entropy;
 pub use error::AppError;
-pub use launch::{App, Prover};
+pub use launch::{App, Reporter};
+pub use prover::{ProofSigner, Prover, PureSigner};
+pub use quorate_protocol::control::ReportKind;

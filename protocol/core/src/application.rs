@@ -88,6 +88,60 @@ pub struct Listener {
     pub descriptor: i32,
 }
 
+/// On which side of a call edge an application is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum EdgeRole {
+    /// It sends calls.
+    #[n(1)]
+    Caller,
+    /// It answers them.
+    #[n(2)]
+    Callee,
+}
+
+/// Which end of which call edge a socket is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct EdgeEnd {
+    /// The application at the other end.
+    #[n(0)]
+    pub peer: Name,
+    /// On which side this application is.
+    #[n(1)]
+    pub role: EdgeRole,
+    /// Which start of the peer has the other end.
+    #[n(2)]
+    pub start: u64,
+    /// Which pair of sockets this edge has, counted by init from 1. Renewing names it.
+    #[n(3)]
+    pub pair: u64,
+}
+
+/// A call edge handed over at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Edge {
+    /// Which.
+    #[n(0)]
+    pub end: EdgeEnd,
+    /// Descriptor number of a connected stream socket.
+    #[cbor(n(1), with = "crate::atoms::descriptor")]
+    pub descriptor: i32,
+}
+
+/// What time it was by the NSM at one moment of the machine's monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct TimeAnchor {
+    /// By the NSM.
+    #[n(0)]
+    pub time: UnixMillis,
+    /// `CLOCK_MONOTONIC` at that moment, in nanoseconds.
+    #[n(1)]
+    pub monotonic_ns: u64,
+}
+
 /// Names everything an application was started with.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -107,9 +161,35 @@ pub struct LaunchRecord {
     /// The ports of the manifest.
     #[n(4)]
     pub listeners: Vec<Listener>,
+    /// The call edges of the manifest that this application is part of.
+    #[n(5)]
+    pub edges: Vec<Edge>,
+    /// The instance's live key, which signed the certificate: it names the instance.
+    #[n(6)]
+    pub instance: VerificationKey,
+    /// The time.
+    #[n(7)]
+    pub time: TimeAnchor,
 }
 
-/// The secret keys of one start. Each is a P-256 scalar, 32 bytes big-endian.
+/// A symmetric key under which `owner` seals what `reader` opens.
+#[derive(Zeroize, ZeroizeOnDrop, Encode, Decode)]
+#[cbor(map)]
+pub struct LaunchSealingKey {
+    /// Who seals.
+    #[n(0)]
+    #[zeroize(skip)]
+    pub owner: Name,
+    /// Who opens; the owner itself for its own secrets.
+    #[n(1)]
+    #[zeroize(skip)]
+    pub reader: Name,
+    /// 32 bytes, for [`StorageKey`](quorate_sealing::StorageKey).
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub key: [u8; 32],
+}
+
+/// The secret keys of one start. Those without a remark are P-256 scalars, 32 bytes big-endian.
 #[derive(Zeroize, ZeroizeOnDrop, Encode, Decode)]
 #[cbor(map)]
 pub struct LaunchKeys {
@@ -122,31 +202,14 @@ pub struct LaunchKeys {
     /// Derived from the quorum key, for HPKE.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub encryption: [u8; 32],
-}
-
-/// From an application to init, over the control socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(flat)]
-pub enum ToInit {
-    /// It serves from now on.
-    #[n(1)]
-    Ready,
-}
-
-/// From init to an application, over the control socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(flat)]
-pub enum FromInit {
-    /// Finish what is under way and end.
-    #[n(1)]
-    Stop,
+    /// Derived from the quorum key: symmetric keys, ascending by owner, then reader.
+    #[n(3)]
+    pub sealing: Vec<LaunchSealingKey>,
 }
 
 object! {
     ApplicationCertificate => "quorate/application-certificate/v1", 512;
     ApplicationProof => "quorate/application-proof/v1", 66 * 1024;
-    LaunchRecord => "quorate/launch-record/v1", 4 * 1024;
-    LaunchKeys => "quorate/launch-keys/v1", 128;
-    ToInit => "quorate/to-init/v1", 16;
-    FromInit => "quorate/from-init/v1", 16;
+    LaunchRecord => "quorate/launch-record/v2", 8 * 1024;
+    LaunchKeys => "quorate/launch-keys/v2", 8 * 1024;
 }

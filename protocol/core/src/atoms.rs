@@ -10,7 +10,7 @@ use core::fmt;
 use minicbor::bytes::{ByteArray, ByteSlice, ByteVec};
 use minicbor::decode::{Decoder, Error as CborError};
 use minicbor::encode::{Encoder, Write};
-use quorate_sealing::Suite;
+use quorate_sealing::{StorageSuite, Suite};
 pub use quorate_sharing::ShareIndex;
 
 use crate::invalid::Invalid;
@@ -293,6 +293,27 @@ pub(crate) mod suite {
         let position = d.position();
         let found = d.u16()?;
         Suite::from_id(found)
+            .ok_or_else(|| CborError::custom(Invalid::Suite { found }).at(position))
+    }
+}
+
+/// [`StorageSuite`] on the wire; `#[cbor(with = "crate::atoms::storage_suite")]`.
+pub(crate) mod storage_suite {
+    use super::{CborError, Decoder, EncodeResult, Encoder, Invalid, StorageSuite, Write};
+
+    pub(crate) fn encode<C, W: Write>(
+        v: &StorageSuite,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> EncodeResult<W> {
+        e.u16(v.id())?;
+        Ok(())
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<StorageSuite, CborError> {
+        let position = d.position();
+        let found = d.u16()?;
+        StorageSuite::from_id(found)
             .ok_or_else(|| CborError::custom(Invalid::Suite { found }).at(position))
     }
 }

@@ -174,6 +174,34 @@ pub fn derive(
     reduce(&wide)
 }
 
+/// Purpose in the info of a sealing key.
+const SEALING: &str = "sealing";
+
+/// Derives the symmetric key under which `owner` seals what `reader` opens: HKDF-SHA256 of the
+/// quorum secret without salt, info the CBOR array [version, genesis digest, owner, reader,
+/// "sealing"], 32 bytes. Five items, so it is never the info of a scalar.
+pub fn derive_sealing(
+    secret: &Secret,
+    genesis: &Digest<Genesis>,
+    owner: &Name,
+    reader: &Name,
+) -> Option<Zeroizing<[u8; 32]>> {
+    let mut info = Vec::new();
+    minicbor::Encoder::new(&mut info)
+        .array(5)
+        .and_then(|e| e.u8(DERIVATION))
+        .and_then(|e| e.bytes(genesis.as_bytes()))
+        .and_then(|e| e.str(owner.as_str()))
+        .and_then(|e| e.str(reader.as_str()))
+        .and_then(|e| e.str(SEALING))
+        .ok()?;
+    let mut key = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::new(None, &*secret.to_bytes())
+        .expand(&info, &mut *key)
+        .ok()?;
+    Some(key)
+}
+
 /// A 384-bit big-endian number modulo the order of P-256, in constant time.
 fn reduce(wide: &[u8; 48]) -> Option<Secret> {
     use p256::elliptic_curve::Curve as _;

@@ -2,6 +2,26 @@
 
 use core::fmt;
 
+use crate::atoms::Name;
+
+/// In which list of its manifest entry an application names others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// Those it calls.
+    Calls,
+    /// Those that can open what it seals for them.
+    Shares,
+}
+
+impl fmt::Display for Naming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Calls => "calls",
+            Self::Shares => "shares with",
+        })
+    }
+}
+
 /// A broken rule. Names the rule and the datum; the maker of the object is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,6 +30,15 @@ pub enum Invalid {
     ApplicationNameReserved,
     /// Applications, ports or environment variables are not in ascending order, or one repeats.
     ApplicationsNotAscending,
+    /// The first back-off is zero or above the largest, or the largest is too long.
+    BackOff {
+        /// First, in milliseconds.
+        first: u32,
+        /// Largest, in milliseconds.
+        largest: u32,
+    },
+    /// Applications call each other in a circle, so none can start first.
+    CallCycle,
     /// The commitments are not a valid polynomial: count, an identity, or a point off the curve.
     Commitments,
     /// A file descriptor is negative.
@@ -58,6 +87,23 @@ pub enum Invalid {
         /// Index of the register.
         index: u8,
     },
+    /// The names of other applications are not in ascending order, or one repeats.
+    NamesNotAscending {
+        /// In which list.
+        kind: Naming,
+    },
+    /// An application names itself among the others.
+    NamesItself {
+        /// In which list.
+        kind: Naming,
+    },
+    /// An application names another that the manifest does not have.
+    NamesNobody {
+        /// In which list.
+        kind: Naming,
+        /// The name.
+        name: Name,
+    },
     /// A name is not 1 to 63 characters of `a-z 0-9 - . _` that begin with a letter or digit.
     Name,
     /// A byte string has a length outside its bounds.
@@ -86,6 +132,11 @@ pub enum Invalid {
     ShareIndexZero,
     /// The signature is not 64 bytes of a valid ECDSA pair in its low-S form.
     Signature,
+    /// The start-up deadline is zero or too long.
+    StartDeadline {
+        /// Found, in milliseconds.
+        found: u32,
+    },
     /// The cipher suite is unknown.
     Suite {
         /// Number found.
@@ -118,6 +169,16 @@ impl fmt::Display for Invalid {
                     "applications, ports or variables are not in ascending order"
                 )
             }
+            Self::BackOff { first, largest } => write!(
+                f,
+                "a back-off of {first} to {largest} ms; at least 1 and at most {} are accepted, \
+                 the first not above the largest",
+                crate::manifest::MAX_DELAY_MS
+            ),
+            Self::CallCycle => write!(
+                f,
+                "applications call each other in a circle, so none can start first"
+            ),
             Self::Commitments => write!(f, "the commitments are not valid points"),
             Self::Descriptor { found } => write!(f, "descriptor {found} is negative"),
             Self::EncryptionKey => write!(f, "an encryption key is not a point of P-256"),
@@ -142,6 +203,15 @@ impl fmt::Display for Invalid {
             Self::MeasurementZero { index } => {
                 write!(f, "PCR{index} is all zero, as in debug mode")
             }
+            Self::NamesNotAscending { kind } => write!(
+                f,
+                "the applications that another {kind} are not in ascending order"
+            ),
+            Self::NamesItself { kind } => write!(f, "an application {kind} itself"),
+            Self::NamesNobody { kind, name } => write!(
+                f,
+                "an application {kind} {name}, which the manifest does not have"
+            ),
             Self::Name => write!(f, "a name is not 1 to 63 characters of a-z 0-9 - . _"),
             Self::Length { min, max, found } => {
                 write!(
@@ -161,6 +231,11 @@ impl fmt::Display for Invalid {
             Self::SequenceZero => write!(f, "a sequence starts at 1"),
             Self::ShareIndexZero => write!(f, "a member index is 1 to 255"),
             Self::Signature => write!(f, "a signature is not a low-S ECDSA pair of 64 bytes"),
+            Self::StartDeadline { found } => write!(
+                f,
+                "a start-up deadline of {found} ms; 1 to {} are accepted",
+                crate::manifest::MAX_DELAY_MS
+            ),
             Self::Suite { found } => write!(f, "cipher suite {found} is not known"),
             Self::Text => write!(f, "a text is too long or holds control characters"),
             Self::Threshold { threshold, members } => {

@@ -31,6 +31,7 @@ pub mod atoms;
 pub mod attested;
 pub mod card;
 pub mod cbor;
+pub mod control;
 pub mod cose;
 pub mod definition;
 pub mod digest;
@@ -46,6 +47,7 @@ pub mod message;
 pub mod ports;
 pub mod provision;
 mod refusal;
+pub mod stored;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;

@@ -1,8 +1,7 @@
 //! What is allowed to run, who approved it, and the chain that leads there from genesis.
 //!
-//! This format holds only what is enforced today. Call edges, egress, key forward, rollback
-//! anchors, log and witness policy arrive with the code that enforces them, under a new format
-//! number.
+//! This format holds only what is enforced today. Egress, key forward, rollback anchors, log and
+//! witness policy arrive with the code that enforces them, under a new format number.
 
 use alloc::vec::Vec;
 
@@ -14,7 +13,7 @@ use crate::cose::Signed;
 use crate::definition::Measurements;
 use crate::digest::Digest;
 use crate::genesis::{CommitmentList, Epoch, Genesis};
-use crate::invalid::Invalid;
+use crate::invalid::{Invalid, Naming};
 use crate::keys::VerificationKey;
 use crate::members::{MemberSet, Role, check_both};
 
@@ -23,6 +22,9 @@ pub const MAX_APPLICATIONS: usize = 16;
 /// Largest application binary in bytes.
 pub const MAX_BINARY: u64 = 64 * 1024 * 1024;
 
+/// Longest back-off and longest start-up deadline in milliseconds.
+pub const MAX_DELAY_MS: u32 = 600_000;
+
 /// What happens when an application ends by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -30,6 +32,31 @@ pub struct RestartPolicy {
     /// How often it is started again in the life of an instance; after that the instance halts.
     #[n(0)]
     pub restarts: u16,
+    /// Milliseconds from its end to the next start. Each start that follows doubles it, until the
+    /// application has run for longer than the largest.
+    #[n(1)]
+    pub first_back_off_ms: u32,
+    /// Largest back-off in milliseconds.
+    #[n(2)]
+    pub largest_back_off_ms: u32,
+    /// Milliseconds from its start until it must have said that it serves. One that has not is
+    /// ended, which counts as a restart.
+    #[n(3)]
+    pub start_deadline_ms: u32,
+}
+
+impl RestartPolicy {
+    fn check(&self) -> Result<(), Invalid> {
+        let (first, largest) = (self.first_back_off_ms, self.largest_back_off_ms);
+        if first == 0 || first > largest || largest > MAX_DELAY_MS {
+            return Err(Invalid::BackOff { first, largest });
+        }
+        let found = self.start_deadline_ms;
+        if found == 0 || found > MAX_DELAY_MS {
+            return Err(Invalid::StartDeadline { found });
+        }
+        Ok(())
+    }
 }
 
 /// One application.
@@ -60,6 +87,12 @@ pub struct Application {
     /// What happens when it ends.
     #[n(7)]
     pub restart: RestartPolicy,
+    /// The applications it may call, ascending. They start before it.
+    #[n(8)]
+    pub calls: Vec<Name>,
+    /// The applications that can open what it seals for them, ascending.
+    #[n(9)]
+    pub shares: Vec<Name>,
 }
 
 impl Application {
@@ -120,8 +153,47 @@ impl Application {
                 found: self.memory_limit,
             });
         }
+        self.restart.check()
+    }
+
+    /// Whether the others it names are others of this manifest, each once.
+    fn check_others(&self, all: &[Self]) -> Result<(), Invalid> {
+        for (names, kind) in [(&self.calls, Naming::Calls), (&self.shares, Naming::Shares)] {
+            if !names.is_sorted_by(|a, b| a < b) {
+                return Err(Invalid::NamesNotAscending { kind });
+            }
+            if names.contains(&self.name) {
+                return Err(Invalid::NamesItself { kind });
+            }
+            let known = |name: &&Name| all.iter().any(|a| a.name == **name);
+            if let Some(name) = names.iter().find(|name| !known(name)) {
+                let name = name.clone();
+                return Err(Invalid::NamesNobody { kind, name });
+            }
+        }
         Ok(())
     }
+}
+
+/// Positions of the applications in an order in which each comes after all it calls.
+///
+/// # Errors
+/// [`Invalid::CallCycle`] if there is none.
+fn start_order(applications: &[Application]) -> Result<Vec<usize>, Invalid> {
+    let mut order: Vec<usize> = Vec::with_capacity(applications.len());
+    let placed = |order: &[usize], name: &Name| {
+        let mut before = order.iter().filter_map(|at| applications.get(*at));
+        before.any(|a| a.name == *name)
+    };
+    while order.len() < applications.len() {
+        let mut all = applications.iter().enumerate();
+        let next = all.find(|(at, a)| {
+            !order.contains(at) && a.calls.iter().all(|callee| placed(&order, callee))
+        });
+        let (next, _) = next.ok_or(Invalid::CallCycle)?;
+        order.push(next);
+    }
+    Ok(order)
 }
 
 /// When a manifest may run, by the NSM's time: init boots it and verifiers accept what was attested
@@ -193,6 +265,26 @@ impl ManifestFields {
     pub fn application(&self, name: &Name) -> Option<&Application> {
         self.applications.iter().find(|a| a.name == *name)
     }
+
+    /// Positions of the applications in the order in which they start: each after all it calls.
+    pub fn start_order(&self) -> Vec<usize> {
+        // The rules say that there is an order.
+        start_order(&self.applications).unwrap_or_default()
+    }
+
+    /// Owner and reader of every sealing key that an application of this name is given: its own,
+    /// those it owns for others, those others own for it. Ascending.
+    pub fn sealing_keys(&self, name: &Name) -> Vec<(Name, Name)> {
+        let own = (name.clone(), name.clone());
+        let owns = self.application(name).into_iter().flat_map(|a| &a.shares);
+        let owns = owns.map(|reader| (name.clone(), reader.clone()));
+        let reads = self.applications.iter();
+        let reads = reads.filter(|a| a.shares.contains(name));
+        let reads = reads.map(|a| (a.name.clone(), name.clone()));
+        let mut all: Vec<_> = core::iter::once(own).chain(owns).chain(reads).collect();
+        all.sort();
+        all
+    }
 }
 
 impl Rules for ManifestFields {
@@ -229,6 +321,10 @@ impl Rules for ManifestFields {
         if !self.applications.is_sorted_by(|a, b| a.name < b.name) {
             return Err(Invalid::ApplicationsNotAscending);
         }
+        for application in &self.applications {
+            application.check_others(&self.applications)?;
+        }
+        start_order(&self.applications)?;
         let mut ports: Vec<u32> = self
             .applications
             .iter()
@@ -296,7 +392,7 @@ pub struct Link {
 }
 
 object! {
-    Manifest => "quorate/manifest/v1", 512 * 1024;
+    Manifest => "quorate/manifest/v2", 512 * 1024;
     Approval => "quorate/approval/v1", 256;
     Link => "quorate/link/v1", 640 * 1024;
 }

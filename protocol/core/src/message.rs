@@ -10,8 +10,9 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use crate::atoms::{Bytes, Name, Sha256};
+use crate::atoms::{Bytes, Name, Sha256, UnixMillis};
 use crate::cbor::object;
+use crate::control::Report;
 use crate::cose::Signed;
 use crate::definition::{Definition, DefinitionConsent};
 use crate::digest::Digest;
@@ -56,6 +57,9 @@ pub enum Request {
     /// Give the evidence, with a live attestation for this nonce.
     #[n(6)]
     Evidence(#[n(0)] EvidenceRequest),
+    /// What have the applications reported?
+    #[n(7)]
+    Log,
 }
 
 /// A piece of a binary. Pieces of one binary arrive in order; after a break the sender asks for the
@@ -183,6 +187,9 @@ pub enum Response {
     /// Nothing was changed.
     #[n(7)]
     Refused(#[n(0)] Refusal),
+    /// What the applications reported.
+    #[n(8)]
+    Log(#[n(0)] Log),
 }
 
 /// Where an enclave is in its life.
@@ -249,6 +256,66 @@ pub struct ApplicationStatus {
     /// Whether it said that it serves.
     #[n(2)]
     pub ready: bool,
+    /// How it ended last; none if it never did.
+    #[n(3)]
+    pub exit: Option<Exit>,
+    /// How often it may still be started again.
+    #[n(4)]
+    pub restarts_left: u16,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Exit {
+    /// By itself, with this status.
+    #[n(1)]
+    Exited(#[n(0)] u8),
+    /// By this signal.
+    #[n(2)]
+    Signalled(#[n(0)] u8),
+}
+
+/// What the applications of an instance reported. A claim like every unsigned answer.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Log {
+    /// One an application of the manifest, in its order; none before the applications start.
+    #[n(0)]
+    pub applications: Vec<ApplicationLog>,
+}
+
+/// Reports of one application kept at a time, at most; the newest are kept.
+pub const MAX_REPORTS: usize = 64;
+
+/// What one application reported.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ApplicationLog {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// Older reports that are no more kept.
+    #[n(1)]
+    pub dropped: u64,
+    /// The newest reports, oldest first.
+    #[n(2)]
+    pub reports: Vec<Reported>,
+}
+
+/// One report.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Reported {
+    /// Which start of the application made it.
+    #[n(0)]
+    pub start: u64,
+    /// When, by the instance's NSM.
+    #[n(1)]
+    pub time: UnixMillis,
+    /// The report.
+    #[n(2)]
+    pub report: Report,
 }
 
 /// How much of a binary has arrived.
@@ -288,8 +355,8 @@ pub struct Booted {
 }
 
 object! {
-    Request => "quorate/request/v1", 2 * 1024 * 1024;
-    Response => "quorate/response/v1", 9 * 1024 * 1024;
+    Request => "quorate/request/v2", 2 * 1024 * 1024;
+    Response => "quorate/response/v2", 9 * 1024 * 1024;
 }
 
 impl Sizes for Request {
@@ -297,7 +364,7 @@ impl Sizes for Request {
 
     fn largest(kind: u8) -> Option<usize> {
         match kind {
-            0 => Some(2),
+            0 | 7 => Some(2),
             1 => Some(MAX_CHUNK + 128),
             2 => Some(256 * 1024),
             3 => Some(Self::LARGEST),
@@ -320,6 +387,7 @@ impl Sizes for Response {
             4 => Some(24 * 1024),
             5 | 7 => Some(1024),
             6 => Some(Self::LARGEST),
+            8 => Some(96 * 1024),
             _ => None,
         }
     }

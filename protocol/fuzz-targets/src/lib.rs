@@ -21,11 +21,10 @@ mod nsm;
 mod objects;
 mod streams;
 
-use quorate_protocol::application::{
-    ApplicationCertificate, ApplicationProof, FromInit, LaunchRecord, ToInit,
-};
+use quorate_protocol::application::{ApplicationCertificate, ApplicationProof, LaunchRecord};
 use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
+use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::genesis::{
@@ -35,6 +34,7 @@ use quorate_protocol::instance::{InstanceCertificate, KeyRing};
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::message::{Request, Response};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+use quorate_protocol::stored::SealedSecret;
 
 use objects::{object, secret, signed};
 use streams::frames;
@@ -71,7 +71,8 @@ pub const TARGETS: &[(&str, Target)] = &[
         secret::<quorate_protocol::application::LaunchKeys>,
     ),
     ("to-init", object::<ToInit>),
-    ("from-init", object::<FromInit>),
+    ("from-init", secret::<FromInit>),
+    ("sealed-secret", object::<SealedSecret>),
     ("evidence", object::<Evidence>),
     ("request", object::<Request>),
     ("response", object::<Response>),

@@ -1,4 +1,5 @@
-//! Encryption to one person or one enclave: HPKE base mode (RFC 9180).
+//! Encryption to one person or one enclave: HPKE base mode (RFC 9180); and, in [`storage`], under
+//! a symmetric key that several instances hold.
 //!
 //! One call seals one message to one public key, one call opens it. Every message has a *label*
 //! (HPKE's `info`: which kind of object this is, and its version) and a *context* (HPKE's `aad`:
@@ -30,6 +31,7 @@ extern crate alloc;
 
 mod key;
 mod seal;
+pub mod storage;
 mod suite;
 
 pub use key::{
@@ -37,4 +39,5 @@ pub use key::{
     SECRET_LEN, UNCOMPRESSED_LEN,
 };
 pub use seal::{OpenError, SealError, Sealed, TAG_LEN, open, seal};
+pub use storage::{StorageKey, StorageSuite, Stored};
 pub use suite::Suite;

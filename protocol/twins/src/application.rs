@@ -1,10 +1,13 @@
-//! Twins of what applications are given and what they prove. Launch keys are secret: no twin.
+//! Twins of what applications are given, say and prove. Launch keys and what init sends (there may
+//! be entropy in it) are secret: no twin.
 
 use quorate_protocol::application::{
-    ApplicationCertificate, ApplicationEvidence, ApplicationProof, FromInit, LaunchRecord,
-    Listener, ToInit,
+    ApplicationCertificate, ApplicationEvidence, ApplicationProof, Edge, EdgeEnd, EdgeRole,
+    LaunchRecord, Listener, TimeAnchor,
 };
 use quorate_protocol::cbor::Object as _;
+use quorate_protocol::control::{Renew, Report, ReportKind, ToInit};
+use quorate_protocol::stored::SealedSecret;
 use serde_json::{Value, json};
 
 use crate::atoms::words;
@@ -50,6 +53,35 @@ impl Twin for Listener {
     }
 }
 
+impl Twin for EdgeRole {
+    fn twin(&self) -> Value {
+        words(self)
+    }
+}
+
+impl Twin for EdgeEnd {
+    fn twin(&self) -> Value {
+        fields! {
+            "peer": self.peer,
+            "role": self.role,
+            "start": self.start,
+            "pair": self.pair,
+        }
+    }
+}
+
+impl Twin for Edge {
+    fn twin(&self) -> Value {
+        fields! { "end": self.end, "descriptor": self.descriptor }
+    }
+}
+
+impl Twin for TimeAnchor {
+    fn twin(&self) -> Value {
+        fields! { "time": self.time, "monotonic_ns": self.monotonic_ns }
+    }
+}
+
 impl Twin for LaunchRecord {
     fn twin(&self) -> Value {
         fields! {
@@ -59,18 +91,54 @@ impl Twin for LaunchRecord {
             "keys": self.keys,
             "control": self.control,
             "listeners": self.listeners,
+            "edges": self.edges,
+            "instance": self.instance,
+            "time": self.time,
         }
+    }
+}
+
+impl Twin for ReportKind {
+    fn twin(&self) -> Value {
+        words(self)
+    }
+}
+
+impl Twin for Report {
+    fn twin(&self) -> Value {
+        fields! { "kind": self.kind, "code": self.code, "value": self.value }
+    }
+}
+
+impl Twin for Renew {
+    fn twin(&self) -> Value {
+        fields! { "peer": self.peer, "role": self.role, "pair": self.pair }
     }
 }
 
 impl Twin for ToInit {
     fn twin(&self) -> Value {
-        json!({ "object": Self::LABEL, "message": words(self) })
+        let (message, body) = match self {
+            Self::Ready => ("ready", None),
+            Self::Report(report) => ("report", Some(report.twin())),
+            Self::Entropy(length) => ("entropy", Some(length.get().into())),
+            Self::Time => ("time", None),
+            Self::Renew(renew) => ("renew", Some(renew.twin())),
+        };
+        match body {
+            None => json!({ "object": Self::LABEL, "message": message }),
+            Some(body) => json!({ "object": Self::LABEL, "message": message, "body": body }),
+        }
     }
 }
 
-impl Twin for FromInit {
+impl Twin for SealedSecret {
     fn twin(&self) -> Value {
-        json!({ "object": Self::LABEL, "message": words(self) })
+        json!({
+            "object": Self::LABEL,
+            "suite": self.suite.id(),
+            "salt": crate::atoms::hex(&*self.salt),
+            "ciphertext": self.ciphertext.twin(),
+        })
     }
 }

@@ -11,7 +11,12 @@ use crate::{Twin, fields};
 
 impl Twin for RestartPolicy {
     fn twin(&self) -> Value {
-        fields! { "restarts": self.restarts }
+        fields! {
+            "restarts": self.restarts,
+            "first_back_off_ms": self.first_back_off_ms,
+            "largest_back_off_ms": self.largest_back_off_ms,
+            "start_deadline_ms": self.start_deadline_ms,
+        }
     }
 }
 
@@ -26,6 +31,8 @@ impl Twin for Application {
             "ports": self.ports,
             "memory_limit": self.memory_limit,
             "restart": self.restart,
+            "calls": self.calls,
+            "shares": self.shares,
         }
     }
 }

@@ -3,9 +3,9 @@
 use quorate_protocol::atoms::Sha256;
 use quorate_protocol::cbor::Object as _;
 use quorate_protocol::message::{
-    ApplicationStatus, AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest,
-    GenesisResponse, Phase, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status,
-    Upload, Uploaded,
+    ApplicationLog, ApplicationStatus, AttestRequest, BootRequest, Booted, EvidenceRequest, Exit,
+    Fault, GenesisRequest, GenesisResponse, Log, Phase, ProvisionRequest, Reason, Refusal,
+    Reported, Request, Response, Stage, Status, Upload, Uploaded,
 };
 use serde_json::{Value, json};
 
@@ -34,6 +34,7 @@ impl Twin for Request {
             Self::Attest(body) => ("attest", Some(body.twin())),
             Self::Provision(body) => ("provision", Some(body.twin())),
             Self::Evidence(body) => ("evidence", Some(body.twin())),
+            Self::Log => ("log", None),
         };
         match body {
             None => json!({ "object": Self::LABEL, "request": request }),
@@ -101,6 +102,7 @@ impl Twin for Response {
             Self::Provisioned(body) => ("provisioned", body.twin()),
             Self::Evidence(body) => ("evidence", body.twin()),
             Self::Refused(body) => ("refused", body.twin()),
+            Self::Log(body) => ("log", body.twin()),
         };
         json!({ "object": Self::LABEL, "response": response, "body": body })
     }
@@ -122,7 +124,40 @@ impl Twin for Status {
 
 impl Twin for ApplicationStatus {
     fn twin(&self) -> Value {
-        fields! { "name": self.name, "starts": self.starts, "ready": self.ready }
+        fields! {
+            "name": self.name,
+            "starts": self.starts,
+            "ready": self.ready,
+            "exit"(?): self.exit,
+            "restarts_left": self.restarts_left,
+        }
+    }
+}
+
+impl Twin for Exit {
+    fn twin(&self) -> Value {
+        match self {
+            Self::Exited(status) => json!({ "status": status }),
+            Self::Signalled(signal) => json!({ "signal": signal }),
+        }
+    }
+}
+
+impl Twin for Log {
+    fn twin(&self) -> Value {
+        fields! { "applications": self.applications }
+    }
+}
+
+impl Twin for ApplicationLog {
+    fn twin(&self) -> Value {
+        fields! { "name": self.name, "dropped": self.dropped, "reports": self.reports }
+    }
+}
+
+impl Twin for Reported {
+    fn twin(&self) -> Value {
+        fields! { "start": self.start, "time": self.time, "report": self.report }
     }
 }
 

@@ -9,20 +9,21 @@ use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::frame::frame;
 use quorate_protocol::genesis::{Genesis, SealContext, SealedShare, genesis_share_context};
-use quorate_protocol::instance::{Purpose, derive};
+use quorate_protocol::instance::{Purpose, derive, derive_sealing};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::message::{Phase, Request, Response, Status};
 use quorate_protocol::provision::provision_share_context;
-use quorate_sealing::{DecryptionKey, open};
+use quorate_sealing::{DecryptionKey, StorageKey, open};
 use quorate_sharing::Secret;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha384};
 
-use crate::keys::{decryption, pair, scalar};
+use crate::keys::{decryption, generator, pair, scalar};
+use crate::world::name;
 use crate::{File, hex, samples};
 
 pub(crate) fn files() -> Vec<File> {
-    vec![extensions(), contexts(), keys(), frames()]
+    vec![extensions(), contexts(), keys(), storage(), frames()]
 }
 
 fn extensions() -> File {
@@ -189,11 +190,16 @@ fn keys() -> File {
             cases.push(derivation(&secret, &genesis, application, purpose));
         }
     }
+    let sealing: Vec<_> = [("echo", "echo"), ("notary", "echo")]
+        .map(|(owner, reader)| sealing_derivation(&world.secret, &world.genesis, owner, reader))
+        .into();
     let value = json!({
         "about": "okm = HKDF-SHA256(secret, no salt, info, 48 bytes); scalar = okm as a \
                   big-endian number modulo the order of P-256; info as in the rule \
-                  derivation-info of quorate.cddl.",
+                  derivation-info of quorate.cddl. Sealing keys: HKDF-SHA256(secret, no salt, \
+                  info, 32 bytes), info as in the rule sealing-derivation-info.",
         "cases": cases,
+        "sealing": sealing,
     });
     crate::json("testdata/derived/key-derivation.json".into(), &value)
 }
@@ -230,6 +236,65 @@ fn derivation(
     })
 }
 
+fn sealing_derivation(
+    secret: &Secret,
+    genesis: &Digest<Genesis>,
+    owner: &str,
+    reader: &str,
+) -> Value {
+    let info = cbor(|e| {
+        e.array(5)
+            .and_then(|e| e.u8(1))
+            .and_then(|e| e.bytes(genesis.as_bytes()))
+            .and_then(|e| e.str(owner))
+            .and_then(|e| e.str(reader))
+            .and_then(|e| e.str("sealing"))
+            .expect("a Vec takes all");
+    });
+    let key = derive_sealing(secret, genesis, &name(owner), &name(reader)).expect("a key");
+    json!({
+        "secret": hex(&*secret.to_bytes()),
+        "genesis": genesis.to_string(),
+        "owner": owner,
+        "reader": reader,
+        "info": hex(&info),
+        "key": hex(&*key),
+    })
+}
+
+/// A sealed secret step by step, so that another implementation can find where it differs.
+fn storage() -> File {
+    let plaintext = [7; 32];
+    let (key, context) = (scalar("storage"), b"sample");
+    let storage_key = StorageKey::from_bytes(&key);
+    let sealed = storage_key
+        .seal(context, &plaintext, &mut generator("storage salt"))
+        .expect("a short secret");
+    let info = [
+        b"quorate/sealed-secret/v1".as_slice(),
+        Sha256::digest(context).as_slice(),
+    ]
+    .concat();
+    let mut object_key = [0; 32];
+    let hkdf = Hkdf::<Sha256>::new(Some(&sealed.salt), &key);
+    hkdf.expand(&info, &mut object_key)
+        .expect("a length HKDF can give");
+    let value = json!({
+        "about": "A sealed-secret of quorate.cddl and the values on the way to it. object_key = \
+                  HKDF-SHA256(key, salt, info, 32 bytes); ciphertext = AES-256-GCM(object_key, \
+                  12 zero bytes, plaintext, AAD context) and its tag.",
+        "key": hex(&key),
+        "context": hex(context),
+        "plaintext": hex(&plaintext),
+        "suite": sealed.suite.id(),
+        "salt": hex(&sealed.salt),
+        "info": hex(&info),
+        "object_key": hex(&object_key),
+        "ciphertext": hex(&sealed.ciphertext),
+    });
+    crate::json("testdata/derived/sealed-secret.json".into(), &value)
+}
+
 fn frames() -> File {
     let status = Response::Status(Status {
         phase: Phase::Waiting,
@@ -263,8 +328,8 @@ fn frames() -> File {
             refused("longer than any request", "request", "0100200001"),
             refused("longer than any response", "response", "0100900001"),
             refused("longest length", "request", "01ffffffff"),
-            refused("a request of unknown kind", "request", "01000000028107"),
-            refused("a response of unknown kind", "response", "01000000028208"),
+            refused("a request of unknown kind", "request", "01000000028108"),
+            refused("a response of unknown kind", "response", "01000000028209"),
             refused("no array", "request", "0100000002a000"),
             refused("an array of three", "request", "01000000028300"),
             refused("kind in two bytes", "request", "0100000003811800"),

@@ -1,11 +1,12 @@
 //! Every kind of object, by its label: what can be done with its bytes.
 
 use quorate_protocol::application::{
-    ApplicationCertificate, ApplicationProof, FromInit, LaunchKeys, LaunchRecord, ToInit,
+    ApplicationCertificate, ApplicationProof, LaunchKeys, LaunchRecord,
 };
 use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::cbor::{DecodeError, Object, from_bytes, to_bytes};
+use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::cose::{BadSignature, Signed};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
@@ -18,6 +19,7 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::message::{Request, Response};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+use quorate_protocol::stored::SealedSecret;
 use quorate_twins::Twin;
 use serde_json::Value;
 
@@ -102,7 +104,8 @@ pub const KINDS: &[Kind] = &[
     plain::<LaunchRecord>(),
     secret::<LaunchKeys>(),
     plain::<ToInit>(),
-    plain::<FromInit>(),
+    secret::<FromInit>(),
+    plain::<SealedSecret>(),
     plain::<Evidence>(),
     plain::<Request>(),
     plain::<Response>(),

@@ -1,12 +1,11 @@
 //! At least one sample of every kind of object.
 
-use quorate_protocol::application::{
-    ApplicationProof, FromInit, LAUNCH_RECORD_DESCRIPTOR, LaunchKeys, LaunchRecord, Listener,
-    ToInit,
-};
+mod applications;
+
 use quorate_protocol::atoms::Sha256;
 use quorate_protocol::attested::UserData;
 use quorate_protocol::cbor::{Object, to_bytes};
+use quorate_protocol::control::{Report, ReportKind};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::Evidence;
@@ -15,14 +14,14 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Link;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{
-    ApplicationStatus, AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest,
-    GenesisResponse, Phase, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status,
-    Upload, Uploaded,
+    ApplicationLog, ApplicationStatus, AttestRequest, BootRequest, Booted, EvidenceRequest, Exit,
+    Fault, GenesisRequest, GenesisResponse, Log, Phase, ProvisionRequest, Reason, Refusal,
+    Reported, Request, Response, Stage, Status, Upload, Uploaded,
 };
 
 use crate::keys::{pair, scalar, signing, verification};
 use crate::kinds::Kind;
-use crate::world::{Set, World, bytes, document, index, name, text};
+use crate::world::{Set, World, bytes, document, index, name, text, time};
 
 /// One object with its canonical bytes.
 pub(crate) struct Sample {
@@ -68,7 +67,7 @@ pub(crate) fn all() -> Vec<Sample> {
     let mut samples = birth(&small, &seven);
     samples.extend(manifests(&small, &seven, &chain));
     samples.extend(instance(&mut small, &chain));
-    samples.extend(applications(&small, &chain));
+    samples.extend(applications::samples(&small, &chain));
     let evidence = small.evidence(chain.clone());
     let first = seven.manifest(|_| {});
     let large = seven.evidence(vec![seven.link(first)]);
@@ -192,54 +191,6 @@ fn instance(small: &mut World, chain: &[Link]) -> Vec<Sample> {
     ]
 }
 
-fn applications(small: &World, chain: &[Link]) -> Vec<Sample> {
-    let evidence = small.application(&chain[0].manifest);
-    let empty = ApplicationProof {
-        payload: bytes(&[]),
-        ..evidence.proofs[0].unverified().clone()
-    };
-    let empty = Signed::sign(empty, &signing("echo live"));
-    let record = LaunchRecord {
-        format: quorate_protocol::FORMAT,
-        certificate: evidence.certificate.clone(),
-        keys: LAUNCH_RECORD_DESCRIPTOR + 1,
-        control: LAUNCH_RECORD_DESCRIPTOR + 2,
-        listeners: vec![Listener {
-            port: 5100,
-            descriptor: LAUNCH_RECORD_DESCRIPTOR + 3,
-        }],
-    };
-    let keys = LaunchKeys {
-        live: scalar("echo live"),
-        signing: *small.derived("echo", Purpose::Signing).to_bytes(),
-        encryption: *small.derived("echo", Purpose::Encryption).to_bytes(),
-    };
-    vec![
-        signed(
-            "echo",
-            &evidence.certificate,
-            "live es256",
-            verification("live es256"),
-        ),
-        signed(
-            "hello",
-            &evidence.proofs[0],
-            "echo live",
-            verification("echo live"),
-        ),
-        signed(
-            "empty statement",
-            &empty,
-            "echo live",
-            verification("echo live"),
-        ),
-        plain("echo", &record),
-        plain("echo", &keys),
-        plain("ready", &ToInit::Ready),
-        plain("stop", &FromInit::Stop),
-    ]
-}
-
 fn evidences(evidence: &Evidence, large: &Evidence) -> Vec<Sample> {
     let unprovisioned = Evidence {
         provisioning: None,
@@ -294,6 +245,7 @@ fn requests(small: &mut World, chain: &[Link]) -> Vec<Sample> {
                 nonce: bytes(&scalar("nonce")),
             }),
         ),
+        plain("log", &Request::Log),
     ]
 }
 
@@ -320,6 +272,8 @@ fn responses(small: &mut World, chain: &[Link], evidence: Evidence) -> Vec<Sampl
                 name: name("echo"),
                 starts: u64::from(ready),
                 ready,
+                exit: ready.then_some(Exit::Signalled(9)),
+                restarts_left: 3,
             }],
         })
     };
@@ -378,10 +332,41 @@ fn responses(small: &mut World, chain: &[Link], evidence: Evidence) -> Vec<Sampl
             "refused, at the end",
             &refused(Reason::Internal, Fault::Enclave, None, "NSM"),
         ),
+        plain("log", &Response::Log(log())),
     ]
 }
 
-fn plain<T: Object>(name: &'static str, value: &T) -> Sample {
+fn log() -> Log {
+    let reported = |start, seconds, kind, value| Reported {
+        start,
+        time: time(seconds),
+        report: Report {
+            kind,
+            code: 2,
+            value,
+        },
+    };
+    let of = |application, dropped, reports| ApplicationLog {
+        name: name(application),
+        dropped,
+        reports,
+    };
+    Log {
+        applications: vec![
+            of("echo", 0, Vec::new()),
+            of(
+                "notary",
+                1000,
+                vec![
+                    reported(1, 50, ReportKind::Note, 0),
+                    reported(2, 60, ReportKind::Failure, 65_536),
+                ],
+            ),
+        ],
+    }
+}
+
+pub(super) fn plain<T: Object>(name: &'static str, value: &T) -> Sample {
     Sample {
         kind: Kind::of(T::LABEL),
         name,
@@ -390,7 +375,7 @@ fn plain<T: Object>(name: &'static str, value: &T) -> Sample {
     }
 }
 
-fn signed<T: Object>(
+pub(super) fn signed<T: Object>(
     name: &'static str,
     value: &Signed<T>,
     signer: &'static str,

@@ -372,7 +372,14 @@ pub(crate) fn echo() -> Application {
         environment: Vec::new(),
         ports: vec![5100],
         memory_limit: 64 << 20,
-        restart: RestartPolicy { restarts: 0 },
+        restart: RestartPolicy {
+            restarts: 0,
+            first_back_off_ms: 1,
+            largest_back_off_ms: 1,
+            start_deadline_ms: 10_000,
+        },
+        calls: Vec::new(),
+        shares: Vec::new(),
     }
 }
 
@@ -385,7 +392,14 @@ fn notary() -> Application {
         environment: vec![text("LANG=C.UTF-8"), text("MODE=a=b")],
         ports: vec![5101, 70_000],
         memory_limit: 1 << 30,
-        restart: RestartPolicy { restarts: 300 },
+        restart: RestartPolicy {
+            restarts: 300,
+            first_back_off_ms: 10,
+            largest_back_off_ms: 600_000,
+            start_deadline_ms: 600_000,
+        },
+        calls: vec![name("echo")],
+        shares: vec![name("echo")],
     }
 }
 

@@ -117,7 +117,7 @@ fn definition() -> DefinitionFields {
     let anchors = anchors();
     let root = anchors.iter().next().unwrap();
     DefinitionFields {
-        format: 1,
+        format: 2,
         namespace: name("acme"),
         manifest_set: set(2, &["alice", "bob", "carol"]),
         share_set: set(3, &PEOPLE),
@@ -362,7 +362,7 @@ impl World {
         let definition = &self.record.definition;
         let commitments = self.record.output.commitments.clone();
         ManifestFields {
-            format: 1,
+            format: 2,
             genesis: self.genesis(),
             sequence: 1,
             previous: None,
@@ -441,7 +441,14 @@ fn application(text: &str) -> Application {
         environment: Vec::new(),
         ports: Vec::new(),
         memory_limit: 1 << 20,
-        restart: RestartPolicy { restarts: 2 },
+        restart: RestartPolicy {
+            restarts: 2,
+            first_back_off_ms: 10,
+            largest_back_off_ms: 10_000,
+            start_deadline_ms: 10_000,
+        },
+        calls: Vec::new(),
+        shares: Vec::new(),
     }
 }
 
@@ -652,7 +659,7 @@ impl<'a> Instance<'a> {
 
     pub(crate) fn evidence(&self) -> Evidence {
         Evidence {
-            format: 1,
+            format: 2,
             record: self.world.record.clone(),
             chain: self.chain.clone(),
             setup: pair("setup"),
