@@ -4,11 +4,13 @@
 //! `--plain` are global and mean the same everywhere.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
+use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
 
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
 pub(crate) use crate::image::Image;
@@ -71,6 +73,8 @@ pub(crate) enum Command {
 /// Verify something.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verify {
+    /// Verify an attestation document: is it genuine, and of what enclave?
+    Attestation(VerifyAttestation),
     /// Verify an evidence file: what runs, who approved it, who gave the key
     Evidence(VerifyEvidence),
     /// Run a set of attestation documents against what its manifest says of each
@@ -99,6 +103,106 @@ pub(crate) struct VerifyVectors {
     pub(crate) root: Option<PathBuf>,
 }
 
+/// Verify an attestation document.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  quorate verify attestation document.bin --nonce 6c1f…e2 --max-age 60 --pcr 0=287b…cc
+      now, under AWS's root: does it answer my challenge, and is it the image I expect?
+  quorate verify attestation document.bin --at 1767400000 --explain
+      a record, as of that moment; with what it shows and what it does not
+  quorate verify attestation document.b64 --at signed --policy releases.toml --json
+      a record at its own signed time: was it one of our releases? For a program
+  quorate verify attestation document.bin --root quorate-demo/development-root.pem
+      an emulator's document, under its development root
+
+The document may be raw bytes, Base64 or hexadecimal. Time is this machine's clock, give or take
+60 seconds, unless --at names a moment; a document's own time decides nothing unless you ask for it
+with --at signed. docs/policy.md describes policy files.
+
+Exit codes: 0 accepted, 1 rejected, 2 the command or a file it names is unusable.")]
+pub(crate) struct VerifyAttestation {
+    /// The attestation document
+    pub(crate) file: PathBuf,
+
+    /// The time at which certificates must be valid and the document signed already: seconds
+    /// since 1970, `now`, or `signed` for the document's own signed timestamp, as for a record
+    #[arg(long, value_name = "UNIX|now|signed", default_value = "now", value_parser = moment)]
+    pub(crate) at: At,
+
+    /// A root certificate to trust in place of AWS's, PEM or DER, at most 64 KiB
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Whose security modules that root speaks for
+    #[arg(long, value_enum, default_value_t = PartitionName::Development, requires = "root")]
+    pub(crate) partition: PartitionName,
+
+    /// The challenge that the document must answer, hexadecimal; 16 bytes or more prove that it
+    /// was made for you
+    #[arg(long, value_name = "HEX", value_parser = nonce)]
+    pub(crate) nonce: Option<Arc<Vec<u8>>>,
+
+    /// How old the document may be, in seconds [default: as long as its certificates last]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_age: Option<u64>,
+
+    /// A value that a register must have; given twice for one register, either
+    #[arg(long, value_name = "N=HEX", value_parser = expected_pcr)]
+    pub(crate) pcr: Vec<ExpectedPcr>,
+
+    /// The IAM role that the parent instance must have (PCR3)
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role_arn: Option<String>,
+
+    /// Accept an enclave in debug mode, whose memory its host can read. To look, never to trust
+    #[arg(long)]
+    pub(crate) allow_debug: bool,
+
+    /// What else is expected: registers and releases, as TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// What the file holds
+    #[arg(long, value_enum, default_value_t = InputForm::Auto)]
+    pub(crate) input: InputForm,
+
+    /// Say it for a person: what this enclave is, since when, who signed, what it does not prove
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) explain: bool,
+}
+
+/// At which time a document is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum At {
+    /// By this machine's clock, which may be a little wrong: seconds since 1970.
+    Now(u64),
+    /// When the document was signed, by its own word.
+    Signed,
+    /// At exactly this moment: seconds since 1970.
+    Unix(u64),
+}
+
+/// What a file holds a document as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputForm {
+    /// Found out from the file
+    Auto,
+    /// The bytes themselves
+    Raw,
+    /// Base64, either alphabet, with or without padding and line breaks
+    Base64,
+    /// Hexadecimal digits
+    Hex,
+}
+
+/// A value that a register must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExpectedPcr {
+    pub(crate) index: u8,
+    pub(crate) value: Pcr,
+}
+
 /// Verify an evidence file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -123,6 +227,10 @@ pub(crate) struct VerifyEvidence {
     /// Whose security modules that root speaks for; evidence that calls it otherwise is rejected
     #[arg(long, value_enum, default_value_t = PartitionName::Development, requires = "root")]
     pub(crate) partition: PartitionName,
+
+    /// What is expected of the instance's measurements besides: registers and releases, as TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
 
     /// The namespace's genesis digest, 64 hexadecimal digits, from a source you trust
     #[arg(long, value_name = "HEX", value_parser = genesis)]
@@ -217,6 +325,53 @@ fn genesis(text: &str) -> Result<Digest<Genesis>, &'static str> {
     Digest::from_hex(text).ok_or("a genesis digest is 64 hexadecimal digits")
 }
 
+/// A moment by the clock, by name, or by the document.
+fn moment(text: &str) -> Result<At, &'static str> {
+    match text {
+        "signed" => Ok(At::Signed),
+        "now" => at(text).map(At::Now),
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => at(text).map(At::Unix),
+        _ => Err("give seconds since 1970, for example 1767225600, `now` or `signed`"),
+    }
+}
+
+fn nonce(text: &str) -> Result<Arc<Vec<u8>>, &'static str> {
+    const WHAT: &str = "a nonce is 1 to 1024 bytes as hexadecimal digits";
+    let digits: Vec<_> = text
+        .chars()
+        .map(|character| {
+            character
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect::<Option<_>>()
+        .ok_or(WHAT)?;
+    let pairs = digits.chunks_exact(2);
+    let right =
+        pairs.remainder().is_empty() && (1..=MAX_OPTIONAL_FIELD_BYTES).contains(&pairs.len());
+    if !right {
+        return Err(WHAT);
+    }
+    Ok(Arc::new(pairs.map(|pair| pair[0] << 4 | pair[1]).collect()))
+}
+
+fn seconds(text: &str) -> Result<u64, &'static str> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .ok_or("give a number of seconds, for example 60")
+}
+
+fn expected_pcr(text: &str) -> Result<ExpectedPcr, &'static str> {
+    const WHAT: &str = "give a register's number, 0 to 31, and its value as 96 hexadecimal digits";
+    let (index, value) = text.split_once('=').ok_or(WHAT)?;
+    let digits = (1..=2).contains(&index.len()) && index.bytes().all(|byte| byte.is_ascii_digit());
+    let index = digits.then(|| index.parse().ok()).flatten().ok_or(WHAT)?;
+    let value = Pcr::from_hex(value).ok_or(WHAT)?;
+    Ok(ExpectedPcr { index, value })
+}
+
 /// Seconds since 1970.
 pub(crate) fn at(text: &str) -> Result<u64, &'static str> {
     if text == "now" {
@@ -258,6 +413,42 @@ mod tests {
             " 1",
         ] {
             assert!(at(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn demands_on_a_document_that_are_none_fail_closed() {
+        assert_eq!(moment("signed"), Ok(At::Signed));
+        assert_eq!(moment("1767225600"), Ok(At::Unix(1_767_225_600)));
+        assert!(matches!(moment("now"), Ok(At::Now(now)) if now > 1_767_225_600));
+        for text in ["", "-1", "+1", "1.5", "soon", "NOW", "18446744073709551616"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+        assert_eq!(nonce("00fF").map(|bytes| bytes.to_vec()), Ok(vec![0, 0xff]));
+        assert!(nonce(&"ab".repeat(1024)).is_ok());
+        for text in ["", "0", "0g", "+0", "0x00", &"ab".repeat(1025)] {
+            assert!(nonce(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("060"), Ok(60));
+        for text in ["", "-1", "+1", "1s", "18446744073709551616"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+        let value = "ab".repeat(48);
+        let expected = expected_pcr(&format!("16={value}")).expect("an expectation");
+        assert_eq!((expected.index, expected.value), (16, Pcr::new([0xab; 48])));
+        for text in [
+            "",
+            "0",
+            "0=",
+            "=ab",
+            "0=ab",
+            &format!("x={value}"),
+            &format!("+1={value}"),
+            &format!("001={value}"),
+            &format!("0={value}0"),
+            &format!("0:{value}"),
+        ] {
+            assert!(expected_pcr(text).is_err(), "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `quorate`: the one command a person types.
 //!
 //! * [`arguments`] is the command line as types, with the help that teaches it.
-//! * [`verify`] reads evidence as a stranger does.
+//! * [`verify`] reads attestation documents and evidence as a stranger does.
 //! * [`vectors`] runs a set of attestation documents against what is known of each.
 //! * [`emulate`] runs enclaves as processes under a development root.
 //! * [`ceremony`] is what the people of a quorum type.
@@ -51,6 +51,9 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Ceremony(ceremony) => ceremony::run(&ceremony, output),
         Command::Demo(demo) => demo::run(&demo, output),
+        Command::Verify(Verify::Attestation(document)) => {
+            verify::attestation::run(&document, output)
+        }
         Command::Verify(Verify::Evidence(evidence)) => verify::evidence(&evidence, output),
         Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
         Command::Emulate(Emulate::Serve(serve)) => emulate::serve(&serve, output),

@@ -1,4 +1,7 @@
-//! `quorate verify evidence`: what a stranger learns from a file, offline.
+//! `quorate verify`: what a stranger learns from a file, offline.
+//!
+//! This file has `verify evidence`; `verify attestation` is in [`attestation`], a policy file is
+//! read in [`policy`].
 //!
 //! Guarantees: the decision is that of `quorate_verify::evidence::verify`, nothing is added to it
 //! and nothing taken away; the file's size is bounded before it is read; no root is trusted but
@@ -7,6 +10,12 @@
 //! Trusts: whoever typed the command. A root passed with `--root` is a development root unless
 //! `--partition` says otherwise, whatever the evidence calls it, and the output says that it was
 //! passed. Only AWS's commercial root is ever taken for `aws`.
+
+pub(crate) mod attestation;
+mod input;
+mod policy;
+
+use std::path::Path;
 
 use quorate_protocol::cbor::Object as _;
 use quorate_protocol::evidence::Evidence;
@@ -28,45 +37,65 @@ const ROOT_MAX: usize = 64 * 1024;
 /// Verifies an evidence file and prints the report.
 pub(crate) fn evidence(arguments: &VerifyEvidence, output: Output) -> Result<Exit, Failure> {
     let bytes = files::read(&arguments.file, Evidence::MAX, "evidence file")?;
-    let root = match &arguments.root {
-        None => TrustAnchor::aws_commercial(),
-        Some(path) => {
-            let file = files::read(path, ROOT_MAX, "root certificate")?;
-            let refused = |why: String| {
-                Failure::usage(
-                    "root-unusable",
-                    format!("{} is no root certificate: {why}", path.display()),
-                    "name the file of one root certificate, PEM or DER",
-                )
-            };
-            let der = pem::certificate(&file).map_err(|error| refused(error.to_string()))?;
-            anchor(&der, arguments.partition.into()).map_err(|error| refused(error.to_string()))?
-        }
-    };
-    let policy = arguments
+    let root = root(arguments.root.as_deref(), arguments.partition.into())?;
+    let mut policy = arguments
         .genesis
         .map_or_else(Policy::unpinned, Policy::pinned);
+    if let Some(path) = &arguments.policy {
+        policy.expectations = policy::read(path)?;
+    }
     let time = arguments.at.map_or(Time::Archived, Time::At);
-    let mut anchors = TrustAnchors::empty();
-    anchors.insert(root.clone()).map_err(|error| {
-        Failure::usage(
-            "root-unusable",
-            error.to_string(),
-            "name another root certificate",
-        )
-    })?;
+    let anchors = TrustAnchors::from(root.anchor.clone());
     let report = evidence::verify(&bytes, &policy, &anchors, time);
     let exit = if report.is_accepted() {
         Exit::Success
     } else {
         Exit::Refused
     };
-    output.print(&Verified {
-        report,
-        root,
-        given: arguments.root.is_some(),
-    })?;
+    output.print(&Verified { report, root })?;
     Ok(exit)
+}
+
+/// The only root that is trusted for one command.
+struct Root {
+    anchor: TrustAnchor,
+    /// Whether it was passed on the command line.
+    given: bool,
+}
+
+impl Root {
+    fn describe(&self) -> String {
+        let origin = match self.given {
+            true => "passed with --root",
+            false => "built in",
+        };
+        let (partition, fingerprint) = (self.anchor.partition(), hex(self.anchor.fingerprint()));
+        format!("{partition}, SHA-256 {fingerprint}, {origin}")
+    }
+}
+
+/// The root in a file, or AWS's where none is named.
+fn root(path: Option<&Path>, partition: Partition) -> Result<Root, Failure> {
+    let Some(path) = path else {
+        return Ok(Root {
+            anchor: TrustAnchor::aws_commercial(),
+            given: false,
+        });
+    };
+    let file = files::read(path, ROOT_MAX, "root certificate")?;
+    let refused = |why: String| {
+        Failure::usage(
+            "root-unusable",
+            format!("{} is no root certificate: {why}", path.display()),
+            "name the file of one root certificate, PEM or DER",
+        )
+    };
+    let der = pem::certificate(&file).map_err(|error| refused(error.to_string()))?;
+    let anchor = anchor(&der, partition).map_err(|error| refused(error.to_string()))?;
+    Ok(Root {
+        anchor,
+        given: true,
+    })
 }
 
 /// The root a person passed, for the partition that the same person says it speaks for. Evidence
@@ -82,9 +111,7 @@ fn anchor(der: &[u8], partition: Partition) -> Result<TrustAnchor, AttestationEr
 /// A report, shown.
 struct Verified {
     report: Report,
-    root: TrustAnchor,
-    /// Whether the root was passed on the command line.
-    given: bool,
+    root: Root,
 }
 
 impl Render for Verified {
@@ -101,14 +128,9 @@ impl Render for Verified {
             text.push_str(&shown);
             text.push('\n');
         }
-        let origin = if self.given {
-            "passed with --root"
-        } else {
-            "built in"
-        };
-        let (partition, fingerprint) = (self.root.partition(), hex(self.root.fingerprint()));
         text.push_str(&format!(
-            "\nThe only root trusted for this\n  {partition}, SHA-256 {fingerprint}, {origin}\n"
+            "\nThe only root trusted for this\n  {}\n",
+            self.root.describe()
         ));
         text
     }
@@ -130,9 +152,9 @@ impl Render for Verified {
             "development": report.development,
             "archived": report.archived,
             "root": {
-                "partition": self.root.partition().name(),
-                "fingerprint": hex(self.root.fingerprint()),
-                "given": self.given,
+                "partition": self.root.anchor.partition().name(),
+                "fingerprint": hex(self.root.anchor.fingerprint()),
+                "given": self.root.given,
             },
             "error": error,
             "facts": facts(&report.facts),

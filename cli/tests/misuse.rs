@@ -74,6 +74,15 @@ fn prepare(place: &Place) {
     };
     write("measurements.json", pcrs("5a").as_bytes());
     write("debug.json", pcrs("00").as_bytes());
+    write(
+        "response",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nhEShATgi\r\n",
+    );
+    write(
+        "typo.toml",
+        b"format = 1\n\n[require]\nrole_arm = \"admin\"\n",
+    );
+    write("nothing.toml", b"format = 1\n");
 }
 
 /// A misuse as a file: what is said about it, and each command with its answer.

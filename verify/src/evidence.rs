@@ -37,7 +37,7 @@ use self::checks::{
     ATTESTATION_ROOT, CHAIN, DEFINITION_CONSENTS, FORMAT, GENESIS_ATTESTATION, GENESIS_OUTPUT,
     GENESIS_PIN, GENESIS_RECEIPTS, Ledger,
 };
-use crate::attestation::{Attested, Freshness, Partition, TrustAnchor, TrustAnchors};
+use crate::attestation::{self, Attested, Freshness, Partition, TrustAnchor, TrustAnchors};
 use crate::chain::{self, VerifiedChain};
 use crate::genesis::{self, VerifiedGenesis};
 use crate::instance;
@@ -60,6 +60,8 @@ pub const MAX_STARTS: usize = 1024;
 pub struct Policy {
     /// The namespace the evidence must be of.
     pub genesis: Option<Digest<Genesis>>,
+    /// What the instance must be, beyond what its manifest says.
+    pub expectations: attestation::Policy,
 }
 
 impl Policy {
@@ -74,6 +76,7 @@ impl Policy {
     pub fn pinned(genesis: Digest<Genesis>) -> Self {
         Self {
             genesis: Some(genesis),
+            ..Self::default()
         }
     }
 }
@@ -167,6 +170,7 @@ impl Run<'_> {
         }
         let chain = genesis.as_ref().and_then(|known| self.check_chain(known));
         let attested = if trusted { self.check_document() } else { None };
+        self.check_expectations(policy, attested.as_ref());
         let (setup, live) = match (&genesis, &chain, &attested) {
             (Some(genesis), Some(chain), Some(attested)) => self.check_instance(&Instance {
                 genesis,

@@ -227,7 +227,8 @@ impl Genuine {
                 unix(expected["not_after"].as_str().unwrap())
             );
         }
-        let leaf = attested.certificates().last().unwrap();
+        let certificates = attested.certificates();
+        let leaf = certificates.last().unwrap();
         assert_eq!(leaf.not_before(), unix(self.text("/facts/valid_from")));
         assert_eq!(leaf.not_after(), unix(self.text("/facts/valid_to")));
     }

@@ -1,9 +1,11 @@
 //! The result: a document that passed every check, and the questions a caller asks of it.
 
+use core::time::Duration;
+
 use sha2::{Digest, Sha256};
 
 use super::anchor::Partition;
-use super::certificate::Certificate;
+use super::certificate::{Certificate, Link};
 use super::document::Document;
 use super::error::AttestationError;
 use super::freshness::FreshnessUsed;
@@ -32,7 +34,7 @@ pub struct CertificateFacts {
 }
 
 impl CertificateFacts {
-    pub(super) fn of(certificate: &Certificate<'_>) -> Self {
+    fn of(certificate: &Certificate<'_>) -> Self {
         Self {
             subject: certificate.subject().to_string(),
             not_before: certificate.not_before(),
@@ -66,31 +68,31 @@ impl CertificateFacts {
     }
 }
 
-/// A verified attestation document. Only [`verify`](super::verify) makes one.
+/// A verified attestation document. Only a verification makes one.
+///
+/// `T` is what was shown about time. A function that gives something away takes
+/// `Attested<AnsweredLive>`, and a mere record does not compile there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attested {
+pub struct Attested<T = FreshnessUsed> {
     document: Document,
     partition: Partition,
     root_fingerprint: [u8; 32],
-    certificates: Vec<CertificateFacts>,
     sha256: [u8; 32],
-    freshness: FreshnessUsed,
+    freshness: T,
 }
 
-impl Attested {
+impl<T> Attested<T> {
     pub(super) fn new(
         bytes: &[u8],
         document: Document,
         partition: Partition,
         root_fingerprint: [u8; 32],
-        certificates: Vec<CertificateFacts>,
-        freshness: FreshnessUsed,
+        freshness: T,
     ) -> Self {
         Self {
             document,
             partition,
             root_fingerprint,
-            certificates,
             sha256: Sha256::digest(bytes).into(),
             freshness,
         }
@@ -116,8 +118,16 @@ impl Attested {
 
     /// The certificates from the root to the leaf.
     #[must_use]
-    pub fn certificates(&self) -> &[CertificateFacts] {
-        &self.certificates
+    pub fn certificates(&self) -> Vec<CertificateFacts> {
+        let bundle = self.document.cabundle().iter().map(Vec::as_slice);
+        (0..)
+            .map(|index| Link::Bundle { index })
+            .zip(bundle)
+            .chain([(Link::Leaf, self.document.certificate())])
+            // All of them were read when the document was verified.
+            .filter_map(|(link, der)| Certificate::parse(der, link).ok())
+            .map(|certificate| CertificateFacts::of(&certificate))
+            .collect()
     }
 
     /// SHA-256 of the document exactly as it was received.
@@ -128,7 +138,7 @@ impl Attested {
 
     /// How fresh the document was found to be.
     #[must_use]
-    pub fn freshness(&self) -> &FreshnessUsed {
+    pub fn freshness(&self) -> &T {
         &self.freshness
     }
 
@@ -159,6 +169,34 @@ impl Attested {
         Ok(())
     }
 
+    /// Checks the challenge that the document answers, where its freshness does not depend on it.
+    /// A short one could have been guessed before it was drawn.
+    ///
+    /// # Errors
+    ///
+    /// If it answers none or another one.
+    pub fn expect_nonce(&self, expected: &[u8]) -> Result<(), AttestationError> {
+        match self.document.nonce() {
+            None => Err(AttestationError::NonceMissing),
+            Some(found) if found == expected => Ok(()),
+            Some(_) => Err(AttestationError::NonceMismatch),
+        }
+    }
+
+    /// Checks how old the document was at a time, in seconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// If it was older than `max_age`.
+    pub fn expect_age(&self, max_age: Duration, at_unix: u64) -> Result<(), AttestationError> {
+        let at_ms = at_unix.saturating_mul(1000);
+        let age = Duration::from_millis(at_ms.saturating_sub(self.document.timestamp_ms()));
+        if age > max_age {
+            return Err(AttestationError::Stale { age, max_age });
+        }
+        Ok(())
+    }
+
     /// Checks the key that the enclave had signed.
     ///
     /// # Errors
@@ -182,6 +220,20 @@ impl Attested {
             None => Err(AttestationError::UserDataMissing),
             Some(found) if found == expected => Ok(()),
             Some(_) => Err(AttestationError::UserDataMismatch),
+        }
+    }
+}
+
+impl<T: Into<FreshnessUsed>> Attested<T> {
+    /// The same document, with what was shown about time as a value and no longer as a type.
+    #[must_use]
+    pub fn untyped(self) -> Attested {
+        Attested {
+            document: self.document,
+            partition: self.partition,
+            root_fingerprint: self.root_fingerprint,
+            sha256: self.sha256,
+            freshness: self.freshness.into(),
         }
     }
 }

@@ -6,11 +6,11 @@
 //! room for an extra one.
 
 use super::anchor::{Partition, TrustAnchor, TrustAnchors};
-use super::attested::CertificateFacts;
+use super::cache::{ChainBytes, ChainCache};
 use super::certificate::{Certificate, Link};
 use super::document::Document;
 use super::error::AttestationError;
-use super::freshness::FreshnessUsed;
+use super::freshness::Moment;
 use super::signature::SignatureVerifier;
 
 /// Largest number of certificates in the bundle. Genuine bundles have four.
@@ -25,17 +25,25 @@ pub(super) struct Chain<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// The pinned root that the bundle begins with a copy of.
+    pub(super) fn anchor(
+        document: &Document,
+        anchors: &'a TrustAnchors,
+    ) -> Result<&'a TrustAnchor, AttestationError> {
+        match document.cabundle().first() {
+            Some(root) => anchors.select(root),
+            None => Err(AttestationError::CabundleLength { found: 0 }),
+        }
+    }
+
+    /// Reads the certificates, the pinned root in the place of the bundle's.
     pub(super) fn parse(
         document: &'a Document,
-        anchors: &'a TrustAnchors,
+        anchor: &'a TrustAnchor,
     ) -> Result<Self, AttestationError> {
-        let Some((root, others)) = document.cabundle().split_first() else {
-            return Err(AttestationError::CabundleLength { found: 0 });
-        };
-        let anchor = anchors.select(root)?;
         let mut authorities = Vec::with_capacity(document.cabundle().len());
         authorities.push(Certificate::parse(anchor.der(), Link::Bundle { index: 0 })?);
-        for (index, der) in (1..).zip(others) {
+        for (index, der) in (0..).zip(document.cabundle()).skip(1) {
             authorities.push(Certificate::parse(der, Link::Bundle { index })?);
         }
         let leaf = Certificate::parse(document.certificate(), Link::Leaf)?;
@@ -63,11 +71,6 @@ impl<'a> Chain<'a> {
         *self.anchor.fingerprint()
     }
 
-    /// What the chain says, from the root to the leaf.
-    pub(super) fn facts(&self) -> Vec<CertificateFacts> {
-        self.all().map(CertificateFacts::of).collect()
-    }
-
     /// Checks that each certificate may do what it does here and names its issuer.
     pub(super) fn check_profile(&self) -> Result<(), AttestationError> {
         for (below, authority) in self.authorities.iter().rev().enumerate() {
@@ -87,24 +90,23 @@ impl<'a> Chain<'a> {
     /// signed within that of the leaf.
     pub(super) fn check_validity(
         &self,
-        used: &FreshnessUsed,
+        moment: &Moment,
         timestamp_ms: u64,
     ) -> Result<(), AttestationError> {
-        let (earliest, latest) = used.certificate_window();
         for certificate in self.all() {
             let link = certificate.link();
-            if certificate.not_before() > latest {
+            if certificate.not_before() > moment.latest() {
                 return Err(AttestationError::CertificateNotYetValid {
                     link,
                     not_before: certificate.not_before(),
-                    at: used.at_unix(),
+                    at: moment.at,
                 });
             }
-            if certificate.not_after() < earliest {
+            if certificate.not_after() < moment.earliest() {
                 return Err(AttestationError::CertificateExpired {
                     link,
                     not_after: certificate.not_after(),
-                    at: used.at_unix(),
+                    at: moment.at,
                 });
             }
         }
@@ -120,23 +122,40 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Checks that each certificate is signed by the one before it.
+    /// Checks that each certificate is signed by the one before it, unless `cache` knows that of
+    /// exactly these bytes.
     ///
     /// The root's signature over itself is not checked: it is trusted because it is pinned.
     pub(super) fn check_signatures(
         &self,
-        verifier: &impl SignatureVerifier,
+        provider: &impl SignatureVerifier,
+        cache: Option<&ChainCache>,
+    ) -> Result<(), AttestationError> {
+        let Some(cache) = cache else {
+            return self.check_each_signature(provider);
+        };
+        let bytes = ChainBytes::of(self.all().map(Certificate::der));
+        if !cache.contains(&bytes) {
+            self.check_each_signature(provider)?;
+            cache.insert(bytes);
+        }
+        Ok(())
+    }
+
+    fn check_each_signature(
+        &self,
+        provider: &impl SignatureVerifier,
     ) -> Result<(), AttestationError> {
         for (issuer, subject) in self.pairs() {
             let link = subject.link();
-            verifier
+            provider
                 .verify(issuer.public_key(), subject.tbs(), subject.signature())
                 .map_err(|_| AttestationError::CertificateSignature { link })?;
         }
         Ok(())
     }
 
-    fn all(&self) -> impl Iterator<Item = &Certificate<'a>> {
+    fn all(&self) -> impl Iterator<Item = &Certificate<'a>> + Clone {
         self.authorities.iter().chain([&self.leaf])
     }
 

@@ -15,6 +15,7 @@ use super::cose::{MAX_DOCUMENT_BYTES, MAX_PAYLOAD_BYTES, SIGNATURE_BYTES};
 use super::document::Field;
 use super::freshness::MIN_CHALLENGE_BYTES;
 use super::pcr::{PCR_BYTES, PCR_COUNT, Pcr};
+use super::policy::{MAX_RELEASES, MAX_VALUES};
 use super::text::Hex;
 
 /// Why a document was refused, or a question about a verified one was answered with no.
@@ -190,6 +191,9 @@ pub enum AttestationError {
         /// Its index.
         index: u8,
     },
+    /// The caller expects an instance whose id has not the form of one.
+    #[error("an instance id has the form i-0123456789abcdef0")]
+    InstanceIdMalformed,
     /// PCR4 is not that of the instance in the module id.
     #[error("PCR4 is {found}, but the module id gives {expected}")]
     InstancePcrMismatch {
@@ -227,6 +231,18 @@ pub enum AttestationError {
     NameMismatch {
         /// The certificate.
         link: Link,
+    },
+    /// The policy has no release that was in force when the document was signed.
+    #[error("no release of the policy was in force at {timestamp}, when the document was signed")]
+    NoReleaseInForce {
+        /// When the document was signed, in seconds since 1970.
+        timestamp: u64,
+    },
+    /// The document is none of several releases that were in force.
+    #[error("the document is none of the {tried} releases in force")]
+    NoReleaseMatches {
+        /// How many there were.
+        tried: usize,
     },
     /// The document answers another challenge.
     #[error("the document answers another challenge")]
@@ -293,6 +309,21 @@ pub enum AttestationError {
         /// Its index.
         index: u8,
     },
+    /// A register is none of several acceptable values.
+    #[error("PCR{index} is {found}, which is none of {accepted} acceptable values")]
+    PcrNotAccepted {
+        /// Its index.
+        index: u8,
+        /// What the document has.
+        found: Pcr,
+        /// How many values are acceptable.
+        accepted: usize,
+    },
+    /// The policy has too many releases or values.
+    #[error(
+        "the policy has over {MAX_RELEASES} releases or over {MAX_VALUES} values of a register"
+    )]
+    PolicyTooLarge,
     /// The protected header is not exactly `{1: -35}`: another algorithm, or a further parameter
     /// such as `crit`.
     #[error("the protected header is not exactly the algorithm ES384")]
@@ -303,6 +334,15 @@ pub enum AttestationError {
     /// The document has no public key.
     #[error("the document has no public key")]
     PublicKeyMissing,
+    /// A release of the policy expects nothing, so every enclave would be one.
+    #[error("a release of the policy names no register")]
+    ReleaseExpectsNothing,
+    /// A release of the policy ends before it begins.
+    #[error("a release of the policy ends before it begins")]
+    ReleaseWindowEmpty,
+    /// The caller expects a role whose ARN has not the form of one.
+    #[error("a role's ARN has the form arn:aws:iam::123456789012:role/name")]
+    RoleArnMalformed,
     /// The bundle does not begin with a trusted root.
     #[error("the document leads to root {}, which is not trusted", Hex(.fingerprint))]
     RootNotTrusted {

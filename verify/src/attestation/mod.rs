@@ -27,35 +27,47 @@
 
 mod anchor;
 mod attested;
+mod cache;
 mod cbor;
 mod certificate;
 mod chain;
 mod cose;
+mod der;
 mod document;
 mod error;
 mod freshness;
 mod guidance;
 mod identity;
+mod name;
 mod pcr;
+mod policy;
 mod signature;
+mod steps;
 mod text;
+mod verifier;
 
 pub use self::anchor::{Partition, TrustAnchor, TrustAnchors};
 pub use self::attested::{Attested, CertificateFacts, DebugMode};
+pub use self::cache::CacheLimits;
 pub use self::cbor::{CborProblem, CborType};
-pub use self::certificate::{Link, MAX_CERTIFICATE_BYTES};
+pub use self::certificate::{Link, MAX_CERTIFICATE_BYTES, MAX_EXTENSIONS};
 pub use self::chain::MAX_BUNDLE_CERTIFICATES;
 pub use self::cose::{MAX_DOCUMENT_BYTES, MAX_PAYLOAD_BYTES, SIGNATURE_BYTES};
 pub use self::document::{Document, Field, MAX_OPTIONAL_FIELD_BYTES, Parsed};
 pub use self::error::AttestationError;
-pub use self::freshness::{CLOCK_TOLERANCE_SECONDS, Freshness, FreshnessUsed, MIN_CHALLENGE_BYTES};
+pub use self::freshness::{
+    Answered, AnsweredLive, Archived, CLOCK_TOLERANCE_SECONDS, Challenged, Current, Demand,
+    Freshness, FreshnessUsed, Live, MIN_CHALLENGE_BYTES, Recorded, Unchallenged,
+};
 pub use self::pcr::{PCR_BYTES, PCR_COUNT, Pcr, Pcrs};
+pub use self::policy::{
+    Expectations, MAX_RELEASES, MAX_VALUES, Policy, Release, Satisfied, Validity,
+};
 pub use self::signature::{
     NotSigned, PUBLIC_KEY_BYTES, PublicKey, PureRust, Signature, SignatureVerifier,
 };
-
-use self::chain::Chain;
-use self::cose::Envelope;
+pub use self::steps::{Examination, Step, StepOutcome};
+pub use self::verifier::{ProviderFault, Verifier};
 
 /// Verifies one attestation document.
 ///
@@ -72,41 +84,5 @@ pub fn verify(
     freshness: &Freshness<'_>,
     debug: DebugMode,
 ) -> Result<Attested, AttestationError> {
-    verify_with(&PureRust, bytes, anchors, freshness, debug)
-}
-
-/// [`verify`] with signatures checked by another provider, which is trusted as this crate is.
-///
-/// # Errors
-///
-/// As [`verify`].
-pub fn verify_with(
-    provider: &impl SignatureVerifier,
-    bytes: &[u8],
-    anchors: &TrustAnchors,
-    freshness: &Freshness<'_>,
-    debug: DebugMode,
-) -> Result<Attested, AttestationError> {
-    let envelope = Envelope::parse(bytes)?;
-    let document = Document::from_payload(envelope.payload())?;
-    let used = freshness.check(&document)?;
-
-    let chain = Chain::parse(&document, anchors)?;
-    chain.check_profile()?;
-    chain.check_validity(&used, document.timestamp_ms())?;
-    attested::check_debug(&document, debug)?;
-    identity::check(&document, &chain)?;
-
-    chain.check_signatures(provider)?;
-    provider
-        .verify(
-            chain.leaf().public_key(),
-            &envelope.signed_bytes(),
-            envelope.signature(),
-        )
-        .map_err(|_| AttestationError::DocumentSignature)?;
-
-    let facts = chain.facts();
-    let (partition, root) = (chain.partition(), chain.root_fingerprint());
-    Ok(Attested::new(bytes, document, partition, root, facts, used))
+    Verifier::pure_rust().verify(bytes, anchors, freshness, debug)
 }

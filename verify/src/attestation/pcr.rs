@@ -58,6 +58,13 @@ impl Pcr {
         *self == Self::ZERO
     }
 
+    /// The register into which nothing but `content` was measured: the zero register extended with
+    /// SHA-384(content). So are the image (PCR0 to PCR2) and its signing certificate (PCR8).
+    #[must_use]
+    pub fn measure(content: &[u8]) -> Self {
+        Self::ZERO.extend(&Sha384::digest(content))
+    }
+
     /// The value after an extension with `data`: SHA-384(self ‖ data), as the security module
     /// computes it.
     #[must_use]

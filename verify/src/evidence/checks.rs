@@ -66,6 +66,9 @@ steps! {
     MEASUREMENTS "measurements" true
         "The instance ran the image that the manifest names."
         "quorate/manifest/v1, measurements";
+    EXPECTATIONS "expectations" false
+        "The instance is one that your policy accepts."
+        "docs/policy.md";
     SETUP_KEYS "setup-keys" true
         "PCR16 commits to the genesis, the manifest and the keys that shares were sealed to."
         "PCR16, setup extension";

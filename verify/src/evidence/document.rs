@@ -5,14 +5,14 @@ use quorate_protocol::attested::UserData;
 use quorate_protocol::keys::KeyPair;
 
 use super::checks::{
-    APPLICATIONS, ATTESTATION, CHALLENGE, LIVE_KEYS, MEASUREMENTS, NOT_DEBUG, SETUP_KEYS,
-    USER_DATA, VALIDITY,
+    APPLICATIONS, ATTESTATION, CHALLENGE, EXPECTATIONS, LIVE_KEYS, MEASUREMENTS, NOT_DEBUG,
+    SETUP_KEYS, USER_DATA, VALIDITY,
 };
 use super::error::EvidenceError;
 use super::report::ApplicationFacts;
-use super::{Instance, Run, Time};
+use super::{Instance, Policy, Run, Time};
 use crate::attestation::{Attested, DebugMode, Freshness, Partition};
-use crate::instance;
+use crate::instance::{self, InstanceError};
 use crate::text::{Listed, Utc};
 
 impl Run<'_> {
@@ -69,6 +69,27 @@ impl Run<'_> {
             .to_owned()
         });
         Some(attested)
+    }
+
+    /// Whether the verifier's own policy accepts the instance, whatever its manifest says.
+    pub(super) fn check_expectations(&mut self, policy: &Policy, attested: Option<&Attested>) {
+        let expectations = &policy.expectations;
+        if expectations.is_empty() {
+            let claim =
+                "No policy names measurements: any image that the manifest approves would do.";
+            return self.ledger.leave(&EXPECTATIONS, claim.to_owned());
+        }
+        let Some(attested) = attested else {
+            return;
+        };
+        let met = expectations.check(attested).map_err(InstanceError::from);
+        self.ledger
+            .settle(&EXPECTATIONS, met, |met| match met.release {
+                Some(release) => {
+                    format!("Your policy accepts it as the release {:?}.", release.name)
+                }
+                None => "Your policy accepts the instance.".to_owned(),
+            });
     }
 
     /// What the document commits to. Returns whether the setup keys are the instance's, and its

@@ -8,7 +8,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Provisioning};
 use quorate_protocol::instance::{Index, Provenance, Purpose, RingEntry};
 use quorate_protocol::members::Role;
-use quorate_verify::attestation::{Partition, TrustAnchor, TrustAnchors};
+use quorate_verify::attestation::{self, Expectations, Partition, TrustAnchor, TrustAnchors};
 use quorate_verify::evidence::{
     CHECK_IDS, Decision, EvidenceError, MAX_SIGNATURES, MAX_STARTS, Policy, Report, Time, Verdict,
     verify,
@@ -78,6 +78,7 @@ fn whole_evidence_is_accepted() {
         .collect();
     let expected = [
         ("genesis-pin", Verdict::NotPerformed, false),
+        ("expectations", Verdict::NotPerformed, false),
         ("challenge", Verdict::NotPerformed, false),
     ];
     assert_eq!(open, expected);
@@ -143,6 +144,32 @@ fn evidence_of_another_genesis_than_the_pinned_fails_closed() {
     let report = verify(&bytes, &policy, &anchors(), Time::Archived);
     assert_fails(&report, &["genesis-pin"], "genesis-pin");
     assert!(!report.pinned);
+}
+
+/// A policy that accepts one value in PCR1, where the world's image has 0x31.
+fn policy_on_pcr1(byte: u8) -> Policy {
+    let mut expectations = Expectations::none();
+    let value = attestation::Pcr::new([byte; 48]);
+    expectations.accept(1, value).unwrap();
+    let mut policy = Policy::unpinned();
+    policy.expectations = attestation::Policy::new(expectations);
+    policy
+}
+
+#[test]
+fn evidence_that_the_policy_accepts_is_accepted() {
+    let bytes = to_bytes(&Instance::new(&World::new()).evidence());
+    let report = verify(&bytes, &policy_on_pcr1(0x31), &anchors(), Time::Archived);
+    assert!(report.is_accepted());
+    let check = report.check("expectations").unwrap();
+    assert_eq!(check.verdict, Verdict::Passed);
+}
+
+#[test]
+fn evidence_of_another_image_than_the_policy_accepts_fails_closed() {
+    let bytes = to_bytes(&Instance::new(&World::new()).evidence());
+    let report = verify(&bytes, &policy_on_pcr1(0x32), &anchors(), Time::Archived);
+    assert_fails(&report, &["expectations"], "pcr-mismatch");
 }
 
 #[test]
