@@ -1,8 +1,9 @@
 //! Complete verification of AWS Nitro Enclaves attestation documents.
 //!
-//! [`verify`] takes the received bytes and returns [`Attested`] or the one reason why not. There
-//! is no other way to obtain an [`Attested`], so a function that takes one needs no check of its
-//! own. It guarantees:
+//! [`verify`] takes the received bytes and returns [`Attested`] or the one reason why not; a
+//! [`Verifier`] does the same with another provider of signatures and a cache of chains. There is
+//! no other way to obtain an [`Attested`], so a function that takes one needs no check of its own.
+//! [`rules`] has every rule with its source, and what was open in them. It guarantees:
 //!
 //! * the bytes are one COSE_Sign1 (RFC 9052) in the exact Nitro profile, and nothing besides;
 //! * the certificates lead in bundle order from a pinned root ([`TrustAnchors`]) to the leaf, each
@@ -10,18 +11,17 @@
 //! * the leaf signed exactly these bytes, within its own window;
 //! * the document is an enclave's (not a NitroTPM's), not in debug mode unless the caller allows
 //!   it, and its module id, PCR4 and certificate names speak of one instance;
-//! * it is as fresh as the caller's [`Freshness`] demands.
+//! * it is as fresh as the caller demands, and the demand is in the type of the result
+//!   ([`Live`], [`Challenged`], [`Current`], [`Archived`]).
 //!
-//! It trusts the pinned root and P-384, and takes nothing from the sender: the bundle's copy of
-//! the root must be byte for byte the pinned one, and the time comes from the caller or from the
-//! signed timestamp, as the caller chose.
+//! It trusts the pinned root, P-384 and the provider of signatures, and takes nothing from the
+//! sender: the bundle's copy of the root must be byte for byte the pinned one, and the time comes
+//! from the caller or from the signed timestamp, as the caller chose.
 //!
-//! It does not decide which measurements are right: that is the caller's, with
-//! [`Attested::expect_pcr`]. It does not check revocation: the certificates that sign live
-//! documents last hours to days.
+//! It does not decide which measurements are right: that is the caller's, with a [`Policy`] or
+//! [`Attested::expect_pcr`]. It does not check revocation: [`rules`] says why.
 //!
-//! Checks run from cheap to costly; signatures come last, the chain before the document. Memory is
-//! bounded by a small multiple of [`MAX_DOCUMENT_BYTES`], and no decoder recurses.
+//! Memory is at most four times the input, and no decoder recurses.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -68,6 +68,9 @@ pub use self::signature::{
 };
 pub use self::steps::{Examination, Step, StepOutcome};
 pub use self::verifier::{ProviderFault, Verifier};
+
+#[doc = include_str!("rules.md")]
+pub mod rules {}
 
 /// Verifies one attestation document.
 ///
