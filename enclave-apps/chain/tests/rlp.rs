@@ -233,7 +233,7 @@ fn strings_of_another_length_fails_closed() {
 #[derive(Clone, Debug, PartialEq)]
 enum Value {
     Bytes(Vec<u8>),
-    List(Vec<Value>),
+    List(Vec<Self>),
 }
 
 fn values() -> impl Strategy<Value = Value> {

@@ -24,10 +24,13 @@ pub struct SigningKey(ecdsa::SigningKey);
 
 impl crate::VerifyingKey for VerifyingKey {
     fn from_sec1(bytes: &[u8]) -> Result<Self, PublicKeyError> {
-        match bytes.len() {
-            COMPRESSED_LEN | UNCOMPRESSED_LEN => ecdsa::VerifyingKey::from_sec1_bytes(bytes)
-                .map(Self)
-                .map_err(|_| PublicKeyError),
+        // p256 would also take the compact form, which has another first byte.
+        match (bytes.first(), bytes.len()) {
+            (Some(2 | 3), COMPRESSED_LEN) | (Some(4), UNCOMPRESSED_LEN) => {
+                ecdsa::VerifyingKey::from_sec1_bytes(bytes)
+                    .map(Self)
+                    .map_err(|_| PublicKeyError)
+            }
             _ => Err(PublicKeyError),
         }
     }

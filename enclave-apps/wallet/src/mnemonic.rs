@@ -137,7 +137,7 @@ impl Mnemonic {
         let found = bytes.len();
         let refused = MnemonicError::EntropyLength { found };
         let words = found / 4 * 3;
-        let count = WordCount::new(words).filter(|_| found % 4 == 0);
+        let count = WordCount::new(words).filter(|_| found.is_multiple_of(4));
         let count = count.ok_or(refused)?;
         let mut mnemonic = Self {
             entropy: [0; 32],

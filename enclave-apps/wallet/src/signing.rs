@@ -173,6 +173,10 @@ impl PublicKey {
     /// # Errors
     /// [`PublicKeyError`]
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, PublicKeyError> {
+        // k256 would also take the compact form, which has another first byte.
+        let ((Some(2 | 3), 33) | (Some(4), 65)) = (bytes.first(), bytes.len()) else {
+            return Err(PublicKeyError);
+        };
         let key = VerifyingKey::from_sec1_bytes(bytes).map_err(|_| PublicKeyError)?;
         Ok(Self(*key.as_affine()))
     }

@@ -5,12 +5,17 @@
 use std::path::Path;
 use std::{fs, io};
 
+use quorate_chain::ethereum::{Access, Address, Eip1559, Parity, Signature, Signed, Unsigned};
+use quorate_chain::{U256, to_hex};
+use quorate_es256::{SigningKey as _, portable, sha256};
 use quorate_fuzz_targets::development;
 use quorate_init::nsm::wire::{Request, Response};
 use quorate_protocol::atoms::Name;
 use quorate_quorum_ceremony::pins::Pins;
+use quorate_request::Stamp;
 use quorate_vectors::committed::{cases, folder};
 use quorate_vectors::hex;
+use quorate_wallet::Mnemonic;
 use sha2::{Digest as _, Sha256};
 
 fn main() -> io::Result<()> {
@@ -29,6 +34,8 @@ fn main() -> io::Result<()> {
     ] {
         seeds.push(("application-spec", text.as_bytes().to_vec()));
     }
+    seeds.extend(requests());
+    seeds.extend(transactions());
     let count = seeds.len();
     for (target, bytes) in seeds {
         let folder = folder().join("corpus").join(target);
@@ -79,6 +86,90 @@ fn security_module() -> Vec<(&'static str, Vec<u8>)> {
         }
         seeds.push(("nsm-request", request));
         seeds.push(("nsm-response", response));
+    }
+    seeds
+}
+
+/// Bodies and stamps as clients send them, their signatures, and words and paths of wallets.
+fn requests() -> Vec<(&'static str, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    let secret = portable::SigningKey::from_scalar(&[7; 32]).expect("a key");
+    for body in [
+        r#"{"type":"ACTIVITY_TYPE_CREATE_WALLET","timestampMs":"1764100000000","organizationId":"a1-b2","parameters":{"walletName":"W \"\u00e9\ud834\udd1e","accounts":[{"curve":"CURVE_SECP256K1","pathFormat":"PATH_FORMAT_BIP32","path":"m/44'/60'/0'/0/0","addressFormat":"ADDRESS_FORMAT_ETHEREUM","name":"a"}],"mnemonicLength":24}}"#,
+        r#"{"type":"ACTIVITY_TYPE_SIGN_TRANSACTION_V2","timestampMs":"1764100000000","organizationId":"o","parameters":{"signWith":"0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf","unsignedTransaction":"02c0","type":"TRANSACTION_TYPE_ETHEREUM"},"generateAppProofs":null}"#,
+        r#"{"type":"ACTIVITY_TYPE_SIGN_TRANSACTION","parameters":{"privateKeyId":"k","unsignedTransaction":"0x02c0","type":"TRANSACTION_TYPE_ETHEREUM"},"organizationId":"o","timestampMs":"0"}"#,
+        r#"[null, true, false, -12, "", {"a": {"a": []}, "b": 0}]"#,
+        r#"{"a":1,"a":2}"#,
+    ] {
+        seeds.push(("activity-request", body.as_bytes().to_vec()));
+        let header = Stamp::make(&secret, body.as_bytes()).expect("a stamp");
+        seeds.push(("stamp", header.into_bytes()));
+        let signature = secret.sign(body.as_bytes()).expect("a signature");
+        let parts = [
+            &sha256(body.as_bytes())[..],
+            &signature.to_raw(),
+            &secret.public_key(),
+        ];
+        seeds.push(("es256", parts.concat()));
+        seeds.push(("es256", signature.to_der()));
+    }
+    for text in [
+        "m",
+        "m/44'/60'/0'/0/0",
+        "m/2147483647h/0H",
+        "m/00",
+        "m/1/2/3/4/5/6/7/8/9/10/11",
+    ] {
+        seeds.push(("derivation-path", text.as_bytes().to_vec()));
+    }
+    for length in [16, 20, 24, 28, 32] {
+        let mnemonic = Mnemonic::from_entropy(&vec![length; length.into()]).expect("a length");
+        seeds.push(("mnemonic", mnemonic.phrase().as_bytes().to_vec()));
+    }
+    seeds
+}
+
+/// Transactions as bytes and as text, and other lists.
+fn transactions() -> Vec<(&'static str, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    let signature = Signature::new(Parity::Odd, &[0x11; 32], &[0x22; 32]).expect("in range");
+    let access = Access {
+        address: Address::new([1; 20]),
+        storage_keys: vec![[2; 32], [3; 32]],
+    };
+    for (to, data, access_list) in [
+        (Some(Address::new([0x35; 20])), vec![], vec![]),
+        (None, vec![0x60; 80], vec![]),
+        (Some(Address::new([0; 20])), vec![1; 300], vec![access]),
+    ] {
+        let unsigned = Unsigned::new(Eip1559 {
+            chain_id: 1,
+            nonce: 0,
+            max_priority_fee_per_gas: 1,
+            max_fee_per_gas: u128::from(u64::MAX),
+            gas_limit: 21_000,
+            to,
+            value: U256::from(1_000_000_000_000_000_000u64),
+            data,
+            access_list,
+        })
+        .expect("keeps the rules");
+        let bytes = unsigned.as_bytes().to_vec();
+        seeds.push(("rlp", bytes[1..].to_vec()));
+        seeds.push(("unsigned-transaction", to_hex(&bytes).into_bytes()));
+        seeds.push(("unsigned-transaction", bytes));
+        let signed = Signed::new(unsigned, signature).expect("small");
+        seeds.push(("signed-transaction", signed.as_bytes().to_vec()));
+    }
+    seeds.push(("rlp", vec![0xc7, 0xc0, 0xc1, 0xc0, 0xc3, 0xc0, 0xc1, 0xc0]));
+    for text in [
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0x52908400098527886e0f7030069857d2e4169ee7",
+        "1000000000000000000",
+        "115792089237316195423570985008687907853269984665640564039457584007913129639936",
+        "0xde0b6b3a7640000",
+    ] {
+        seeds.push(("chain-text", text.as_bytes().to_vec()));
     }
     seeds
 }

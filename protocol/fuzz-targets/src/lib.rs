@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod applications;
 mod attestation;
 mod ceremony;
 pub mod development;
@@ -106,6 +107,16 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key-file", ceremony::key_file),
     ("pins", ceremony::pins),
     ("application-spec", ceremony::application_spec),
+    // What applications read from clients.
+    ("activity-request", applications::activity_request),
+    ("stamp", applications::stamp),
+    ("es256", applications::es256),
+    ("rlp", applications::rlp),
+    ("unsigned-transaction", applications::unsigned_transaction),
+    ("signed-transaction", applications::signed_transaction),
+    ("chain-text", applications::chain_text),
+    ("mnemonic", applications::mnemonic),
+    ("derivation-path", applications::derivation_path),
 ];
 
 /// Runs one target.

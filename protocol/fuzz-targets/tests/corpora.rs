@@ -107,6 +107,25 @@ fn some_seeds_of_each_format_are_good() {
     });
     good("trust-anchor", &|bytes| bytes == development::root());
     good("key-file", &|bytes| KeyFile::from_bytes(bytes).is_ok());
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    good("activity-request", &|bytes| {
+        quorate_request::Request::parse(bytes).is_ok()
+    });
+    good("stamp", &|bytes| {
+        quorate_request::Stamp::decode(&text(bytes)).is_ok()
+    });
+    good("es256", &|bytes| {
+        quorate_es256::Signature::from_der(bytes).is_ok()
+    });
+    good("unsigned-transaction", &|bytes| {
+        quorate_chain::ethereum::Unsigned::parse(bytes).is_ok()
+    });
+    good("signed-transaction", &|bytes| {
+        quorate_chain::ethereum::Signed::parse(bytes).is_ok()
+    });
+    good("mnemonic", &|bytes| {
+        quorate_wallet::Mnemonic::from_phrase(&text(bytes)).is_ok()
+    });
     good("pins", &|bytes| Pins::from_bytes(bytes).is_ok());
     good("nsm-request", &|bytes| {
         quorate_init::nsm::wire::Request::decode(bytes).is_ok()
