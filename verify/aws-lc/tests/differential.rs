@@ -175,7 +175,7 @@ proptest! {
 
     #[test]
     fn any_message_is_judged_alike(
-        seed in 1_u8..,
+        seed in 1_u8..=0xfe,
         message in prop::collection::vec(any::<u8>(), 0..300),
         at in any::<prop::sample::Index>(),
         flip in 1_u8..,

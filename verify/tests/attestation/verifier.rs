@@ -349,3 +349,32 @@ fn an_examination_says_which_step_failed() {
     ids.dedup();
     assert_eq!(ids.len(), Step::ALL.len());
 }
+
+#[test]
+fn threads_share_one_verifier_and_its_cache() {
+    let limits = CacheLimits {
+        entries: 1,
+        bytes: 16 * 1024,
+    };
+    let verifier = Verifier::pure_rust().with_cache(limits);
+    let right = Recipe::new();
+    let mut wrong = Recipe::new();
+    wrong.certificates[LEAF].signer = signing_key(9);
+    let anchors = right.anchors();
+    let (right, wrong) = (right.build(), wrong.build());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    let refused = DebugMode::Refused;
+                    let good = verifier.verify(&right, &anchors, &RECORD, refused);
+                    assert!(good.is_ok(), "{good:?}");
+                    let bad = verifier.verify(&wrong, &anchors, &RECORD, refused);
+                    let link = Link::Leaf;
+                    assert_eq!(bad.err(), Some(E::CertificateSignature { link }));
+                }
+            });
+        }
+    });
+    assert_eq!(verifier.cached().map(|held| held.entries), Some(1));
+}
