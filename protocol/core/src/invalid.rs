@@ -115,6 +115,10 @@ pub enum Invalid {
         /// Length found in bytes.
         found: usize,
     },
+    /// A path is not `m` and 1 to 10 numbers, some with an apostrophe, in at most 64 bytes.
+    Path,
+    /// A path stands in a list twice.
+    PathRepeated,
     /// The port is reserved for the init process, or zero.
     Port {
         /// Port found.
@@ -219,6 +223,8 @@ impl fmt::Display for Invalid {
                     "a byte string has {found} bytes, {min} to {max} are accepted"
                 )
             }
+            Self::Path => write!(f, "a path is not m/44'/60'/0'/0/0 or the like"),
+            Self::PathRepeated => write!(f, "one path stands in a list twice"),
             Self::Port { found } => write!(f, "port {found} is reserved"),
             Self::Predecessor => {
                 write!(

@@ -26,6 +26,7 @@
 
 extern crate alloc;
 
+pub mod activity;
 pub mod application;
 pub mod atoms;
 pub mod attested;
@@ -44,10 +45,14 @@ pub mod keys;
 pub mod manifest;
 pub mod members;
 pub mod message;
+pub mod organization;
 pub mod ports;
 pub mod provision;
 mod refusal;
+pub mod statement;
 pub mod stored;
+pub mod ticket;
+pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
 pub const FORMAT: u8 = 2;

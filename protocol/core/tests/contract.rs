@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use quorate_protocol::activity::{AppReason, PolicyRequest, PolicyResponse};
 use quorate_protocol::frame::Sizes;
 use quorate_protocol::message::{Reason, Request, Response};
 use quorate_protocol::{FORMAT, ports};
@@ -82,7 +83,7 @@ fn every_label_in_the_source_is_an_object_or_a_sealing_of_the_contract() {
             if literal.starts_with("quorate/") {
                 let object = text.contains(&format!("; object {literal}, "));
                 assert!(
-                    object || text.contains(&format!("info \"{literal}\"")),
+                    object || text.contains(&format!("\"{literal}\"")),
                     "{literal}"
                 );
                 found += 1;
@@ -91,15 +92,15 @@ fn every_label_in_the_source_is_an_object_or_a_sealing_of_the_contract() {
     }
     assert_eq!(
         found,
-        KINDS.len() + 2,
-        "labels in the source: objects and two sealings"
+        KINDS.len() + 4,
+        "labels in the source: objects and four sealings"
     );
 }
 
 #[test]
 fn message_sizes_are_those_of_the_contract() {
-    fn compare<S: Sizes>(text: &str) {
-        let mut kinds = 0;
+    fn compare<S: Sizes>(text: &str, first: u8) {
+        let mut kinds = first;
         for line in text.lines() {
             let (_, rest) = line.split_once('[').expect("a message");
             let digits = rest.find([',', ']']).expect("a kind");
@@ -111,14 +112,17 @@ fn message_sizes_are_those_of_the_contract() {
                 Some(size.parse().expect("a number")),
                 "kind {kind}"
             );
-            assert_eq!(kind, kinds, "kinds are numbered from 0");
+            assert_eq!(kind, kinds, "kinds are numbered from {first}");
             kinds += 1;
         }
-        assert!((kinds..=u8::MAX).all(|kind| S::largest(kind).is_none()));
+        let mut others = (0..first).chain(kinds..=u8::MAX);
+        assert!(others.all(|kind| S::largest(kind).is_none()));
     }
     let text = cddl();
-    compare::<Request>(rule(&text, "request"));
-    compare::<Response>(rule(&text, "response"));
+    compare::<Request>(rule(&text, "request"), 0);
+    compare::<Response>(rule(&text, "response"), 0);
+    compare::<PolicyRequest>(rule(&text, "policy-request"), 1);
+    compare::<PolicyResponse>(rule(&text, "policy-response"), 1);
 }
 
 #[test]
@@ -126,25 +130,46 @@ fn format_is_that_of_the_contract() {
     assert_eq!(constant(&cddl(), "format"), u64::from(FORMAT));
 }
 
-/// Every number of the contract's `reason` decodes to the variant it names, and no other does.
-#[test]
-fn reasons_are_those_of_the_contract() {
-    let text = cddl();
+/// The numbers of an enumeration of the contract and the names beside them, without hyphens.
+fn numbered(text: &str, name: &str) -> BTreeMap<u16, String> {
     let mut named = BTreeMap::new();
-    for line in rule(&text, "reason").lines() {
-        let (number, name) = line.split_once(';').expect("a reason and its name");
+    for line in rule(text, name).lines() {
+        let (number, word) = line.split_once(';').expect("a number and its name");
         let number = number
-            .trim_start_matches("reason")
+            .trim_start_matches(name)
             .trim_matches([' ', '=', '/']);
-        named.insert(
-            number.parse::<u16>().expect("a number"),
-            name.trim().replace('-', ""),
-        );
+        let number = number.parse().expect("a number");
+        named.insert(number, word.trim().replace('-', ""));
     }
+    named
+}
+
+/// Every number of the contract's enumeration decodes to the variant it names, and no other does.
+fn compare_numbers<T>(name: &str)
+where
+    T: std::fmt::Debug + for<'b> minicbor::Decode<'b, ()>,
+{
+    let named = numbered(&cddl(), name);
     for number in 0..=1000_u16 {
         let bytes = minicbor::to_vec(number).expect("a number");
-        let ours = minicbor::decode::<Reason>(&bytes).ok();
+        let ours = minicbor::decode::<T>(&bytes).ok();
         let ours = ours.map(|reason| format!("{reason:?}").to_lowercase());
-        assert_eq!(ours.as_ref(), named.get(&number), "reason {number}");
+        assert_eq!(ours.as_ref(), named.get(&number), "{name} {number}");
     }
+}
+
+#[test]
+fn reasons_are_those_of_the_contract() {
+    compare_numbers::<Reason>("reason");
+    compare_numbers::<AppReason>("app-reason");
+}
+
+#[test]
+fn reasons_of_applications_are_called_as_in_the_contract() {
+    let named = numbered(&cddl(), "app-reason");
+    let ours: Vec<_> = AppReason::ALL
+        .iter()
+        .map(|r| r.name().replace('-', ""))
+        .collect();
+    assert_eq!(ours, named.into_values().collect::<Vec<_>>());
 }

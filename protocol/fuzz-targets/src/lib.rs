@@ -22,6 +22,7 @@ mod nsm;
 mod objects;
 mod streams;
 
+use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
 use quorate_protocol::application::{ApplicationCertificate, ApplicationProof, LaunchRecord};
 use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
@@ -34,8 +35,11 @@ use quorate_protocol::genesis::{
 use quorate_protocol::instance::{InstanceCertificate, KeyRing};
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::message::{Request, Response};
+use quorate_protocol::organization::{Founding, Organization};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
+use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
 
 use objects::{object, secret, signed};
 use streams::frames;
@@ -74,6 +78,17 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("to-init", object::<ToInit>),
     ("from-init", secret::<FromInit>),
     ("sealed-secret", object::<SealedSecret>),
+    ("founding", object::<Founding>),
+    ("organization", object::<Organization>),
+    ("operation", object::<Operation>),
+    ("ticket", object::<Ticket>),
+    ("redeem", object::<Redeem>),
+    ("redeemed", object::<Redeemed>),
+    ("decision", object::<Decision>),
+    ("wallet", object::<WalletStatement>),
+    ("signature", object::<SignatureStatement>),
+    ("policy-request", object::<PolicyRequest>),
+    ("policy-response", object::<PolicyResponse>),
     ("evidence", object::<Evidence>),
     ("request", object::<Request>),
     ("response", object::<Response>),
@@ -92,9 +107,13 @@ pub const TARGETS: &[(&str, Target)] = &[
         signed::<ApplicationCertificate>,
     ),
     ("signed-application-proof", signed::<ApplicationProof>),
+    ("signed-founding", signed::<Founding>),
+    ("signed-organization", signed::<Organization>),
     // Streams.
     ("request-frames", frames::<Request>),
     ("response-frames", frames::<Response>),
+    ("policy-request-frames", frames::<PolicyRequest>),
+    ("policy-response-frames", frames::<PolicyResponse>),
     // Verification.
     ("evidence-verification", evidence::verification),
     ("attestation-document", attestation::document),

@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod activity;
 mod application;
 mod atoms;
 mod genesis;
@@ -20,6 +21,7 @@ mod instance;
 mod manifest;
 mod message;
 mod time;
+mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};
 use quorate_protocol::cose::Signed;

@@ -71,6 +71,10 @@ pub(crate) fn file() -> File {
         "live hpke",
         "live es256",
         "echo live",
+        "owner",
+        "policy live",
+        "key-generation live",
+        "signing live",
     ] {
         names.push(key.into());
     }

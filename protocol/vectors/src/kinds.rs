@@ -1,5 +1,6 @@
 //! Every kind of object, by its label: what can be done with its bytes.
 
+use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
 use quorate_protocol::application::{
     ApplicationCertificate, ApplicationProof, LaunchKeys, LaunchRecord,
 };
@@ -18,8 +19,11 @@ use quorate_protocol::instance::{InstanceCertificate, KeyRing};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::message::{Request, Response};
+use quorate_protocol::organization::{Founding, Organization};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
+use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
 use quorate_twins::Twin;
 use serde_json::Value;
 
@@ -106,6 +110,17 @@ pub const KINDS: &[Kind] = &[
     plain::<ToInit>(),
     secret::<FromInit>(),
     plain::<SealedSecret>(),
+    signed::<Founding>(),
+    signed::<Organization>(),
+    plain::<Operation>(),
+    plain::<Ticket>(),
+    plain::<Redeem>(),
+    plain::<Redeemed>(),
+    plain::<Decision>(),
+    plain::<WalletStatement>(),
+    plain::<SignatureStatement>(),
+    plain::<PolicyRequest>(),
+    plain::<PolicyResponse>(),
     plain::<Evidence>(),
     plain::<Request>(),
     plain::<Response>(),

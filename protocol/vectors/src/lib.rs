@@ -23,6 +23,7 @@ mod refused;
 mod samples;
 mod seeds;
 pub mod tree;
+mod wallets;
 mod world;
 
 /// One file: its path from the `protocol` folder, and its bytes.

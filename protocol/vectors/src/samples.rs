@@ -71,6 +71,7 @@ pub(crate) fn all() -> Vec<Sample> {
     let evidence = small.evidence(chain.clone());
     let first = seven.manifest(|_| {});
     let large = seven.evidence(vec![seven.link(first)]);
+    samples.extend(crate::wallets::samples(&small));
     samples.extend(evidences(&evidence, &large));
     samples.extend(requests(&mut small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
@@ -366,7 +367,7 @@ fn log() -> Log {
     }
 }
 
-pub(super) fn plain<T: Object>(name: &'static str, value: &T) -> Sample {
+pub(crate) fn plain<T: Object>(name: &'static str, value: &T) -> Sample {
     Sample {
         kind: Kind::of(T::LABEL),
         name,
@@ -375,7 +376,7 @@ pub(super) fn plain<T: Object>(name: &'static str, value: &T) -> Sample {
     }
 }
 
-pub(super) fn signed<T: Object>(
+pub(crate) fn signed<T: Object>(
     name: &'static str,
     value: &Signed<T>,
     signer: &'static str,

@@ -1,6 +1,7 @@
 //! Every rule of the contract, broken alone: refused when made and when decoded, with its name.
 
 mod applications;
+mod wallets;
 
 use quorate_protocol::application::LaunchRecord;
 use quorate_protocol::atoms::{Bytes, Name, Pcr, ShareIndex, Text, UnixMillis};
@@ -616,7 +617,10 @@ fn minus(a: &[u8; 32], b: &[u8]) -> [u8; 32] {
 fn every_rule_has_a_test_here() {
     let read = |path: &str| std::fs::read_to_string(folder().join(path)).expect("source");
     let rules = read("core/src/invalid.rs");
-    let tests = read("core/tests/rules/main.rs") + &read("core/tests/rules/applications.rs");
+    let files = ["main", "applications", "wallets"];
+    let tests = files
+        .map(|file| read(&format!("core/tests/rules/{file}.rs")))
+        .concat();
     let (_, list) = rules.split_once("pub enum Invalid {").expect("the rules");
     let (list, _) = list.split_once("\n}\n").expect("their end");
     let mut count = 0;
