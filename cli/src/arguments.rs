@@ -311,8 +311,8 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "DIR", default_value = "quorate-demo")]
     pub(crate) out: PathBuf,
 
-    /// Where `quorate-init-emulated` and `quorate-echo` are [default: the static release binaries
-    /// beside this program]
+    /// Where `quorate-init-emulated`, `quorate-policy`, `quorate-key-generation`, `quorate-signing`
+    /// and `quorate-replayer` are [default: the static release binaries beside this program]
     #[arg(long, value_name = "DIR", env = "QUORATE_BINARIES")]
     pub(crate) binaries: Option<PathBuf>,
 

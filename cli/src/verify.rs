@@ -207,6 +207,14 @@ fn facts(facts: &Facts) -> Value {
             "payload": hex(&proof.payload),
         })
     });
+    let activities = facts.activities.iter().map(|activity| {
+        json!({
+            "decided_in": activity.decided_in,
+            "decision": activity.decision.twin(),
+            "wallet": activity.wallet.as_ref().map(|made| made.twin()),
+            "signature": activity.signature.as_ref().map(|signed| signed.twin()),
+        })
+    });
     let pcrs = facts
         .pcrs
         .iter()
@@ -232,6 +240,7 @@ fn facts(facts: &Facts) -> Value {
         "ring": facts.ring.iter().map(|entry| entry.twin()).collect::<Vec<_>>(),
         "starts": starts.collect::<Vec<_>>(),
         "proofs": proofs.collect::<Vec<_>>(),
+        "activities": activities.collect::<Vec<_>>(),
     })
 }
 

@@ -27,7 +27,17 @@ fn binaries() -> Option<PathBuf> {
         target.join("x86_64-unknown-linux-musl/release")
     };
     let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(built, PathBuf::from);
-    if folder.join("quorate-init-emulated").is_file() && folder.join("quorate-echo").is_file() {
+    let names = [
+        "init-emulated",
+        "policy",
+        "key-generation",
+        "signing",
+        "replayer",
+    ];
+    let mut files = names
+        .iter()
+        .map(|name| folder.join(format!("quorate-{name}")));
+    if files.all(|file| file.is_file()) {
         return Some(folder);
     }
     let missing = format!(
@@ -160,6 +170,7 @@ fn demo(members: &str, threshold: u8, arguments: &[&str]) {
     for file in [
         "evidence.cbor",
         "evidence.json",
+        "transaction.json",
         "manifest.cbor",
         "manifest.json",
     ] {
@@ -202,8 +213,11 @@ fn demo(members: &str, threshold: u8, arguments: &[&str]) {
         facts["shares_given_by"].as_array().map(Vec::len),
         Some(usize::from(threshold))
     );
-    assert_eq!(facts["applications"][0]["name"], "echo");
-    assert_eq!(facts["proofs"].as_array().map(Vec::len), Some(1), "{facts}");
+    let names = facts["applications"].as_array().expect("applications");
+    let names: Vec<_> = names.iter().map(|one| text(&one["name"])).collect();
+    assert_eq!(names, ["key-generation", "policy", "replayer", "signing"]);
+    assert_eq!(facts["proofs"].as_array().map(Vec::len), Some(5), "{facts}");
+    wallet(&told, &out, facts);
     let checks = report["checks"].as_array().expect("checks");
     let undone = checks.iter().filter(|check| check["verdict"] != "passed");
     let undone: Vec<_> = undone.map(|check| text(&check["id"])).collect();
@@ -233,6 +247,14 @@ fn demo(members: &str, threshold: u8, arguments: &[&str]) {
     let shown = String::from_utf8(ended.stdout).expect("UTF-8");
     assert!(shown.contains("consistent, not pinned"), "{shown}");
     assert!(shown.contains("DEVELOPMENT ROOT"), "{shown}");
+    for words in [
+        "Who decided what",
+        "ALLOWED it",
+        "DENIED it",
+        "signed it: transaction 0x",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
     assert!(!shown.contains('\x1b'), "no terminal, no colours");
 
     // Now: the certificates are still valid, and it is no longer about a record.
@@ -290,6 +312,30 @@ fn demo(members: &str, threshold: u8, arguments: &[&str]) {
         &["--root", mine[0], "--genesis", mine[1]],
         "root-not-trusted",
     );
+}
+
+/// The signed transaction is the one that the statements in the evidence name.
+fn wallet(told: &Value, out: &Path, facts: &Value) {
+    let hex = |key: &str| text(&told[key]).strip_prefix("0x").expect("0x").to_owned();
+    let (address, hash) = (hex("address").to_lowercase(), hex("transaction_hash"));
+    assert_eq!((address.len(), hash.len()), (40, 64));
+    assert!(hex("transaction").starts_with("02f8"), "EIP-1559");
+    let activities = facts["activities"].as_array().expect("activities");
+    let of = |at: usize| &activities[at];
+    assert_eq!(activities.len(), 3);
+    let account = &of(0)["wallet"]["accounts"][0];
+    assert_eq!(account["address"], format!("0x{address}"));
+    let signature = &of(1)["signature"];
+    assert_eq!(signature["transaction"], hash);
+    assert_eq!(signature["payment"]["account"], *account);
+    assert_eq!(of(2)["decision"]["outcome"]["denied"], "over-limit");
+    let record = fs::read_to_string(out.join("transaction.json")).expect("the transaction");
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    for key in ["address", "transaction", "transaction_hash"] {
+        assert_eq!(record[key], told[key], "{key}");
+    }
+    assert_eq!(record["refused"]["ticket_shown_again"], "ticket-used");
+    assert_eq!(record["refused"]["over_the_limit"]["reason"], "over-limit");
 }
 
 /// The root's certificate as DER, taken apart by another hand: Python's, if there is one.
@@ -478,7 +524,7 @@ fn a_killed_demo_leaves_no_process() {
     let mut running = Running::start(&mut place.quorate(&line));
     running.await_line("Ctrl-C");
     let below = descendants(running.0.id());
-    assert!(below.len() >= 3, "emulator, init, echo: {below:?}");
+    assert!(below.len() >= 3, "emulator, init, applications: {below:?}");
     running.signal("KILL");
     running.end();
     assert_gone(&below);

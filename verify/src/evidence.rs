@@ -9,7 +9,8 @@
 //! * a genuine enclave ran exactly that image, manifest and list of applications;
 //! * as many members as the threshold gave this very instance their shares, and it held the
 //!   quorum key;
-//! * the application proofs in the file are its applications' statements.
+//! * the application proofs in the file are its applications' statements;
+//! * what key-generation and signing state there is what policy decided.
 //!
 //! It does not show that the namespace is the one you mean unless you pin its genesis; that the
 //! instance still runs; that no newer manifest exists; or what the image does: rebuild it from
@@ -24,6 +25,7 @@ mod document;
 mod error;
 mod provisioning;
 mod report;
+mod statements;
 
 use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::from_bytes;
@@ -46,7 +48,8 @@ use crate::text::{Listed, Utc};
 pub use self::checks::CHECK_IDS;
 pub use self::error::{EvidenceError, Field, Part};
 pub use self::report::{
-    ApplicationFacts, Check, Decision, Facts, MemberFacts, ProofFacts, Report, StartFacts, Verdict,
+    ActivityFacts, ApplicationFacts, Check, Decision, Facts, MemberFacts, ProofFacts, Report,
+    StartFacts, Verdict,
 };
 
 /// Signatures in one file of evidence, at most. Verifying so many takes about a second.

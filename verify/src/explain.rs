@@ -3,8 +3,10 @@
 //! The text is the same facts as in the [`Report`], in the same order, and decides nothing. Each
 //! [`Line`] has a [`Tone`], so that a terminal can colour it; without colours nothing is lost.
 
+use quorate_protocol::statement::{Outcome, Subject};
+
 use crate::evidence::{Check, Decision, Report, Verdict};
-use crate::text::{Listed, Utc};
+use crate::text::{Hex, Listed, Utc};
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +49,7 @@ pub fn lines(report: &Report) -> Vec<Line> {
     let mut page = Page(Vec::new());
     headline(report, &mut page);
     facts(report, &mut page);
+    activities(report, &mut page);
     page.title("Checks");
     for check in &report.checks {
         one_check(check, &mut page);
@@ -139,6 +142,71 @@ fn facts(report: &Report, page: &mut Page) {
             "statement",
             format!("{value}, {} bytes", proof.payload.len()),
         );
+    }
+}
+
+/// Who decided what, under which manifest.
+fn activities(report: &Report, page: &mut Page) {
+    let facts = &report.facts;
+    if facts.activities.is_empty() {
+        return;
+    }
+    page.title("Who decided what");
+    let under = match (facts.sequence, &facts.manifest) {
+        (Some(sequence), Some(manifest)) => format!("manifest {sequence}, {manifest}"),
+        _ => "a manifest that was not shown".to_owned(),
+    };
+    page.fact("under", under);
+    for activity in &facts.activities {
+        let decision = &activity.decision;
+        page.put(Tone::Plain, "");
+        page.fact("request", decision.fingerprint);
+        page.fact("stamped by", format!("{}, the owner", decision.owner));
+        page.fact("organization", decision.organization);
+        page.fact("asked for", asked(&decision.subject));
+        let when = format!(
+            "on {}, in start {}",
+            Utc(decision.time),
+            activity.decided_in
+        );
+        match decision.outcome {
+            Outcome::Allowed(_) => page.fact("policy", format!("ALLOWED it {when}")),
+            Outcome::Denied(reason) => page.fact("policy", format!("DENIED it {when}: {reason}")),
+        }
+        if let Some(made) = &activity.wallet {
+            let accounts: Vec<_> = made
+                .accounts
+                .iter()
+                .map(|account| account.address)
+                .collect();
+            page.fact(
+                "key-generation",
+                format!("made the accounts {}", Listed(&accounts)),
+            );
+        }
+        if let Some(signed) = &activity.signature {
+            let hash = Hex(signed.transaction.as_slice());
+            page.fact("signing", format!("signed it: transaction 0x{hash}"));
+        }
+    }
+}
+
+/// What a request asks for, in words.
+fn asked(subject: &Subject) -> String {
+    match subject {
+        Subject::Wallet(wallet) => {
+            let paths = Listed(&wallet.paths);
+            format!("a wallet of {} words with {paths}", wallet.words.count())
+        }
+        Subject::Payment(payment) => {
+            let (from, facts) = (payment.account.address, &payment.facts);
+            let to = match &facts.to {
+                Some(to) => format!("to {to}"),
+                None => "to create a contract".to_owned(),
+            };
+            let (value, cost, chain) = (facts.value, facts.cost, facts.chain);
+            format!("{value} wei from {from} {to}, costing at most {cost} wei, on chain {chain}")
+        }
     }
 }
 

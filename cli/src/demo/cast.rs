@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::APPLICATIONS;
 use super::folder::Workshop;
 use crate::failure::{Failure, Fault};
 use crate::files;
@@ -16,8 +17,8 @@ const NAMES: [&str; 16] = [
 ];
 /// The static binaries of the enclave's side.
 pub(super) struct Binaries {
+    folder: PathBuf,
     pub(super) init: PathBuf,
-    pub(super) echo: PathBuf,
 }
 
 impl Binaries {
@@ -31,8 +32,8 @@ impl Binaries {
                 .unwrap_or_else(|| "target".into())
                 .join("x86_64-unknown-linux-musl/release"),
         };
-        let find = |name: &str| {
-            let path = folder.join(name);
+        let find = |name: String| {
+            let path = folder.join(&name);
             if path.is_file() {
                 return Ok(path);
             }
@@ -42,10 +43,18 @@ impl Binaries {
                 "run ./demo, which builds it, or name its folder with --binaries",
             ))
         };
+        for (name, _) in APPLICATIONS {
+            find(format!("quorate-{name}"))?;
+        }
         Ok(Self {
-            init: find("quorate-init-emulated")?,
-            echo: find("quorate-echo")?,
+            init: find("quorate-init-emulated".into())?,
+            folder,
         })
+    }
+
+    /// The binary of an application that [`find`](Self::find) has seen.
+    pub(super) fn application(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("quorate-{name}"))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The demo's own connection to an enclave: its state, watched closely, and one question to the
-//! application. What people do goes through the ceremony's commands, not through here.
+//! The demo's own connection to an enclave: its state, watched closely, and questions to
+//! its applications. What people do goes through the ceremony's commands, not through here.
 //!
 //! Trusts: nothing of what it hears. States are shown as claims and timed; what the application
 //! proves is verified with the evidence.

@@ -1,17 +1,17 @@
 //! `quorate demo`: the whole path on this machine, with real processes.
 //!
 //! An emulator with a development root, an enclave that makes the key, one process for every act of
-//! every person, an enclave that is given the key, an application in it, and a stranger who
-//! verifies the evidence. What people do goes through the same commands they would type; this file
+//! every person, an enclave that is given the key, three applications in it that make a wallet and
+//! sign a transfer, and a stranger who verifies the evidence. What people do goes through the same commands they would type; this file
 //! only says who does what, in which order, and shows it.
 //!
 //! Guarantees: nothing is left behind but the results; with the first failure everything ends.
 //!
 //! Does not: prove anything about hardware. The root is a development root, and everything says so.
 
-mod application;
 mod cast;
 mod children;
+mod client;
 mod enclave;
 mod folder;
 mod progress;
@@ -28,6 +28,7 @@ use serde_json::Value;
 
 use self::cast::{Binaries, Person};
 use self::children::{Emulator, EnclaveSockets, Quorate, each, interrupted};
+use self::client::{Client, Outcomes};
 use self::enclave::{Watch, await_running};
 use self::folder::{Out, Workshop};
 use self::progress::Progress;
@@ -37,8 +38,22 @@ use crate::failure::{Exit, Failure, Fault};
 use crate::files;
 use crate::output::{Output, clean};
 
-/// The application's port and limits in the manifest.
-const APPLICATION: &str = "port=5100,memory=268435456,restarts=3";
+/// What the manifest says of each application beside its binary.
+const APPLICATIONS: [(&str, &str); 4] = [
+    (
+        "key-generation",
+        "memory=268435456,restarts=8,shares=signing",
+    ),
+    (
+        "policy",
+        "port=5100,memory=1073741824,restarts=8,calls=key-generation+signing",
+    ),
+    (
+        "replayer",
+        "port=5101,memory=268435456,restarts=3,calls=signing",
+    ),
+    ("signing", "memory=268435456,restarts=8"),
+];
 
 /// Lines of each console that are shown when the demo fails.
 const CONSOLE_LINES: usize = 20;
@@ -141,7 +156,8 @@ impl Stage {
         self.approve(&measurements)?;
         let enclave = self.boot()?;
         self.provision(&enclave)?;
-        let results = self.prove(&enclave, genesis)?;
+        let outcomes = self.wallet(&enclave, &genesis)?;
+        let results = self.prove(&enclave, genesis, outcomes)?;
         self.verify(&results)?;
         self.step("publish", "the results are put in place", |stage| {
             out.publish(&results.files(stage.emulator.root())?)
@@ -285,10 +301,15 @@ impl Stage {
             "manifest",
             "the coordinator writes down what may run",
             |stage| {
-                let application = format!("echo={},{APPLICATION}", stage.binaries.echo.display());
+                let binaries = &stage.binaries;
+                let entries = APPLICATIONS.map(|(name, rest)| {
+                    format!("{name}={},{rest}", binaries.application(name).display())
+                });
                 stage.coordinator("manifest", |arguments| {
                     arguments.extend([text("--measurements"), show(measurements)]);
-                    arguments.extend([text("--application"), application]);
+                    for entry in entries {
+                        arguments.extend([text("--application"), entry]);
+                    }
                 })
             },
         )?;
@@ -312,10 +333,14 @@ impl Stage {
             "boot",
             "it checks manifest, approvals, hashes and itself",
             |stage| {
-                let application = format!("echo={}", stage.binaries.echo.display());
+                let binaries = &stage.binaries;
+                let entries = APPLICATIONS
+                    .map(|(name, _)| format!("{name}={}", binaries.application(name).display()));
                 stage.coordinator("boot", |arguments| {
                     arguments.extend([text("--socket"), show(&enclave.operator)]);
-                    arguments.extend([text("--application"), application]);
+                    for entry in entries {
+                        arguments.extend([text("--application"), entry]);
+                    }
                 })
             },
         )?;
@@ -340,7 +365,7 @@ impl Stage {
                 })
             },
         )?;
-        self.step("ready", "the key is rebuilt, the application runs", |_| {
+        self.step("ready", "the key is rebuilt, the applications run", |_| {
             await_running(&enclave.public)
         })?;
         self.measured(
@@ -350,11 +375,44 @@ impl Stage {
         Ok(())
     }
 
-    /// The application is asked something, and the evidence is collected.
-    fn prove(&mut self, enclave: &EnclaveSockets, genesis: String) -> Result<Results, Failure> {
-        let said = self.step("call", "a client asks the application something", |_| {
-            application::ask(&enclave.directory.join("port-5100.sock"))
+    /// An owner has a wallet made and a transfer signed; what must be refused is.
+    fn wallet(&mut self, enclave: &EnclaveSockets, genesis: &str) -> Result<Outcomes, Failure> {
+        let sockets = enclave.directory.clone();
+        let mut client = self.step(
+            "organize",
+            "an owner founds an organization with a spending limit",
+            |_| Client::found(&sockets, genesis),
+        )?;
+        let mut wallet = self.step("wallet", "key-generation makes it a wallet", |_| {
+            client.wallet()
         })?;
+        let account = match wallet.accounts.pop() {
+            Some(account) if wallet.accounts.is_empty() => account,
+            _ => return Err(mistake("the wallet has not the one account asked for")),
+        };
+        let transfer = self.step("sign", "policy allows a transfer, signing signs it", |_| {
+            client.transfer(&account)
+        })?;
+        let denied = self.step(
+            "deny",
+            "one wei over the limit is refused by policy",
+            |_| client.too_much(&account),
+        )?;
+        let replayed = self.step(
+            "replay",
+            "the ticket shown again is refused by signing",
+            |_| client.replay(&account, &transfer),
+        )?;
+        Ok(client.finish(&account, transfer, &denied, replayed))
+    }
+
+    /// The evidence is collected, with what the applications stated.
+    fn prove(
+        &mut self,
+        enclave: &EnclaveSockets,
+        genesis: String,
+        outcomes: Outcomes,
+    ) -> Result<Results, Failure> {
         let collected = self.workshop.join("boot-proof.cbor");
         self.step("evidence", "anyone collects the evidence", |stage| {
             stage.coordinator("evidence", |arguments| {
@@ -363,7 +421,7 @@ impl Stage {
             })
         })?;
         let complete = self.workshop.join("evidence.cbor");
-        Results::collect(&collected, &complete, said, &self.shared, genesis)
+        Results::collect(&collected, &complete, outcomes, &self.shared, genesis)
     }
 
     /// A stranger verifies the evidence, and sees it refused under AWS's root.
@@ -407,7 +465,7 @@ impl Stage {
         say(format!("operators    {}", enclave.operator.display()));
         say(format!("public       {}", enclave.public.display()));
         say(format!(
-            "application  {}",
+            "policy       {}",
             enclave.directory.join("port-5100.sock").display()
         ));
         say(format!("ceremony     {}", self.shared.display()));

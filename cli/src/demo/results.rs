@@ -1,4 +1,5 @@
-//! What a demo leaves: evidence, manifest, root, the ceremony's shared folder, and how long it took.
+//! What a demo leaves: evidence, the signed transaction, manifest, root, the ceremony's shared
+//! folder, and how long it took.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,13 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use quorate_protocol::application::ApplicationProof;
 use quorate_protocol::cbor::{Object as _, from_bytes, to_bytes};
-use quorate_protocol::cose::Signed;
 use quorate_protocol::evidence::Evidence;
 use quorate_twins::Twin as _;
 use serde_json::{Value, json};
 
+use super::client::Outcomes;
 use crate::failure::{Failure, Fault};
 use crate::files;
 use crate::output::{Render, Style};
@@ -24,17 +24,18 @@ const FILE_MAX: usize = 8 * 1024 * 1024;
 pub(super) struct Results {
     path: PathBuf,
     evidence: Evidence,
+    outcomes: Outcomes,
     shared: PathBuf,
     genesis: String,
 }
 
 impl Results {
-    /// Puts the application's proof beside its certificate in the boot proof. `genesis` is what the
+    /// Puts each statement beside its application's certificate in the boot proof. `genesis` is what the
     /// members pinned, not what the evidence says.
     pub(super) fn collect(
         boot_proof: &Path,
         complete: &Path,
-        said: Signed<ApplicationProof>,
+        outcomes: Outcomes,
         shared: &Path,
         genesis: String,
     ) -> Result<Self, Failure> {
@@ -49,19 +50,22 @@ impl Results {
         };
         let mut evidence: Evidence =
             from_bytes(&bytes).map_err(|error| broken(error.to_string()))?;
-        let claim = said.unverified();
-        let place = evidence.applications.iter_mut().find(|application| {
-            let certificate = application.certificate.unverified();
-            certificate.application == claim.application && certificate.start == claim.start
-        });
-        place
-            .ok_or_else(|| broken("no certificate of the application that answered".into()))?
-            .proofs
-            .push(said);
+        for said in &outcomes.proofs {
+            let claim = said.unverified();
+            let place = evidence.applications.iter_mut().find(|application| {
+                let certificate = application.certificate.unverified();
+                certificate.application == claim.application && certificate.start == claim.start
+            });
+            place
+                .ok_or_else(|| broken("no certificate of an application that answered".into()))?
+                .proofs
+                .push(said.clone());
+        }
         files::write_new(complete, &to_bytes(&evidence))?;
         Ok(Self {
             path: complete.to_owned(),
             evidence,
+            outcomes,
             shared: shared.to_owned(),
             genesis,
         })
@@ -82,6 +86,7 @@ impl Results {
         let mut files = vec![
             ("evidence.cbor".into(), to_bytes(&self.evidence)),
             ("evidence.json".into(), pretty(&self.evidence.twin())),
+            ("transaction.json".into(), pretty(&self.outcomes.record)),
             (
                 "development-root.pem".into(),
                 files::read(root, 64 * 1024, "root certificate")?,
@@ -104,6 +109,9 @@ impl Results {
         Finished {
             out: out.to_owned(),
             genesis: self.genesis.clone(),
+            address: self.outcomes.address.clone(),
+            transaction: self.outcomes.transaction.clone(),
+            transaction_hash: self.outcomes.transaction_hash.clone(),
             timings,
         }
     }
@@ -146,6 +154,9 @@ fn program() -> String {
 pub(super) struct Finished {
     out: PathBuf,
     genesis: String,
+    address: String,
+    transaction: String,
+    transaction_hash: String,
     timings: BTreeMap<&'static str, Duration>,
 }
 
@@ -167,6 +178,9 @@ impl Render for Finished {
         let _ = writeln!(text, "evidence  {evidence}");
         let _ = writeln!(text, "manifest  {}", self.path("manifest.cbor"));
         let _ = writeln!(text, "root      {root}");
+        let _ = writeln!(text, "address   {}", self.address);
+        let _ = writeln!(text, "signed    {}", self.transaction_hash);
+        let _ = writeln!(text, "in        {}", self.path("transaction.json"));
         let total = self.timings.get("total").copied().unwrap_or_default();
         let _ = writeln!(text, "took      {:.2} s", total.as_secs_f64());
         let _ = writeln!(text, "\nCheck it as a stranger would:");
@@ -197,6 +211,9 @@ impl Render for Finished {
             "evidence": self.path("evidence.cbor"),
             "root": self.path("development-root.pem"),
             "genesis": self.genesis,
+            "address": self.address,
+            "transaction": self.transaction,
+            "transaction_hash": self.transaction_hash,
             "timings_ms": timings,
             "development": true,
         })

@@ -3,7 +3,7 @@
 use quorate_protocol::application::{ApplicationCertificate, ApplicationEvidence};
 use quorate_protocol::keys::KeyPair;
 
-use super::checks::{APPLICATION_CERTIFICATES, APPLICATION_PROOFS};
+use super::checks::{APPLICATION_CERTIFICATES, APPLICATION_PROOFS, STATEMENTS};
 use super::error::{EvidenceError, Field, Part};
 use super::provisioning::agree;
 use super::report::{ProofFacts, StartFacts};
@@ -17,6 +17,7 @@ impl Run<'_> {
             .leave(&APPLICATION_CERTIFICATES, claim.to_owned());
         let claim = "The evidence has no statement of an application.";
         self.ledger.leave(&APPLICATION_PROOFS, claim.to_owned());
+        self.ledger.leave(&STATEMENTS, claim.to_owned());
     }
 
     pub(super) fn check_applications(&mut self, instance: &Instance<'_>, live: &KeyPair) {
@@ -52,6 +53,7 @@ impl Run<'_> {
             .collect();
         if starts.iter().all(|start| start.proofs.is_empty()) {
             let claim = "The evidence has no statement of an application.";
+            self.ledger.leave(&STATEMENTS, claim.to_owned());
             return self.ledger.leave(&APPLICATION_PROOFS, claim.to_owned());
         }
         let proofs = check_proofs(instance, starts, &certificates);
@@ -59,7 +61,10 @@ impl Run<'_> {
             let count = counted(proofs.len(), "statement is", "statements are");
             format!("{count} signed with the certified key of the application.")
         });
-        self.ledger.facts.proofs = proofs.unwrap_or_default();
+        if let Some(proofs) = proofs {
+            self.ledger.facts.proofs = proofs;
+            self.check_statements();
+        }
     }
 }
 

@@ -108,6 +108,9 @@ steps! {
     APPLICATION_PROOFS "application-proofs" false
         "The statements of applications are signed with their certified keys."
         "quorate/application-proof/v1; RFC 9052 §4.2";
+    STATEMENTS "statements" false
+        "What was made and signed is exactly what policy decided."
+        "quorate/decision/v1; quorate/wallet/v1; quorate/signature/v1";
 }
 
 /// Checks and facts as they come to be known.

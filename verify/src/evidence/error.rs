@@ -8,6 +8,7 @@ use quorate_protocol::definition::AttestationRoot;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::Purpose;
+use quorate_protocol::organization::Address;
 use thiserror::Error;
 
 use super::{MAX_SIGNATURES, MAX_STARTS};
@@ -104,6 +105,13 @@ impl fmt::Display for Field {
 #[non_exhaustive]
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum EvidenceError {
+    /// A payment is from an account that its wallet does not have, or that is another
+    /// organization's.
+    #[error("{address} paid as an account of a wallet that does not have it for this organization")]
+    AccountOfAnother {
+        /// The account.
+        address: Address,
+    },
     /// An application is not in the manifest.
     #[error("{name} is not an application of the manifest")]
     ApplicationUnknown {
@@ -216,6 +224,28 @@ pub enum EvidenceError {
         /// Whose, where there are several.
         whose: Option<Name>,
     },
+    /// A statement is not of its kind.
+    #[error("a statement of {application} cannot be read: {error}")]
+    Statement {
+        /// Whose.
+        application: Name,
+        /// Why.
+        error: DecodeError,
+    },
+    /// A statement says something else than the decision it rests on.
+    #[error("a statement of {application} and policy's decision disagree about {what}")]
+    StatementDiffers {
+        /// Whose statement.
+        application: Name,
+        /// About what.
+        what: &'static str,
+    },
+    /// There are two statements about one ticket.
+    #[error("there are two statements of {application} about one ticket")]
+    StatementRepeated {
+        /// Whose.
+        application: Name,
+    },
     /// There are more signatures than are verified.
     #[error("there are {found} signatures, at most {MAX_SIGNATURES} are verified")]
     TooManySignatures {
@@ -228,6 +258,18 @@ pub enum EvidenceError {
         /// How many there are.
         found: usize,
     },
+    /// Something was made or signed, and no decision in the evidence allows it.
+    #[error("{application} states what no decision of policy in the evidence allows")]
+    Undecided {
+        /// Whose statement.
+        application: Name,
+    },
+    /// A decision does not follow from the limit and chain that stand in it.
+    #[error("a decision of {application} does not follow from the limit and chain in it")]
+    Unjustified {
+        /// Whose decision.
+        application: Name,
+    },
 }
 
 impl EvidenceError {
@@ -235,6 +277,7 @@ impl EvidenceError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::AccountOfAnother { .. } => "account-of-another",
             Self::ApplicationUnknown { .. } => "application-unknown",
             Self::Chain(error) => error.code(),
             Self::Debug => "debug-mode",
@@ -267,8 +310,13 @@ impl EvidenceError {
                 Part::KeyRing => "key-ring-signature",
                 Part::Receipt => "receipt-signature",
             },
+            Self::Statement { .. } => "statement-unreadable",
+            Self::StatementDiffers { .. } => "statement-differs",
+            Self::StatementRepeated { .. } => "statement-repeated",
             Self::TooManySignatures { .. } => "too-many-signatures",
             Self::TooManyStarts { .. } => "too-many-starts",
+            Self::Undecided { .. } => "undecided",
+            Self::Unjustified { .. } => "decision-unjustified",
         }
     }
 
@@ -298,6 +346,18 @@ impl EvidenceError {
             Self::RootPartition { .. } => "Do not trust the sender: the definition is misleading.",
             Self::TooManySignatures { .. } | Self::TooManyStarts { .. } => {
                 "Ask for evidence with fewer application proofs."
+            }
+            Self::Undecided { .. } => {
+                "Ask for evidence that holds policy's decision too. If there is none, something was \
+                 done that nobody decided on: stop the instance and look at its applications."
+            }
+            Self::AccountOfAnother { .. }
+            | Self::Statement { .. }
+            | Self::StatementDiffers { .. }
+            | Self::StatementRepeated { .. }
+            | Self::Unjustified { .. } => {
+                "An application of the instance states what cannot be: do not rely on what this \
+                 instance signed, and look at the applications of its manifest."
             }
             Self::ApplicationUnknown { .. }
             | Self::GrantCount { .. }

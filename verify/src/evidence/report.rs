@@ -7,6 +7,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::RingEntry;
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::Manifest;
+use quorate_protocol::statement::{self, Outcome, SignatureStatement, WalletStatement};
 
 use super::error::EvidenceError;
 
@@ -125,6 +126,28 @@ pub struct ProofFacts {
     pub payload: Vec<u8>,
 }
 
+/// What policy decided about one request, and what followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActivityFacts {
+    /// In which of its starts policy decided.
+    pub decided_in: u64,
+    /// What it decided.
+    pub decision: statement::Decision,
+    /// The wallet that was made.
+    pub wallet: Option<WalletStatement>,
+    /// The signature that was made.
+    pub signature: Option<SignatureStatement>,
+}
+
+impl ActivityFacts {
+    /// Whether policy decided against it.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self.decision.outcome, Outcome::Denied(_))
+    }
+}
+
 /// What the evidence says. Each field is filled when the check that shows it has passed, so in a
 /// rejected report these are still only shown facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,6 +187,8 @@ pub struct Facts {
     pub starts: Vec<StartFacts>,
     /// Proven statements of applications.
     pub proofs: Vec<ProofFacts>,
+    /// What policy decided, and what followed.
+    pub activities: Vec<ActivityFacts>,
 }
 
 /// The result of a verification. There is always one, whatever the bytes were.

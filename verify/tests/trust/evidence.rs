@@ -80,6 +80,7 @@ fn whole_evidence_is_accepted() {
         ("genesis-pin", Verdict::NotPerformed, false),
         ("expectations", Verdict::NotPerformed, false),
         ("challenge", Verdict::NotPerformed, false),
+        ("statements", Verdict::NotPerformed, false),
     ];
     assert_eq!(open, expected);
     assert!(report.is_accepted());

@@ -13,4 +13,5 @@ mod explain;
 mod flips;
 mod genesis;
 mod instance;
+mod statements;
 mod world;

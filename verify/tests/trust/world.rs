@@ -432,7 +432,7 @@ pub(crate) fn sealed_share(index: ShareIndex) -> SealedShare {
     }
 }
 
-fn application(text: &str) -> Application {
+pub(crate) fn application(text: &str) -> Application {
     Application {
         name: name(text),
         sha256: Sha256::of(text.as_bytes()),
@@ -584,17 +584,24 @@ impl<'a> Instance<'a> {
             purpose,
             key: VerificationKey::of(&self.ring_key(application, purpose)),
         };
+        let applications = self.manifest().applications.iter();
+        let mut names: Vec<_> = applications.map(|a| a.name.as_str()).collect();
+        names.push("init");
+        names.sort_unstable();
         KeyRingFields {
             genesis: self.world.genesis(),
             manifest: self.digest(),
             sequence: self.manifest().sequence,
-            keys: vec![
-                entry("echo", Purpose::Signing),
-                entry("echo", Purpose::Encryption),
-                entry("init", Purpose::Instance),
-                entry("other", Purpose::Signing),
-                entry("other", Purpose::Encryption),
-            ],
+            keys: names
+                .into_iter()
+                .flat_map(|name| match name {
+                    "init" => vec![entry("init", Purpose::Instance)],
+                    name => vec![
+                        entry(name, Purpose::Signing),
+                        entry(name, Purpose::Encryption),
+                    ],
+                })
+                .collect(),
         }
     }
 

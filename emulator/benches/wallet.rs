@@ -1,0 +1,177 @@
+//! One request through policy and signing: the CPU time of both processes, beside the sum of its
+//! cryptographic operations measured in the same run; and a system of applications from the last
+//! share to ready.
+//!
+//! CPU time is what the kernel counts for every thread of the two processes (`schedstat`), so other
+//! work on the machine disturbs it little; what the client and init do is not in it. The operations
+//! are those that a request cannot do without, each called as the applications call it.
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+#[path = "../tests/wallet/client.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod client;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use client::{Client, LIMIT, System};
+use criterion::{Criterion, criterion_group, criterion_main};
+use quorate_es256::{SigningKey as _, VerifyingKey as _, sha256};
+use quorate_es256_fast as fast;
+use quorate_protocol::activity::PolicyRequest;
+use quorate_protocol::cbor::to_bytes;
+use quorate_sealing::StorageKey;
+use quorate_wallet::{PublicKey, SigningKey};
+
+/// Requests of one measurement.
+const REQUESTS: u64 = 400;
+/// Times each operation is timed; the smallest mean counts.
+const ROUNDS: u32 = 30;
+/// Runs of one timing.
+const RUNS: u32 = 100;
+
+/// CPU time of every thread of a process so far.
+fn cpu(pid: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
+    let spent = threads.map(|thread| {
+        let path = thread.expect("a thread").path().join("schedstat");
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.split(' ')
+            .next()
+            .and_then(|ns| ns.parse().ok())
+            .unwrap_or(0)
+    });
+    Duration::from_nanos(spent.sum())
+}
+
+/// The mean time of one call, at its best.
+fn time<T>(mut call: impl FnMut() -> T) -> Duration {
+    let round = |_| {
+        let since = Instant::now();
+        for _ in 0..RUNS {
+            black_box(call());
+        }
+        since.elapsed() / RUNS
+    };
+    (0..ROUNDS).map(round).min().expect("some rounds")
+}
+
+/// The operations of one request, with how often it does each.
+fn operations(body: &[u8], transaction: &[u8]) -> Vec<(&'static str, u32, Duration)> {
+    let stamp_key = fast::SigningKey::from_scalar(&[7; 32]).expect("a key");
+    let stamp = stamp_key.sign(body).expect("a signature");
+    let public = fast::VerifyingKey::from_sec1(&stamp_key.public_key()).expect("a key");
+    let digest = sha256(body);
+    let storage = StorageKey::from_bytes(&[3; 32]);
+    let context = [5; 200];
+    let sealed = storage
+        .seal(&context, &[9; 32], &mut common::rng())
+        .expect("sealed");
+    let key = SigningKey::from_bytes(&[9; 32]).expect("a key");
+    let point = key.public_key().to_compressed();
+    let proof = [1; 700];
+    vec![
+        (
+            "verify the stamp, ES256",
+            1,
+            time(|| public.verify_digest(&digest, &stamp)),
+        ),
+        ("SHA-256 of the body", 1, time(|| sha256(body))),
+        (
+            "Keccak-256 of the transaction",
+            3,
+            time(|| quorate_chain::ethereum::keccak256(transaction)),
+        ),
+        ("SHA-256 of an operation", 4, time(|| sha256(&proof))),
+        (
+            "open the sealed key",
+            1,
+            time(|| storage.open(&context, &sealed)),
+        ),
+        (
+            "read the public key, secp256k1",
+            1,
+            time(|| PublicKey::from_sec1(&point)),
+        ),
+        ("sign and check, secp256k1", 1, time(|| key.sign(&digest))),
+        (
+            "sign a statement, ES256",
+            2,
+            time(|| stamp_key.sign(&proof)),
+        ),
+    ]
+}
+
+fn request(c: &mut Criterion) {
+    let system = System::start();
+    let mut client = Client::found(&system);
+    let account = client.wallet().accounts.remove(0);
+    let processes = ["policy", "signing"].map(|name| system.process(name));
+    let mut stream = system.connect(5100);
+    let mut nonce = 0;
+    let mut best = Duration::MAX;
+    let mut rate: f64 = 0.0;
+    let mut send = |count: u64| {
+        let requests: Vec<_> = (0..count)
+            .map(|_| {
+                nonce += 1;
+                let submission = client.payment(&account, LIMIT, nonce);
+                PolicyRequest::Submit(Box::new(submission))
+            })
+            .collect();
+        let (before, since) = (processes.map(cpu), Instant::now());
+        for request in &requests {
+            let answer = client::ask(&mut stream, request).expect("an answer");
+            client::completed(answer);
+        }
+        let (after, took) = (processes.map(cpu), since.elapsed());
+        let spent = after[0] - before[0] + (after[1] - before[1]);
+        (spent, took)
+    };
+    c.bench_function("wallet/signature-cpu", |b| {
+        b.iter_custom(|rounds| {
+            let mut total = Duration::ZERO;
+            let mut left = rounds;
+            while left > 0 {
+                let count = left.min(REQUESTS);
+                let (spent, took) = send(count);
+                if count >= 50 {
+                    best = best.min(spent / u32::try_from(count).expect("few"));
+                    rate = rate.max(count as f64 / took.as_secs_f64());
+                }
+                total += spent;
+                left -= count;
+            }
+            total
+        });
+    });
+    if best == Duration::MAX {
+        return;
+    }
+    let submission = client.payment(&account, LIMIT, 0);
+    let unsigned = [2; 48];
+    let operations = operations(submission.body.as_slice(), &unsigned);
+    let mut sum = Duration::ZERO;
+    println!("cryptographic operations of one request:");
+    for (name, times, each) in operations {
+        sum += each * times;
+        println!("  {times} x {each:>10.2?}  {name}");
+    }
+    let ratio = best.as_secs_f64() / sum.as_secs_f64();
+    println!("  sum {sum:.2?}; policy and signing together {best:.2?}, {ratio:.2} times that");
+    println!(
+        "  {:.0} a second on one core; {rate:.0} a second through one connection",
+        1.0 / best.as_secs_f64()
+    );
+    let message = to_bytes(&PolicyRequest::Submit(Box::new(submission)));
+    println!("  a request of {} bytes", message.len());
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(8));
+    targets = request
+}
+criterion_main!(benches);
