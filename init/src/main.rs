@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+mod pid1;
+
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
@@ -37,14 +39,30 @@ impl Platform for Nitro {
 }
 
 fn main() -> ExitCode {
+    let first = std::process::id() == 1;
+    if first {
+        if let Err(pid1::Failed { step, errno }) = pid1::mount_all() {
+            eprintln!("quorate-init: halting reason=\"{step} could not be prepared ({errno})\"");
+            return power_off();
+        }
+        match pid1::heartbeat() {
+            Ok(()) => eprintln!("quorate-init: heartbeat answered=yes"),
+            Err(errno) => eprintln!("quorate-init: heartbeat answered=no error=\"{errno}\""),
+        }
+    }
     let halt = run(Nitro);
-    if std::process::id() == 1 {
-        // PID 1 must not return: the kernel would panic and hide the reason.
-        let _ = reboot(RebootMode::RB_POWER_OFF);
+    if first {
+        return power_off();
     }
     if halt.is_orderly() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Ends the machine. PID 1 must not return: the kernel would panic and hide the reason.
+fn power_off() -> ExitCode {
+    let _ = reboot(RebootMode::RB_AUTOBOOT);
+    ExitCode::FAILURE
 }

@@ -8,13 +8,21 @@
 //!
 //! Does not: decide which measurements are right. Manifests and policies do.
 
+mod app;
 mod attach;
+mod build;
+mod common;
 mod diff;
 mod expected;
+mod fetch;
 mod inspect;
+mod lock;
 mod measure;
+mod rebuild;
 mod sign;
 mod source;
+mod step;
+mod store;
 mod verify;
 
 use clap::Subcommand;
@@ -31,6 +39,23 @@ PCR1 the operating system, PCR2 what was added to it, PCR8 the certificate of wh
 Example:
   quorate image measure quorate.eif --json")]
 pub(crate) enum Image {
+    /// Build applications with the same guarantees
+    #[command(subcommand, arg_required_else_help = true)]
+    App(app::App),
+    /// Build the image of this checkout from locked inputs, without a network
+    Build(build::Arguments),
+    /// Fetch every input of the lock into the store
+    Fetch(fetch::Arguments),
+    /// Resolve images/image.toml into images/lock.toml
+    Lock(lock::Arguments),
+    /// Fetch, build and compare: is this image made from this source?
+    Rebuild(rebuild::Arguments),
+    /// Run one step of a build; the build itself starts this
+    #[command(hide = true)]
+    Step(step::Arguments),
+    /// Take the store to another machine
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(store::Store),
     /// Show what an image holds: what is measured, and what its maker merely claims
     Inspect(inspect::Arguments),
     /// Print the measurements of an image
@@ -48,6 +73,13 @@ pub(crate) enum Image {
 /// Runs one subcommand.
 pub(crate) fn run(image: &Image, output: Output) -> Result<Exit, Failure> {
     match image {
+        Image::App(app) => app::run(app, output),
+        Image::Build(arguments) => build::run(arguments, output),
+        Image::Fetch(arguments) => fetch::run(arguments, output),
+        Image::Lock(arguments) => lock::run(arguments, output),
+        Image::Rebuild(arguments) => rebuild::run(arguments, output),
+        Image::Step(arguments) => step::run(arguments),
+        Image::Store(store) => store::run(store, output),
         Image::Inspect(arguments) => inspect::run(arguments, output),
         Image::Measure(arguments) => measure::run(arguments, output),
         Image::Diff(arguments) => diff::run(arguments, output),

@@ -58,7 +58,10 @@ fn take<'a>(crates: Vec<&'a Crate>, store: &Store) -> Result<Vec<&'a Crate>, Err
             let Ok(mut file) = File::open(&path) else {
                 continue;
             };
-            if store.insert(&mut file, &wanted.checksum, MAX_PACKAGE)?.is_ok() {
+            if store
+                .insert(&mut file, &wanted.checksum, MAX_PACKAGE)?
+                .is_ok()
+            {
                 continue 'crates;
             }
         }
@@ -95,6 +98,8 @@ fn cargo_fetch(folder: &Path) -> Result<(), Error> {
     Err(Error::Program {
         program: "cargo fetch".into(),
         status: output.status.to_string(),
-        said: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
+        said: String::from_utf8_lossy(&output.stderr)
+            .trim_end()
+            .to_owned(),
     })
 }

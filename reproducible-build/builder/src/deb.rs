@@ -58,7 +58,7 @@ fn find_data(file: &mut File, name: &str) -> Result<(Kind, u64), Error> {
         let mut header = [0; 60];
         file.read_exact(&mut header).map_err(cut)?;
         let text = core::str::from_utf8(&header).map_err(|_| bad(name, "a header is no text"))?;
-        let field = |range| text.get(range).unwrap_or_default().trim_end();
+        let field = |range: core::ops::Range<usize>| text.get(range).unwrap_or_default().trim_end();
         let size: u64 = match (field(48..58).parse(), field(58..60)) {
             (Ok(size), "`") => size,
             _ => return Err(bad(name, "a header is malformed")),
@@ -86,7 +86,9 @@ pub(crate) mod tests {
         let mut deb = b"!<arch>\n".to_vec();
         for (name, content) in [("debian-binary", &b"2.0\n"[..]), (member, data)] {
             let size = content.len();
-            deb.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644).bytes());
+            deb.extend(
+                format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644).bytes(),
+            );
             deb.extend(content);
             if size % 2 == 1 {
                 deb.push(b'\n');
@@ -115,7 +117,7 @@ pub(crate) mod tests {
             refusal(&package("data.tar.zst", b"")),
             "its files are compressed as \"data.tar.zst\""
         );
-        let mut odd = good.clone();
+        let mut odd = good;
         odd[8 + 48] = b'x';
         assert_eq!(refusal(&odd), "a header is malformed");
         let mut many = b"!<arch>\n".to_vec();

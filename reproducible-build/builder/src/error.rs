@@ -307,9 +307,10 @@ impl Error {
                     Blame::Mirror
                 }
             }
-            Self::Address { .. } | Self::NotInStore { .. } | Self::BadExport { .. } | Self::Sources { .. } => {
-                Blame::Caller
-            }
+            Self::Address { .. }
+            | Self::NotInStore { .. }
+            | Self::BadExport { .. }
+            | Self::Sources { .. } => Blame::Caller,
             Self::BadPackage { .. } | Self::Image { .. } => Blame::Quorate,
             Self::File { .. }
             | Self::DamagedStore { .. }
@@ -370,11 +371,13 @@ impl Error {
                 program => format!("install {program}"),
             },
             Self::Program { .. } => "its own words are above".into(),
-            Self::NoSandbox { .. } => "allow user namespaces for this user (on Ubuntu: sudo sysctl \
+            Self::NoSandbox { .. } => {
+                "allow user namespaces for this user (on Ubuntu: sudo sysctl \
                  kernel.apparmor_restrict_unprivileged_userns=0; elsewhere: sudo sysctl \
                  user.max_user_namespaces=1000; in a container: start it with them), or run this \
                  as root"
-                .into(),
+                    .into()
+            }
             Self::Step { log, .. } => format!("the whole log is {}", log.display()),
             Self::Configuration { .. } => {
                 "mend images/kernel/x86_64.config or x86_64.deny; each line above names its rule"
@@ -383,7 +386,7 @@ impl Error {
             Self::TooLarge { .. } => {
                 "make it smaller, or change the limit in images/image.toml in a commit that says \
                  why"
-                    .into()
+                .into()
             }
             Self::Busy { .. } => "wait for it, or name another folder with --work".into(),
             Self::Image { .. } => "please report it".into(),

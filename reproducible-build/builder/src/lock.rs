@@ -163,7 +163,10 @@ impl Lock {
             why,
         };
         if lock.format != 1 {
-            return Err(fault(format!("format {} is unknown, 1 is known", lock.format)));
+            return Err(fault(format!(
+                "format {} is unknown, 1 is known",
+                lock.format
+            )));
         }
         if lock.package.len() > MAX_PACKAGES {
             let found = lock.package.len();
@@ -175,16 +178,22 @@ impl Lock {
         let names: BTreeSet<_> = lock.package.iter().map(|package| &package.name).collect();
         let sorted = lock.package.is_sorted_by(|a, b| a.name < b.name);
         if names.len() != lock.package.len() || !sorted {
-            return Err(fault("packages are not in order, or one stands twice".into()));
+            return Err(fault(
+                "packages are not in order, or one stands twice".into(),
+            ));
         }
         if lock.expected.as_ref().is_some_and(|expected| {
             let is_pcr = |pcr: &String| {
                 let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
                 pcr.len() == 96 && pcr.bytes().all(digit) && pcr.bytes().any(|byte| byte != b'0')
             };
-            ![&expected.pcr0, &expected.pcr1, &expected.pcr2].into_iter().all(is_pcr)
+            ![&expected.pcr0, &expected.pcr1, &expected.pcr2]
+                .into_iter()
+                .all(is_pcr)
         }) {
-            return Err(fault("a PCR is not 96 hexadecimal digits, or is zero".into()));
+            return Err(fault(
+                "a PCR is not 96 hexadecimal digits, or is zero".into(),
+            ));
         }
         Ok(lock)
     }
@@ -207,7 +216,9 @@ impl Lock {
     pub fn to_text(&self) -> String {
         let mut text = self.inputs_text();
         if let Some(expected) = &self.expected {
-            text.push_str("\n# What must come out; quorate image build --update-golden\n[expected]\n");
+            text.push_str(
+                "\n# What must come out; quorate image build --update-golden\n[expected]\n",
+            );
             for (stage, value) in expected.stages() {
                 let _ = writeln!(text, "{stage} = \"{value}\"");
                 if stage == "eif" {
@@ -267,10 +278,16 @@ impl Package {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._:~/%".contains(&byte);
         let is_path = self.path.starts_with("pool/") && self.path.ends_with(".deb");
         if !is_path || !self.path.bytes().all(plain) || !is_inside(self.path.as_ref()) {
-            return Err(format!("{name}: {:?} is no path in an archive's pool", self.path));
+            return Err(format!(
+                "{name}: {:?} is no path in an archive's pool",
+                self.path
+            ));
         }
         if self.size == 0 || self.size > MAX_PACKAGE {
-            return Err(format!("{name}: {} bytes, at most {MAX_PACKAGE}", self.size));
+            return Err(format!(
+                "{name}: {} bytes, at most {MAX_PACKAGE}",
+                self.size
+            ));
         }
         Ok(())
     }

@@ -98,7 +98,9 @@ fn of_apt(root: &Path) -> Vec<Mirror> {
             continue;
         }
         let text = fs::read_to_string(&file).unwrap_or_default();
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'));
         for word in lines.flat_map(str::split_whitespace) {
             let base = word.trim_end_matches('/');
             let base = base
@@ -118,7 +120,14 @@ mod tests {
 
     #[test]
     fn what_is_no_address_fails_closed() {
-        for bad in ["", "ftp://x", "https://x", "http://", "relative/path", "http://a b"] {
+        for bad in [
+            "",
+            "ftp://x",
+            "https://x",
+            "http://",
+            "relative/path",
+            "http://a b",
+        ] {
             let text = bad.to_owned();
             assert_eq!(Mirror::parse(bad), Err(Error::Address { text }), "{bad}");
         }
@@ -150,7 +159,11 @@ mod tests {
             "Types: deb\n# http://old/debian\nURIs: http://near.example/mirror/debian\n",
         )
         .unwrap();
-        fs::write(parts.join("off.list.save"), "deb http://off/debian x main\n").unwrap();
+        fs::write(
+            parts.join("off.list.save"),
+            "deb http://off/debian x main\n",
+        )
+        .unwrap();
         fs::write(
             root.path().join("etc/apt/sources.list"),
             "deb http://near.example/mirror/debian-security/ bookworm-security main\n\

@@ -3,7 +3,7 @@
 //! Does not: print. The command line decides how.
 
 /// Hears how far a build is. Every method may do nothing.
-pub trait Progress {
+pub trait Progress: Sync {
     /// A step begins; `total` is its size in bytes, when it is known.
     fn begin(&self, step: &str, total: Option<u64>);
     /// So many bytes more.

@@ -161,7 +161,10 @@ pub(crate) fn is_inside(path: &Path) -> bool {
 /// A name that is safe on a command line and in a path.
 pub(crate) fn is_word(word: &str) -> bool {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._:~".contains(&byte);
-    let first = word.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let first = word
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
     first && word.len() <= 200 && word.bytes().all(safe)
 }
 

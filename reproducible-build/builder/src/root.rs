@@ -232,7 +232,8 @@ fn write_file(content: &mut impl Read, path: &Path, mode: u32) -> Result<(), Err
         .map_err(during("make", path))?;
     io::copy(content, &mut file).map_err(during("write", path))?;
     let permissions = Permissions::from_mode(mode | 0o400);
-    file.set_permissions(permissions).map_err(during("set the mode of", path))
+    file.set_permissions(permissions)
+        .map_err(during("set the mode of", path))
 }
 
 /// What the packages' scripts would have done, and what the sandbox mounts over.
@@ -248,12 +249,16 @@ fn finish(root: &Path) -> Result<(), Error> {
         make_folder(&root.join(folder))?;
     }
     for (name, text) in [
-        ("passwd", "root:x:0:0::/:/bin/sh\nbuild:x:1000:1000::/build:/bin/sh\nother:x:4242:4242::/build2:/bin/sh\n"),
+        (
+            "passwd",
+            "root:x:0:0::/:/bin/sh\nbuild:x:1000:1000::/build:/bin/sh\nother:x:4242:4242::/build2:/bin/sh\n",
+        ),
         ("group", "root:x:0:\nbuild:x:1000:\nother:x:4242:\n"),
     ] {
         let path = root.join("etc").join(name);
         let mut file = File::create(&path).map_err(during("make", &path))?;
-        file.write_all(text.as_bytes()).map_err(during("write", &path))?;
+        file.write_all(text.as_bytes())
+            .map_err(during("write", &path))?;
         set_mode(&path, 0o644)?;
     }
     Ok(())

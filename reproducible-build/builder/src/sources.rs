@@ -26,7 +26,13 @@ const NOT_BUILT: [&str; 7] = [
 ];
 
 /// Parts of a manifest that are in no binary.
-const NOT_READ: [&str; 5] = ["bench", "dev-dependencies", "dev_dependencies", "example", "test"];
+const NOT_READ: [&str; 5] = [
+    "bench",
+    "dev-dependencies",
+    "dev_dependencies",
+    "example",
+    "test",
+];
 
 /// Largest source file.
 const MAX_FILE: u64 = 16 << 20;
@@ -76,7 +82,11 @@ impl Plan {
         dirs.extend(reader.workspaces.keys().map(PathBuf::as_path));
         let base = common(&dirs).to_owned();
         let mut files = BTreeMap::new();
-        let below = |path: &Path| path.strip_prefix(&base).map(Path::to_owned).unwrap_or_default();
+        let below = |path: &Path| {
+            path.strip_prefix(&base)
+                .map(Path::to_owned)
+                .unwrap_or_default()
+        };
         for dir in reader.packages.keys() {
             collect(dir, &below(dir), &mut files, 0)?;
         }
@@ -193,7 +203,9 @@ impl Reader {
             };
             let text = |key: &str| wanted.get(key).and_then(Value::as_str);
             if text("git").is_some() || text("registry").is_some() {
-                return Err(fault(format!("{key} does not come from crates.io or a folder")));
+                return Err(fault(format!(
+                    "{key} does not come from crates.io or a folder"
+                )));
             }
             needs.insert(text("package").unwrap_or(&key).to_owned());
             if let Some(path) = text("path") {
@@ -242,7 +254,10 @@ impl Reader {
         let folders = self.packages.keys().filter(|folder| nearest(folder));
         let inner = folders.filter_map(|folder| folder.strip_prefix(home).ok());
         let names = inner.map(|inner| inner.to_string_lossy().into_owned());
-        names.filter(|name| !name.is_empty()).map(Value::String).collect()
+        names
+            .filter(|name| !name.is_empty())
+            .map(Value::String)
+            .collect()
     }
 
     /// Every crate of the lockfile below what our packages need.
@@ -260,7 +275,9 @@ impl Reader {
             });
             let own = own.ok_or_else(|| fault(format!("it does not know {}", package.name)))?;
             let wanted = own.dependencies.iter().filter(|wanted| {
-                package.needs.contains(wanted.split(' ').next().unwrap_or_default())
+                package
+                    .needs
+                    .contains(wanted.split(' ').next().unwrap_or_default())
             });
             queue.extend(wanted);
         }
@@ -276,7 +293,9 @@ impl Reader {
                 entry.name == name && version.is_none_or(|version| entry.version == version)
             });
             for entry in entries {
-                let Some(source) = &entry.source else { continue };
+                let Some(source) = &entry.source else {
+                    continue;
+                };
                 if source != CRATES_IO {
                     return Err(fault(format!("{name} does not come from crates.io")));
                 }

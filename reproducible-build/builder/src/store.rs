@@ -161,7 +161,11 @@ impl Partial {
     }
 
     /// Into the store if the content has this digest; else it is emptied and the digest returned.
-    pub(crate) fn finish(&self, store: &Store, digest: &Sha256) -> Result<Result<(), Sha256>, Error> {
+    pub(crate) fn finish(
+        &self,
+        store: &Store,
+        digest: &Sha256,
+    ) -> Result<Result<(), Sha256>, Error> {
         let (found, _) = Sha256::of_file(&self.path)?;
         if found == *digest {
             store.adopt(&self.path, &self.file, digest)?;
@@ -183,7 +187,9 @@ mod tests {
     }
 
     fn left_over(store: &Store) -> usize {
-        fs::read_dir(store.folder().join("partial")).unwrap().count()
+        fs::read_dir(store.folder().join("partial"))
+            .unwrap()
+            .count()
     }
 
     #[test]
@@ -195,7 +201,10 @@ mod tests {
         assert!(!store.has(&digest, None));
         assert_eq!(left_over(&store), 0);
         assert_eq!(store.insert(&mut &b"good"[..], &digest, 100), Ok(Ok(())));
-        assert_eq!(fs::read(store.verified(&digest, "x").unwrap()).unwrap(), b"good");
+        assert_eq!(
+            fs::read(store.verified(&digest, "x").unwrap()).unwrap(),
+            b"good"
+        );
         assert_eq!(left_over(&store), 0);
     }
 
@@ -210,7 +219,10 @@ mod tests {
     fn a_damaged_file_of_the_store_fails_closed() {
         let (_folder, store) = store();
         let digest = Sha256::of(b"good");
-        store.insert(&mut &b"good"[..], &digest, 100).unwrap().unwrap();
+        store
+            .insert(&mut &b"good"[..], &digest, 100)
+            .unwrap()
+            .unwrap();
         fs::write(store.path(&digest), b"rust").unwrap();
         let damaged = Error::DamagedStore {
             name: "x".into(),

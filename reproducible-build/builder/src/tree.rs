@@ -67,7 +67,9 @@ pub(crate) fn per_core<T: Sync, R: Send>(
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A panic elsewhere ends the scope and is passed on there.
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn list(root: &Path, inner: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), Error> {

@@ -47,7 +47,10 @@ fn refusal(text: &str) -> String {
 #[test]
 fn what_is_written_is_what_is_read() {
     let mut lock = lock();
-    assert_eq!(Lock::parse(&lock.to_text(), Path::new("x")), Ok(lock.clone()));
+    assert_eq!(
+        Lock::parse(&lock.to_text(), Path::new("x")),
+        Ok(lock.clone())
+    );
     lock.expected = None;
     assert_eq!(Lock::parse(&lock.to_text(), Path::new("x")), Ok(lock));
 }
@@ -65,9 +68,21 @@ fn what_comes_out_is_no_input() {
 fn a_lock_edited_by_hand_fails_closed() {
     let good = lock().to_text();
     for (from, to, why) in [
-        ("pool/main/x/b_", "../../x/b_", "is no path in an archive's pool"),
-        ("pool/main/x/b_", "/etc/b_", "is no path in an archive's pool"),
-        ("pool/main/x/b_", "pool/../b_", "is no path in an archive's pool"),
+        (
+            "pool/main/x/b_",
+            "../../x/b_",
+            "is no path in an archive's pool",
+        ),
+        (
+            "pool/main/x/b_",
+            "/etc/b_",
+            "is no path in an archive's pool",
+        ),
+        (
+            "pool/main/x/b_",
+            "pool/../b_",
+            "is no path in an archive's pool",
+        ),
         ("name = \"b\"", "name = \"-b\"", "is no name"),
         ("name = \"b\"", "name = \"a+\"", "one stands twice"),
         ("name = \"b\"", "name = \"A\"", "are not in order"),

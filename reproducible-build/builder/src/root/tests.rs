@@ -44,7 +44,10 @@ fn unpacked(packages: &[&[Item<'_>]]) -> (tempfile::TempDir, Result<PathBuf, Err
     for (index, items) in packages.iter().enumerate() {
         let bytes = deb("data.tar", &archive(items));
         let sha256 = Sha256::of(&bytes);
-        store.insert(&mut &bytes[..], &sha256, 1 << 20).unwrap().unwrap();
+        store
+            .insert(&mut &bytes[..], &sha256, 1 << 20)
+            .unwrap()
+            .unwrap();
         locked.push(Package {
             name: format!("p{index}"),
             version: "1".into(),
@@ -84,10 +87,15 @@ fn a_package_becomes_files_in_the_places_of_debian_12() {
     assert_eq!(fs::read(root.join("usr/bin/sh")).unwrap(), b"#!");
     assert_eq!(fs::read(root.join("bin/bash")).unwrap(), b"#!");
     assert_eq!(fs::read(root.join("bin/dash")).unwrap(), b"#!");
-    assert_eq!(fs::read_link(root.join("usr/bin/awk")).unwrap(), Path::new("mawk"));
+    assert_eq!(
+        fs::read_link(root.join("usr/bin/awk")).unwrap(),
+        Path::new("mawk")
+    );
     assert!(!root.join("usr/share/doc").exists());
     // No setuid bit survives.
-    let mode = fs::metadata(root.join("usr/bin/mawk")).unwrap().permissions();
+    let mode = fs::metadata(root.join("usr/bin/mawk"))
+        .unwrap()
+        .permissions();
     assert_eq!(mode.mode() & 0o7777, 0o755);
 }
 
@@ -108,7 +116,10 @@ fn a_package_that_writes_outside_the_root_fails_closed() {
     }
     let why = refusal(&[Item::Hard("./usr/x", "../../etc/passwd")]);
     assert_eq!(why, "../../etc/passwd leaves its folder");
-    let through = [Item::Link("./usr/out", "/tmp"), Item::File("./usr/out/evil", 0o644, b"x")];
+    let through = [
+        Item::Link("./usr/out", "/tmp"),
+        Item::File("./usr/out/evil", 0o644, b"x"),
+    ];
     assert!(refusal(&through).starts_with("it writes through "));
     assert!(unpacked(&[GOOD]).1.is_ok());
 }
@@ -122,5 +133,8 @@ fn a_device_in_a_package_fails_closed() {
 fn two_packages_with_one_file_fail_closed() {
     let twice: &[Item<'_>] = &[Item::File("./usr/bin/sh", 0o755, b"other")];
     let outcome = unpacked(&[GOOD, twice]).1.unwrap_err();
-    assert!(matches!(outcome, Error::File { action: "make", .. }), "{outcome}");
+    assert!(
+        matches!(outcome, Error::File { action: "make", .. }),
+        "{outcome}"
+    );
 }

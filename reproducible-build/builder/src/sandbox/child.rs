@@ -16,9 +16,10 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl::{set_no_new_privs, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::sys::wait::{WaitStatus, wait, waitpid};
 use nix::unistd::{
-    ForkResult, Gid, Pid, Uid, chdir, chown, geteuid, getegid, pivot_root, setgroups, sethostname,
+    ForkResult, Gid, Pid, Uid, chdir, chown, getegid, geteuid, pivot_root, setgroups, sethostname,
     setresgid, setresuid,
 };
 
@@ -120,7 +121,10 @@ fn first(spec: &Spec, way: Way) -> Result<i32, Refused> {
     umask(Mode::from_bits_truncate(spec.world.umask));
     let refused = |errno| ("becoming the user", errno);
     if way == Way::Root {
-        let (user, group) = (Uid::from_raw(spec.world.user), Gid::from_raw(spec.world.user));
+        let (user, group) = (
+            Uid::from_raw(spec.world.user),
+            Gid::from_raw(spec.world.user),
+        );
         setgroups(&[]).map_err(refused)?;
         setresgid(group, group, group).map_err(refused)?;
         setresuid(user, user, user).map_err(refused)?;
@@ -187,7 +191,12 @@ fn furnish(spec: &Spec, way: Way) -> Result<(), Refused> {
         let source = Path::new("/dev").join(device);
         mount(Some(&source), &target, none, MsFlags::MS_BIND, none).map_err(mounting)?;
     }
-    for (link, target) in [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")] {
+    for (link, target) in [
+        ("fd", ""),
+        ("stdin", "/0"),
+        ("stdout", "/1"),
+        ("stderr", "/2"),
+    ] {
         let target = format!("/proc/self/fd{target}");
         std::os::unix::fs::symlink(target, dev.join(link)).map_err(failing)?;
     }
@@ -207,9 +216,20 @@ fn bind(source: &Path, target: &Path, access: Access) -> Result<(), Refused> {
     let none = None::<&str>;
     let mounting = |errno| ("mounting", errno);
     mount(Some(source), target, none, MsFlags::MS_BIND, none).map_err(mounting)?;
-    let mut flags =
-        MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    if access == Access::Read {
+    let mut flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    // What the host's mount forbids stays forbidden: a user namespace may not lift it.
+    let host = statvfs(target).map_err(mounting)?.flags();
+    for (found, keep) in [
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+        (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+    ] {
+        if host.contains(found) {
+            flags |= keep;
+        }
+    }
+    if access == Access::Read || host.contains(FsFlags::ST_RDONLY) {
         flags |= MsFlags::MS_RDONLY;
     }
     mount(none, target, none, flags, none).map_err(mounting)
