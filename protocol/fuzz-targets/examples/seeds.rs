@@ -24,6 +24,7 @@ fn main() -> io::Result<()> {
     for case in cases("evidence") {
         seeds.push(("evidence-verification", case.bytes));
     }
+    seeds.extend(vectors());
     let name = Name::new("alice").expect("a name");
     seeds.push(("pins", Pins::new(name).to_bytes()));
     seeds.push(("key-file", key_file()));
@@ -170,6 +171,40 @@ fn transactions() -> Vec<(&'static str, Vec<u8>)> {
         "0xde0b6b3a7640000",
     ] {
         seeds.push(("chain-text", text.as_bytes().to_vec()));
+    }
+    seeds
+}
+
+/// Parts of the committed attestation vectors, and edits of them.
+fn vectors() -> Vec<(&'static str, Vec<u8>)> {
+    let document = include_bytes!("../../../verify/testdata/attestation/shapes/2021.bin");
+    // Head, protected header, empty unprotected header, then the payload's head and the payload.
+    let (before, rest) = document.split_at(7);
+    let length = usize::from(u16::from_be_bytes([rest[1], rest[2]]));
+    let (payload, after) = rest[3..].split_at(length);
+    let certificate = |key: &[u8]| {
+        let at = payload
+            .windows(key.len())
+            .position(|part| part == key)
+            .expect("the field");
+        let head = &payload[at + key.len()..];
+        let length = usize::from(u16::from_be_bytes([head[1], head[2]]));
+        head[3..3 + length].to_vec()
+    };
+    let mut seeds = vec![
+        ("attestation-payload", payload.to_vec()),
+        ("attestation-certificate", certificate(b"\x6bcertificate")),
+        // After an array of four.
+        ("attestation-certificate", certificate(b"\x68cabundle\x84")),
+        ("attestation-cose", [&[7], before, after].concat()),
+        ("attestation-cose", [&[8, 0xd2], before, after].concat()),
+    ];
+    // Each kind of edit, of items near the beginning, in the bundle and at the end.
+    for operation in 0..10 {
+        for place in [0, 4, 20, 47, 58] {
+            let edit = vec![operation % 2, 0, place, operation, 0, 3, 1, 2];
+            seeds.push(("attestation-mutation", edit));
+        }
     }
     seeds
 }

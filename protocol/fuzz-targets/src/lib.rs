@@ -18,6 +18,8 @@ mod attestation;
 mod ceremony;
 pub mod development;
 mod evidence;
+mod items;
+mod mutation;
 mod nsm;
 mod objects;
 mod streams;
@@ -118,6 +120,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("evidence-verification", evidence::verification),
     ("attestation-document", attestation::document),
     ("attestation-verification", attestation::verification),
+    ("attestation-payload", mutation::payload),
+    ("attestation-certificate", mutation::certificate),
+    ("attestation-cose", mutation::cose),
+    ("attestation-mutation", mutation::mutation),
     ("trust-anchor", attestation::anchor),
     // The security module's messages.
     ("nsm-request", nsm::request),
