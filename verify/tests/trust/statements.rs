@@ -176,7 +176,7 @@ fn fails(change: impl FnOnce(&mut Said), code: &str) {
     change(&mut said);
     let report = reported(&said);
     let failed: Vec<_> = report.failed().map(|check| check.id).collect();
-    assert_eq!(failed, ["statements"]);
+    assert_eq!(failed, &["statements"]);
     let error = report.check("statements").unwrap().error.as_ref().unwrap();
     assert_eq!(error.code(), code, "{error}");
     assert!(!error.remedy().is_empty());
