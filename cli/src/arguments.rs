@@ -12,6 +12,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
 
+pub(crate) use crate::app::App;
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
 pub(crate) use crate::image::Image;
 
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     /// Run enclaves as ordinary processes under a development root
     #[command(subcommand, arg_required_else_help = true)]
     Emulate(Emulate),
+    /// Check enclave applications
+    #[command(subcommand, arg_required_else_help = true)]
+    App(App),
     /// Measure, compare, sign and prove enclave images
     #[command(subcommand, arg_required_else_help = true)]
     Image(Image),

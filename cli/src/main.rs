@@ -5,6 +5,7 @@
 //! * [`vectors`] runs a set of attestation documents against what is known of each.
 //! * [`emulate`] runs enclaves as processes under a development root.
 //! * [`ceremony`] is what the people of a quorum type.
+//! * [`app`] tells whether a binary would run in an enclave.
 //! * [`image`] reads, measures, signs and proves enclave images.
 //! * [`demo`] runs the whole path with real separate processes.
 //! * [`output`] is the only place that prints, [`failure`] is what a person is told when a command
@@ -20,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod app;
 mod arguments;
 mod ceremony;
 mod demo;
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
         Command::Emulate(Emulate::Serve(serve)) => emulate::serve(&serve, output),
         Command::Emulate(Emulate::Measure(measure)) => emulate::measure(&measure, output),
+        Command::App(app) => app::run(&app, output),
         Command::Image(image) => image::run(&image, output),
     };
     let exit = outcome.unwrap_or_else(|failure| {

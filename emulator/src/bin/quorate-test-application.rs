@@ -251,6 +251,11 @@ fn command(app: &App, line: &str) -> Result<String, String> {
                 Err(error) => format!("{error:?}"),
             })
         }
+        ["time", callee, rounds, length] => {
+            let rounds: u32 = rounds.parse().map_err(|_| "a number")?;
+            let length = length.parse().map_err(|_| "a number")?;
+            time(&caller(app, callee, "20000")?, rounds, length)
+        }
         ["report", count] => {
             let count = count.parse().map_err(|_| "a number")?;
             for value in 0..count {
@@ -290,6 +295,23 @@ fn command(app: &App, line: &str) -> Result<String, String> {
         ["exit", status] => std::process::exit(status.parse().unwrap_or(1)),
         _ => Err("no such command".into()),
     }
+}
+
+/// The median time of a call and an answer of this length, in nanoseconds.
+fn time(caller: &Caller, rounds: u32, length: usize) -> Result<String, String> {
+    let mut times = Vec::new();
+    for _ in 0..rounds.max(1) {
+        let payload = vec![b'x'; length];
+        let since = std::time::Instant::now();
+        let answer = caller.call(|_| payload).map_err(|e| e.to_string())?;
+        times.push(since.elapsed().as_nanos());
+        if answer.len() < length {
+            return Err("a short answer".into());
+        }
+    }
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).copied().unwrap_or_default();
+    Ok(median.to_string())
 }
 
 fn caller(app: &App, callee: &str, timeout: &str) -> Result<Caller, String> {
