@@ -43,13 +43,11 @@ impl Binaries {
                 "run ./demo, which builds it, or name its folder with --binaries",
             ))
         };
+        let init = find("quorate-init-emulated".into())?;
         for (name, _) in APPLICATIONS {
             find(format!("quorate-{name}"))?;
         }
-        Ok(Self {
-            init: find("quorate-init-emulated".into())?,
-            folder,
-        })
+        Ok(Self { folder, init })
     }
 
     /// The binary of an application that [`find`](Self::find) has seen.
