@@ -45,6 +45,19 @@ build_cli() {
     cargo build --release --locked --target-dir target $CLI_BUILD
 }
 
+# The verifier for a page: WebAssembly and the script that loads it.
+readonly BROWSER_TARGET=wasm32-unknown-unknown
+readonly BROWSER_PACKAGE=target/browser-package
+
+build_browser() {
+    local package=quorate-verify-wasm
+    cargo build --profile browser --locked --target-dir target --target "$BROWSER_TARGET" \
+        -p "$package"
+    cargo run --quiet --locked --manifest-path oracles/Cargo.toml -p quorate-wasm-package -- \
+        "target/$BROWSER_TARGET/browser/${package//-/_}.wasm" "$BROWSER_PACKAGE"
+    say "browser package: $BROWSER_PACKAGE"
+}
+
 # ---------------------------------------------------------------------------------------------
 # Progress lines.
 
@@ -182,16 +195,22 @@ need_rust() {
             die "Rust $version could not be installed" \
                 "rustup toolchain install $version -c clippy -c rustfmt"
     fi
-    if ! rustup target list --installed --toolchain "$version" | grep -qx "$MUSL_TARGET"; then
-        say "installing the Rust target $MUSL_TARGET"
-        rustup target add --toolchain "$version" "$MUSL_TARGET" ||
-            die "the Rust target $MUSL_TARGET could not be installed" \
-                "rustup target add --toolchain $version $MUSL_TARGET"
-    fi
+    need_target "$MUSL_TARGET"
     # A default toolchain set by hand (cargo +x, RUSTUP_TOOLCHAIN) must not win unnoticed.
     [[ "$(cargo --version)" == "cargo $version "* ]] ||
         die "cargo is $(cargo --version), this project is built with $version" \
             "unset RUSTUP_TOOLCHAIN, and let rustup's cargo come first in PATH"
+}
+
+# need_target TARGET: the pinned toolchain builds for it.
+need_target() {
+    local version target=$1
+    version=$(rust_version)
+    rustup target list --installed --toolchain "$version" | grep -qx "$target" && return
+    say "installing the Rust target $target"
+    rustup target add --toolchain "$version" "$target" ||
+        die "the Rust target $target could not be installed" \
+            "rustup target add --toolchain $version $target"
 }
 
 # The distribution's own package where there is one, else rustup's installer.
@@ -243,5 +262,15 @@ tool() {
                 "python3 -m pip install -r scripts/tools.txt, and read what it says"
         echo "$stamp" >"$folder/stamp"
     fi
+    printf '%s\n' "$PWD/$folder/bin/$name"
+}
+
+# cargo_tool NAME VERSION: builds a tool that comes as source only, under target/tools, and prints
+# its path.
+cargo_tool() {
+    local name=$1 version=$2 folder="target/tools/$1-$2"
+    [[ -x "$folder/bin/$name" ]] ||
+        cargo install --quiet --locked --root "$folder" --version "$version" "$name" >&2 ||
+        die "$name $version could not be built" "cargo install --locked --version $version $name"
     printf '%s\n' "$PWD/$folder/bin/$name"
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use quorate_attestation_report::At;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
@@ -176,17 +177,6 @@ pub(crate) struct VerifyAttestation {
     pub(crate) explain: bool,
 }
 
-/// At which time a document is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum At {
-    /// By this machine's clock, which may be a little wrong: seconds since 1970.
-    Now(u64),
-    /// When the document was signed, by its own word.
-    Signed,
-    /// At exactly this moment: seconds since 1970.
-    Unix(u64),
-}
-
 /// What a file holds a document as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum InputForm {
@@ -198,6 +188,17 @@ pub(crate) enum InputForm {
     Base64,
     /// Hexadecimal digits
     Hex,
+}
+
+impl From<InputForm> for quorate_attestation_report::input::InputForm {
+    fn from(form: InputForm) -> Self {
+        match form {
+            InputForm::Auto => Self::Auto,
+            InputForm::Raw => Self::Raw,
+            InputForm::Base64 => Self::Base64,
+            InputForm::Hex => Self::Hex,
+        }
+    }
 }
 
 /// A value that a register must have.

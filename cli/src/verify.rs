@@ -12,11 +12,11 @@
 //! passed. Only AWS's commercial root is ever taken for `aws`.
 
 pub(crate) mod attestation;
-mod input;
 mod policy;
 
 use std::path::Path;
 
+use quorate_attestation_report::Root;
 use quorate_protocol::cbor::Object as _;
 use quorate_protocol::evidence::Evidence;
 use quorate_twins::{Twin as _, rfc3339};
@@ -56,31 +56,10 @@ pub(crate) fn evidence(arguments: &VerifyEvidence, output: Output) -> Result<Exi
     Ok(exit)
 }
 
-/// The only root that is trusted for one command.
-struct Root {
-    anchor: TrustAnchor,
-    /// Whether it was passed on the command line.
-    given: bool,
-}
-
-impl Root {
-    fn describe(&self) -> String {
-        let origin = match self.given {
-            true => "passed with --root",
-            false => "built in",
-        };
-        let (partition, fingerprint) = (self.anchor.partition(), hex(self.anchor.fingerprint()));
-        format!("{partition}, SHA-256 {fingerprint}, {origin}")
-    }
-}
-
 /// The root in a file, or AWS's where none is named.
 fn root(path: Option<&Path>, partition: Partition) -> Result<Root, Failure> {
     let Some(path) = path else {
-        return Ok(Root {
-            anchor: TrustAnchor::aws_commercial(),
-            given: false,
-        });
+        return Ok(Root::aws());
     };
     let file = files::read(path, ROOT_MAX, "root certificate")?;
     let refused = |why: String| {

@@ -5,11 +5,10 @@
 
 use std::fmt::Write as _;
 
-use quorate_verify::attestation::{
-    Attested, CertificateFacts, FreshnessUsed, Partition, Pcr, StepOutcome,
-};
+use quorate_attestation_report::{Check, moment};
+use quorate_verify::attestation::{Attested, CertificateFacts, Partition, Pcr, StepOutcome};
 
-use super::{Check, Shown, moment};
+use super::Shown;
 use crate::output::{Style, clean, hex};
 
 /// PCR2 of an image whose only ramdisk is the operating system's: nothing was measured into it.
@@ -31,7 +30,7 @@ pub(super) fn text(shown: &Shown, style: Style) -> String {
         facts(attested, shown, &mut page);
     }
     page.title("Checks");
-    for check in &shown.verdict.checks.0 {
+    for check in &shown.verdict.checks {
         one_check(check, &mut page);
     }
     page.title("The only root trusted for this");
@@ -40,31 +39,6 @@ pub(super) fn text(shown: &Shown, style: Style) -> String {
         limits(shown, &mut page);
     }
     page.text
-}
-
-/// What was shown about time.
-pub(super) fn freshness(used: &FreshnessUsed) -> String {
-    let at = at(used.at_unix());
-    match used {
-        FreshnessUsed::Live { age, .. } => format!(
-            "The document answers the expected challenge; it was {} s old at {at}, by this \
-             machine's clock.",
-            age.as_secs()
-        ),
-        FreshnessUsed::Current { age, .. } => format!(
-            "The document was {} s old at {at}, by this machine's clock. It answers no challenge, \
-             so it may be a copy.",
-            age.as_secs()
-        ),
-        FreshnessUsed::ArchivedAt { .. } => {
-            format!("The document is a record, judged at {at} as asked: it was signed by then.")
-        }
-        FreshnessUsed::ArchivedAtTimestamp { .. } => format!(
-            "The document is a record, judged at its own signed time {at} as asked. It says \
-             nothing about now."
-        ),
-        _ => format!("The document was judged at {at}."),
-    }
 }
 
 struct Page {

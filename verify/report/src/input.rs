@@ -10,11 +10,24 @@
 use base64ct::{Base64Unpadded, Encoding as _};
 use thiserror::Error;
 
-use crate::arguments::InputForm;
+/// What a file holds a document as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InputForm {
+    /// Found out from the file.
+    #[default]
+    Auto,
+    /// The bytes themselves.
+    Raw,
+    /// Base64, either alphabet.
+    Base64,
+    /// Hexadecimal digits.
+    Hex,
+}
 
 /// Why a file holds no document, whatever the bytes mean.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub(crate) enum InputError {
+pub enum InputError {
     /// No strict Base64.
     #[error("the text is not Base64")]
     Base64,
@@ -43,7 +56,8 @@ pub(crate) enum InputError {
 
 impl InputError {
     /// A stable name.
-    pub(crate) const fn code(self) -> &'static str {
+    #[must_use]
+    pub const fn code(self) -> &'static str {
         match self {
             Self::Base64 => "input-base64",
             Self::Empty => "input-empty",
@@ -57,7 +71,8 @@ impl InputError {
     }
 
     /// What was expected, and how to come by it.
-    pub(crate) const fn remedy(self) -> &'static str {
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
         match self {
             Self::Base64 => {
                 "Expected one attestation document as Base64 and nothing else. Was a part lost, or \
@@ -96,7 +111,11 @@ impl InputError {
 }
 
 /// The document in a file.
-pub(crate) fn document(file: &[u8], form: InputForm) -> Result<Vec<u8>, InputError> {
+///
+/// # Errors
+///
+/// What the file holds instead.
+pub fn document(file: &[u8], form: InputForm) -> Result<Vec<u8>, InputError> {
     let text = plain_text(file);
     if text.is_some_and(str::is_empty) {
         return Err(InputError::Empty);
