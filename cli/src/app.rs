@@ -159,7 +159,7 @@ fn inspect(bytes: &[u8]) -> Option<Vec<Reason>> {
             PT_DYNAMIC => {
                 let entries = segment.dynamic(endian, bytes).ok()??;
                 let needed = |entry: &&object::elf::Dyn64<LittleEndian>| {
-                    entry.tag32(endian) == Some(DT_NEEDED)
+                    entry.tag32(endian).map(i64::from) == Some(DT_NEEDED)
                 };
                 if entries.iter().any(|entry| needed(&entry)) {
                     reasons.push(Reason::Dynamic);
