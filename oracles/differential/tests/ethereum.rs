@@ -1,7 +1,7 @@
 //! Transactions against alloy: the same bytes, hashes and sender; and of altered bytes whatever we take
 //! alloy takes and reads alike, and whatever we alone refuse is refused for a rule of ours.
 
-use alloy_consensus::transaction::{RlpEcdsaDecodableTx, RlpEcdsaEncodableTx, SignerRecoverable};
+use alloy_consensus::transaction::SignerRecoverable;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2930::{AccessList, AccessListItem};
@@ -122,7 +122,9 @@ proptest! {
 
         let Ok(key) = SigningKey::from_bytes(&secret) else { return Ok(()) };
         let made = key.sign(&hash).expect("a signature");
-        let (r, s) = made.to_bytes().split_at(32).into();
+        let bytes = made.to_bytes();
+        let (r, s) = bytes.split_first_chunk::<32>().expect("64 bytes");
+        let s = s.try_into().expect("32 bytes");
         let parity = match made.parity() {
             quorate_wallet::Parity::Even => Parity::Even,
             quorate_wallet::Parity::Odd => Parity::Odd,
@@ -190,8 +192,8 @@ proptest! {
         prop_assert_eq!(bytes(x.checked_add(y)), theirs(p.checked_add(q)));
         prop_assert_eq!(bytes(x.checked_sub(y)), theirs(p.checked_sub(q)));
         prop_assert_eq!(bytes(x.checked_mul(y)), theirs(p.checked_mul(q)));
-        let small = p >> 140;
-        let half = U256::from_be_bytes(&small.to_be_bytes());
+        let small: primitives::U256 = p >> 140;
+        let half = U256::from_be_bytes(&small.to_be_bytes::<32>());
         prop_assert_eq!(bytes(half.checked_mul(half)), theirs(small.checked_mul(small)));
     }
 }

@@ -7,7 +7,7 @@ use quorate_wallet::{
     Seed, SigningKey,
 };
 use secp256k1::ecdsa::{RecoverableSignature as TheirSignature, RecoveryId};
-use secp256k1::{Message, Secp256k1, SecretKey};
+use secp256k1::{Message, SecretKey};
 
 fn paths() -> impl Strategy<Value = Path> {
     let step = (0u32..1 << 31, any::<bool>()).prop_map(|(number, hardened)| match hardened {
@@ -64,8 +64,8 @@ proptest! {
         let ours = ExtendedKey::master(&Seed::from_bytes(&seed)).expect("a key");
         let ours = ours.derive(&path).expect("a key");
         let text = path.to_string();
-        let theirs = XPrv::derive_from_path(seed, &text.parse::<DerivationPath>().expect("a path")).expect("a key");
-        prop_assert_eq!(ours.secret_bytes().as_slice(), &theirs.to_bytes()[..]);
+        let theirs = XPrv::derive_from_path(&seed, &text.parse::<DerivationPath>().expect("a path")).expect("a key");
+        prop_assert_eq!(*ours.secret_bytes(), theirs.to_bytes());
         prop_assert_eq!(ours.chain_code(), &theirs.attrs().chain_code);
         prop_assert_eq!(ours.public_key().to_compressed(), theirs.public_key().to_bytes());
     }
@@ -73,16 +73,15 @@ proptest! {
     /// libsecp256k1's nonce is that of RFC 6979 as well, so the signatures are the same to the bit.
     #[test]
     fn the_same_signatures(secret: [u8; 32], hash: [u8; 32]) {
-        let curve = Secp256k1::new();
-        let theirs = SecretKey::from_byte_array(secret);
+        let theirs = SecretKey::from_secret_bytes(secret);
         let ours = SigningKey::from_bytes(&secret);
         prop_assert_eq!(ours.is_ok(), theirs.is_ok());
         let (Ok(ours), Ok(theirs)) = (ours, theirs) else { return Ok(()) };
-        let public = theirs.public_key(&curve);
+        let public = theirs.public_key();
         prop_assert_eq!(ours.public_key().to_compressed(), public.serialize());
         prop_assert_eq!(PublicKey::from_sec1(&public.serialize_uncompressed()), Ok(ours.public_key()));
         let made = ours.sign(&hash).expect("a signature");
-        let (id, bytes) = curve.sign_ecdsa_recoverable(Message::from_digest(hash), &theirs).serialize_compact();
+        let (id, bytes) = TheirSignature::sign_ecdsa_recoverable(Message::from_digest(hash), &theirs).serialize_compact();
         prop_assert_eq!(made.to_bytes(), bytes);
         prop_assert_eq!(made.parity(), parity(id));
     }
@@ -99,7 +98,7 @@ proptest! {
         let theirs = TheirSignature::from_compact(&bytes, id).ok();
         prop_assume!(ours.is_some() && theirs.is_some());
         let ours = ours.and_then(|signature| signature.recover(&hash));
-        let theirs = theirs.and_then(|signature| Secp256k1::new().recover_ecdsa(Message::from_digest(hash), &signature).ok());
+        let theirs = theirs.and_then(|signature| signature.recover_ecdsa(Message::from_digest(hash)).ok());
         prop_assert_eq!(ours.map(|key| key.to_compressed()), theirs.map(|key| key.serialize()));
     }
 }
