@@ -16,7 +16,7 @@ use object::LittleEndian;
 use object::elf::{
     DT_NEEDED, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64, PF_X, PT_DYNAMIC, PT_INTERP, PT_LOAD,
 };
-use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _};
+use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use quorate_protocol::atoms::{Name, Sha256};
 use quorate_protocol::manifest::MAX_BINARY;
 use serde_json::{Value, json};
@@ -158,10 +158,7 @@ fn inspect(bytes: &[u8]) -> Option<Vec<Reason>> {
             PT_INTERP => reasons.push(Reason::Interpreter),
             PT_DYNAMIC => {
                 let entries = segment.dynamic(endian, bytes).ok()??;
-                let needed = |entry: &&object::elf::Dyn64<LittleEndian>| {
-                    entry.tag32(endian).map(i64::from) == Some(DT_NEEDED)
-                };
-                if entries.iter().any(|entry| needed(&entry)) {
+                if entries.iter().any(|e| e.d_tag.get(endian) == DT_NEEDED) {
                     reasons.push(Reason::Dynamic);
                 }
             }
@@ -323,7 +320,7 @@ mod tests {
         // The dynamic section is put over the start of the file: its first entry's tag is replaced.
         let dynamic = program(&[CODE, (PT_DYNAMIC, 4)], |bytes| {
             let at = bytes.len();
-            bytes.extend(u64::from(DT_NEEDED).to_le_bytes());
+            bytes.extend(DT_NEEDED.to_le_bytes());
             bytes.extend([0; 24]);
             // Offset and sizes of the second segment.
             let second = 64 + 56;

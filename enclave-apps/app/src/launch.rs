@@ -66,7 +66,7 @@ impl App {
     /// # Errors
     /// [`AppError`]; there is nothing an application can do but end.
     pub fn start() -> Result<Self, AppError> {
-        Self::start_with(PureSigner::new)
+        Self::start_with(PureSigner::boxed)
     }
 
     /// As [`start`](Self::start), with a signer of the application's choice. It is made of the

@@ -24,7 +24,7 @@ pub struct PureSigner(SigningKey);
 
 impl PureSigner {
     /// Takes a scalar, 32 bytes big-endian; `None` if it is none.
-    pub fn new(scalar: &[u8; 32]) -> Option<Box<dyn ProofSigner>> {
+    pub fn boxed(scalar: &[u8; 32]) -> Option<Box<dyn ProofSigner>> {
         let key = SigningKey::from_slice(scalar).ok()?;
         Some(Box::new(Self(key)))
     }

@@ -30,10 +30,12 @@ pub struct Memory {
     state: Mutex<State>,
 }
 
+/// The time a request names, and its answer once there is one.
+type Entry = (u64, Option<Arc<[u8]>>);
+
 #[derive(Default)]
 struct State {
-    /// The answer, once there is one.
-    entries: BTreeMap<Key, (u64, Option<Arc<[u8]>>)>,
+    entries: BTreeMap<Key, Entry>,
     /// By timestamp; a value of no use but to tell requests of one timestamp apart.
     order: BTreeMap<(u64, Key), ()>,
     /// Nothing up to this timestamp is accepted any more.

@@ -23,6 +23,8 @@ use quorate_request::{
 use crate::organizations::Verified;
 
 /// What is asked for.
+// Made and taken apart within one request; a box would be an allocation for nothing.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Asked {
     Wallet(NewWallet),
     Signature(Signature),

@@ -65,6 +65,8 @@ pub struct Decision {
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
+// One is read at a time; a box would be an allocation for nothing.
+#[allow(clippy::large_enum_variant)]
 pub enum Subject {
     /// A wallet.
     #[n(1)]

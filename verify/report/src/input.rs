@@ -182,7 +182,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         .collect();
     let padded = standard.len();
     let padding = standard.chars().rev().take_while(|c| *c == '=').count();
-    if padding > 0 && (padding > 2 || padded % 4 != 0) {
+    if padding > 0 && (padding > 2 || !padded.is_multiple_of(4)) {
         return None;
     }
     standard.truncate(padded - padding);

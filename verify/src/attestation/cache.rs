@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn chains_that_differ_only_in_where_certificates_end_are_different() {
-        let of = |parts: &[&[u8]]| ChainBytes::of(parts.to_vec().into_iter());
+        let of = |parts: &[&[u8]]| ChainBytes::of(parts.iter().copied());
         let split = of(&[&[1, 2], &[3]]);
         assert!(split == of(&[&[1, 2], &[3]]));
         for other in [
@@ -197,7 +197,7 @@ mod tests {
         cache.insert(c.clone());
         assert!(cache.contains(&a) && cache.contains(&c) && !cache.contains(&b));
         assert_eq!(cache.size().entries, 2);
-        cache.insert(c.clone());
+        cache.insert(c);
         assert_eq!(cache.size().entries, 2);
         assert!(cache.contains(&a));
     }

@@ -278,7 +278,8 @@ fn an_examination_says_which_step_failed() {
         edit(&mut recipe);
         verifier.examine(&recipe.build(), &anchors, &RECORD, DebugMode::Refused)
     };
-    let cases: [(fn(&mut Recipe), Option<Step>); 10] = [
+    type Edit = fn(&mut Recipe);
+    let cases: [(Edit, Option<Step>); 10] = [
         (|_| {}, None),
         (
             |recipe| recipe.edit_bytes = |bytes| [bytes, vec![0]].concat(),
