@@ -23,8 +23,9 @@ C
 gcc -O2 -fPIC -c -o "$work/unwind.o" "$work/unwind.c"
 ar rcsD "$work/lib/libunwind.a" "$work/unwind.o"
 
-# gcc as the linker's driver, with musl's start files and library and none of glibc's.
-cat >"$work/link" <<L
+# gcc as the linker's driver (rustc tells by the name), with musl's start files and library and none
+# of glibc's.
+cat >"$work/musl-gcc" <<L
 #!/bin/sh
 musl=/usr/lib/x86_64-linux-musl
 gcc=\$(dirname "\$(gcc -print-libgcc-file-name)")
@@ -32,7 +33,7 @@ exec gcc -nostdlib -nostartfiles -static-pie "\$musl/rcrt1.o" "\$musl/crti.o" \\
     "\$gcc/crtbeginS.o" "\$@" -L"\$musl" -L"$work/lib" -lc "\$gcc/libgcc.a" \\
     "\$gcc/crtendS.o" "\$musl/crtn.o"
 L
-chmod +x "$work/link"
+chmod +x "$work/musl-gcc"
 
 export CARGO_HOME="$work/cargo" CARGO_TARGET_DIR="$work/target" RUSTC_BOOTSTRAP=1
 mkdir -p "$CARGO_HOME"
@@ -42,7 +43,7 @@ replace-with = "locked"
 [source.locked]
 directory = "$work/vendor"
 [target.x86_64-unknown-linux-musl]
-linker = "$work/link"
+linker = "$work/musl-gcc"
 rustflags = [
     "-Clink-self-contained=no",
     "-Crelocation-model=pie",
