@@ -242,7 +242,7 @@ need_for_build() {
 
 # What the checks need beyond a build.
 need_for_test() {
-    need git:git python3:python3 xz:xz-utils setpriv:util-linux
+    need git:git python3:python3 xz:xz-utils setpriv:util-linux softhsm2-util:softhsm2
     python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
     say "$(git --version), $(python3 --version), $(python3 -m pip --version | cut -d' ' -f1-2)"
 }

@@ -10,6 +10,7 @@
 //! * [`chain`] verifies who approved what may run.
 //! * [`evidence`] verifies all of it from one file and reports every check.
 //! * [`explain`] says it for people.
+//! * [`rebuilds`] decides whether enough independent people built the same image.
 //! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
 
 #![forbid(unsafe_code)]
@@ -29,4 +30,5 @@ pub mod evidence;
 pub mod explain;
 pub mod genesis;
 pub mod instance;
+pub mod rebuilds;
 mod text;

@@ -27,7 +27,7 @@ the file and its first differing byte.
 Example:
   quorate image diff mine.eif theirs.eif
 
-Exit codes: 0 the same in every byte, 1 different, 2 a file is no image.")]
+Exit codes: 0 the same in every byte, 1 different, or a file is no image, 2 the command is unusable.")]
 pub(crate) struct Arguments {
     /// An image (.eif)
     pub(crate) first: PathBuf,

@@ -19,6 +19,7 @@ mod inspect;
 mod lock;
 mod measure;
 mod rebuild;
+mod rebuilders;
 mod sign;
 mod source;
 mod step;

@@ -12,7 +12,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{ArgGroup, Args};
+use clap::Args;
 use quorate_eif::PcrValue;
 use quorate_image_signing::certificate::Certificate;
 use quorate_image_signing::key::FileKey;
@@ -33,9 +33,7 @@ const PIN_MAX: usize = 256;
 
 /// Sign the measurements of an image.
 #[derive(Debug, Args)]
-#[command(
-    group = ArgGroup::new("signer").required(true).args(["key", "module"]),
-    after_help = "\
+#[command(after_help = "\
 Three steps, and only the middle one needs the key:
   quorate image measure quorate.eif --json >measurements.json     where the image is built
   quorate image sign measurements.json --certificate signer.pem --key signer.key --out quorate.sig
@@ -50,8 +48,7 @@ A key and a certificate to try it with:
   openssl req -new -x509 -key signer.key -sha384 -days 365 -subj /CN=signer -out signer.pem
 
 Example:
-  quorate image sign measurements.json --certificate signer.pem --key signer.key --out quorate.sig"
-)]
+  quorate image sign measurements.json --certificate signer.pem --key signer.key --out quorate.sig")]
 pub(crate) struct Arguments {
     /// What `quorate image measure --json` printed
     pub(crate) measurements: PathBuf,
@@ -60,6 +57,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) key: KeySource,
+
+    /// Where the signature goes; must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+/// The key that signs: in a file, or in a token.
+#[derive(Debug, Args)]
+#[group(id = "signer", required = true)]
+pub(crate) struct KeySource {
     /// The private key, PEM (PKCS#8 or SEC 1), on P-256, P-384 or P-521
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
@@ -79,10 +88,6 @@ pub(crate) struct Arguments {
     /// Where the token's PIN is, `-` for standard input [default: asked for on the terminal]
     #[arg(long, value_name = "FILE|-", requires = "module")]
     pub(crate) pin_file: Option<PathBuf>,
-
-    /// Where the signature goes; must not exist
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
 }
 
 /// Signs measurements.
@@ -90,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let expected = Expected::read(&arguments.measurements)?;
     let certificate = certificate(&arguments.certificate)?;
     files::check_new(&arguments.out)?;
-    let signer = signer(arguments)?;
+    let signer = signer(&arguments.key)?;
     let section = sign(expected.pcr0, &certificate, &signer, now()?).map_err(|error| {
         let fault = match error {
             SignError::Token(_) | SignError::Signature(_) => Fault::Machine,
@@ -132,7 +137,8 @@ pub(super) fn now() -> Result<u64, Failure> {
     })
 }
 
-fn signer(arguments: &Arguments) -> Result<Signer, Failure> {
+/// The key, ready to sign.
+pub(super) fn signer(arguments: &KeySource) -> Result<Signer, Failure> {
     if let Some(path) = &arguments.key {
         let pem = Zeroizing::new(files::read(path, PEM_MAX, "key")?);
         let key = FileKey::from_pem(&pem).map_err(|error| {

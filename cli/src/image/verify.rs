@@ -14,13 +14,16 @@ use clap::Args;
 use quorate_eif::{Measurements, Scan};
 use quorate_image_signing::certificate::Certificate;
 use quorate_image_signing::check;
+use quorate_protocol::atoms::Name;
+use quorate_protocol::rebuild::Commit;
+use quorate_verify::rebuilds::Rebuilt;
 use serde_json::{Value, json};
 
 use super::expected::Expected;
 use super::measure::Measured;
-use super::{attach, sign, source};
+use super::{attach, rebuilders, sign, source};
 use crate::failure::{Exit, Failure, Fault};
-use crate::output::{Output, Render, Style, clean};
+use crate::output::{Output, Render, Style, clean, hex};
 
 /// Verify an image against what was expected.
 #[derive(Debug, Args)]
@@ -30,7 +33,16 @@ Examples:
   quorate image verify signed.eif --certificate signer.pem
       the image is signed by this certificate's key, and the certificate is valid now
 
-An image that is not signed is accepted only with --measurements. A signature in the file is always
+  quorate image verify quorate.eif --rebuilders policy.toml --rebuild alice.rebuild --rebuild bob.rebuild
+      at least the policy's threshold of its rebuilders built this image from one source
+
+A rebuilder policy, with keys as quorate image attest prints them:
+  threshold = 2
+  [[rebuilder]]
+  name = \"alice\"
+  key = \"02c0ffee…\"
+
+An image that is not signed is accepted only with --measurements or --rebuilders. A signature in the file is always
 checked.
 
 Exit codes: 0 accepted, 1 rejected, 2 the command or a file it names is unusable.")]
@@ -46,6 +58,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
 
+    /// A rebuilder policy, TOML: how many of whom must have built this very image
+    #[arg(long, value_name = "FILE", requires = "rebuilds")]
+    pub(crate) rebuilders: Option<PathBuf>,
+
+    /// A statement of a rebuilder, as `quorate image attest` wrote it; give one for each
+    #[arg(long = "rebuild", value_name = "FILE", requires = "rebuilders")]
+    pub(crate) rebuilds: Vec<PathBuf>,
+
+    /// The source's commit that the rebuilders must have built
+    #[arg(long, value_name = "HEX", requires = "rebuilders", value_parser = commit)]
+    pub(crate) commit: Option<Commit>,
+
     /// The time at which the certificate must be valid: seconds since 1970, or `now`
     #[arg(long, value_name = "UNIX|now", default_value = "now", value_parser = crate::arguments::at)]
     pub(crate) at: u64,
@@ -57,16 +81,33 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let expected = expected.transpose()?;
     let wanted = arguments.certificate.as_deref().map(sign::certificate);
     let wanted = wanted.transpose()?;
+    let policy = arguments.rebuilders.as_deref().map(rebuilders::policy);
+    let policy = policy.transpose()?;
     let scan = source::scan(&arguments.file, output)?;
     if let Some(expected) = expected {
         compare(&scan.measurements, &expected)?;
     }
     let signer = signer(&scan, wanted.as_ref(), arguments.at)?;
-    if signer.is_none() && expected.is_none() {
+    let rebuilt = match (&policy, arguments.rebuilds.as_slice()) {
+        (Some(policy), paths) => {
+            let statements = rebuilders::statements(paths)?;
+            let commit = arguments.commit.clone();
+            let measured = &scan.measurements;
+            Some(rebuilders::decide(
+                policy,
+                measured,
+                commit,
+                None,
+                &statements,
+            )?)
+        }
+        (None, _) => None,
+    };
+    if signer.is_none() && expected.is_none() && rebuilt.is_none() {
         return Err(rejected(
             "not-signed",
             "the image is not signed".to_owned(),
-            "give --measurements to compare with, or get the signed image",
+            "give --measurements or --rebuilders, or get the signed image",
         ));
     }
     output.print(&Verified {
@@ -74,6 +115,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
         measurements_compared: expected.is_some(),
         signer,
         signer_expected: wanted.is_some(),
+        rebuilt,
     })?;
     Ok(Exit::Success)
 }
@@ -140,11 +182,24 @@ fn signer(
     Ok(Some(found))
 }
 
+fn commit(text: &str) -> Result<Commit, &'static str> {
+    rebuilders::parse_commit(text).ok_or("a commit is 40 or 64 hexadecimal digits")
+}
+
+fn names(names: &[Name]) -> Vec<&str> {
+    names.iter().map(Name::as_str).collect()
+}
+
+fn listed(list: &[Name]) -> String {
+    names(list).join(", ")
+}
+
 struct Verified {
     measurements: Measurements,
     measurements_compared: bool,
     signer: Option<Certificate>,
     signer_expected: bool,
+    rebuilt: Option<Rebuilt>,
 }
 
 impl Render for Verified {
@@ -168,6 +223,16 @@ impl Render for Verified {
                 let _ = writeln!(text, "    {said}");
             }
         }
+        if let Some(rebuilt) = &self.rebuilt {
+            let commit = hex(rebuilt.commit.as_slice());
+            let names = listed(&rebuilt.agreeing);
+            let _ = writeln!(text, "  built from commit {commit} by {names}");
+            if !rebuilt.dissenting.is_empty() {
+                let names = listed(&rebuilt.dissenting);
+                let said = format!("of the same source {names} got another image: ask why");
+                let _ = writeln!(text, "    {}", style.red(&said));
+            }
+        }
         text.push_str(&Measured(self.measurements).text(style));
         text
     }
@@ -187,6 +252,13 @@ impl Render for Verified {
             "measurements": Measured(self.measurements).json(),
             "measurements_compared": self.measurements_compared,
             "signer": signer,
+            "rebuilt": self.rebuilt.as_ref().map(|rebuilt| json!({
+                "commit": hex(rebuilt.commit.as_slice()),
+                "lock": rebuilt.lock.to_string(),
+                "agreeing": names(&rebuilt.agreeing),
+                "dissenting": names(&rebuilt.dissenting),
+                "unknown": rebuilt.unknown,
+            })),
         })
     }
 }

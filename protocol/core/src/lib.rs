@@ -48,6 +48,7 @@ pub mod message;
 pub mod organization;
 pub mod ports;
 pub mod provision;
+pub mod rebuild;
 mod refusal;
 pub mod statement;
 pub mod stored;

@@ -18,6 +18,7 @@ mod attestation;
 mod ceremony;
 pub mod development;
 mod evidence;
+mod images;
 mod items;
 mod mutation;
 mod nsm;
@@ -39,6 +40,7 @@ use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::message::{Request, Response};
 use quorate_protocol::organization::{Founding, Organization};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+use quorate_protocol::rebuild::Rebuild;
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
@@ -94,6 +96,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("evidence", object::<Evidence>),
     ("request", object::<Request>),
     ("response", object::<Response>),
+    ("rebuild", object::<Rebuild>),
     // Signed objects.
     ("signed-member-card", signed::<MemberCard>),
     ("signed-definition-consent", signed::<DefinitionConsent>),
@@ -111,6 +114,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-application-proof", signed::<ApplicationProof>),
     ("signed-founding", signed::<Founding>),
     ("signed-organization", signed::<Organization>),
+    ("signed-rebuild", signed::<Rebuild>),
     // Streams.
     ("request-frames", frames::<Request>),
     ("response-frames", frames::<Response>),
@@ -128,6 +132,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     // The security module's messages.
     ("nsm-request", nsm::request),
     ("nsm-response", nsm::response),
+    // Images.
+    ("eif", images::eif),
+    ("eif-signature", images::signature),
+    ("cpio", images::archive),
+    ("ramdisk", images::ramdisk),
     // The operator's own files and words.
     ("key-file", ceremony::key_file),
     ("pins", ceremony::pins),

@@ -16,6 +16,7 @@
 mod activity;
 mod application;
 mod atoms;
+mod build;
 mod genesis;
 mod instance;
 mod manifest;

@@ -21,6 +21,7 @@ use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::message::{Request, Response};
 use quorate_protocol::organization::{Founding, Organization};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
+use quorate_protocol::rebuild::Rebuild;
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
@@ -124,6 +125,7 @@ pub const KINDS: &[Kind] = &[
     plain::<Evidence>(),
     plain::<Request>(),
     plain::<Response>(),
+    signed::<Rebuild>(),
 ];
 
 const fn secret<T: Object>() -> Kind {

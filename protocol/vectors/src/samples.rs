@@ -2,9 +2,9 @@
 
 mod applications;
 
-use quorate_protocol::atoms::Sha256;
+use quorate_protocol::atoms::{Pcr, Sha256};
 use quorate_protocol::attested::UserData;
-use quorate_protocol::cbor::{Object, to_bytes};
+use quorate_protocol::cbor::{Checked, Object, to_bytes};
 use quorate_protocol::control::{Report, ReportKind};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
@@ -18,6 +18,7 @@ use quorate_protocol::message::{
     Fault, GenesisRequest, GenesisResponse, Log, Phase, ProvisionRequest, Reason, Refusal,
     Reported, Request, Response, Stage, Status, Upload, Uploaded,
 };
+use quorate_protocol::rebuild::{Commit, RebuildFields};
 
 use crate::keys::{pair, scalar, signing, verification};
 use crate::kinds::Kind;
@@ -75,7 +76,31 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(evidences(&evidence, &large));
     samples.extend(requests(&mut small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
+    samples.extend(rebuilds());
     samples
+}
+
+/// Of a source named by SHA-1, and of one named by SHA-256.
+fn rebuilds() -> Vec<Sample> {
+    let (signer, key) = (signing("alice signing"), verification("alice signing"));
+    let sample = |title, commit: Vec<u8>| {
+        let pcr = |part: &str| Pcr::ZERO.extend(part.as_bytes());
+        let fields = RebuildFields {
+            rebuilder: key,
+            commit: Commit::new(commit).expect("20 or 32 bytes"),
+            lock: Sha256::of(b"the inputs of a lock"),
+            pcr0: pcr("rebuilt pcr0"),
+            pcr1: pcr("rebuilt pcr1"),
+            pcr2: pcr("rebuilt pcr2"),
+        };
+        let statement = Checked::new(fields).expect("no register is zero");
+        let statement = Signed::sign(statement, &signer);
+        signed(title, &statement, "alice signing", key)
+    };
+    vec![
+        sample("commit of 20 bytes", vec![0xc0; 20]),
+        sample("commit of 32 bytes", vec![0xc1; 32]),
+    ]
 }
 
 fn birth(small: &World, seven: &World) -> Vec<Sample> {

@@ -27,7 +27,7 @@ mod unpack;
 use quorate_eif::{Eif, SectionKind};
 
 pub use difference::{Difference, Place, Side, What};
-pub use unpack::{Compression, MAX_UNPACKED, UnpackError, unpack};
+pub use unpack::{Compression, MAX_UNPACKED, UnpackError, unpack, unpack_within};
 
 /// Most differences that are reported.
 pub const MAX_DIFFERENCES: usize = 100;

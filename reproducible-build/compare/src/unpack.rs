@@ -16,6 +16,9 @@ use thiserror::Error;
 /// Most bytes one ramdisk is unpacked to: 1 GiB.
 pub const MAX_UNPACKED: usize = 1 << 30;
 
+/// Memory xz may use: twice what its largest preset asks for, in KiB.
+const XZ_MEMORY: u32 = 128 * 1024;
+
 /// How a ramdisk is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
@@ -51,7 +54,7 @@ pub enum UnpackError {
     #[error("damaged {0} data")]
     Damaged(Compression),
     /// More comes out than is taken.
-    #[error("unpacks to more than {MAX_UNPACKED} bytes")]
+    #[error("unpacks to more bytes than are taken")]
     TooLarge,
     /// What comes out is no archive.
     #[error("not a cpio archive: {0}")]
@@ -63,17 +66,32 @@ pub enum UnpackError {
 /// # Errors
 /// If it is compressed in an unknown way, damaged, or too large.
 pub fn unpack(ramdisk: &[u8]) -> Result<(Compression, Cow<'_, [u8]>), UnpackError> {
+    unpack_within(ramdisk, MAX_UNPACKED)
+}
+
+/// As [`unpack`], with at most `max` bytes coming out of what is compressed.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_within(
+    ramdisk: &[u8],
+    max: usize,
+) -> Result<(Compression, Cow<'_, [u8]>), UnpackError> {
     match ramdisk {
         _ if cpio::is_archive(ramdisk) => Ok((Compression::None, ramdisk.into())),
         [0x1f, 0x8b, ..] => {
             let reader = flate2::read::MultiGzDecoder::new(ramdisk);
-            all(Compression::Gzip, reader)
+            all(Compression::Gzip, reader, max)
         }
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => all(Compression::Xz, XzReader::new(ramdisk, true)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => all(
+            Compression::Xz,
+            XzReader::new_mem_limit(ramdisk, true, XZ_MEMORY),
+            max,
+        ),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             let damaged = UnpackError::Damaged(Compression::Zstandard);
             let reader = StreamingDecoder::new(ramdisk).map_err(|_| damaged)?;
-            all(Compression::Zstandard, reader)
+            all(Compression::Zstandard, reader, max)
         }
         _ => Err(UnpackError::Unknown),
     }
@@ -82,13 +100,14 @@ pub fn unpack(ramdisk: &[u8]) -> Result<(Compression, Cow<'_, [u8]>), UnpackErro
 fn all<'a>(
     compression: Compression,
     reader: impl Read,
+    max: usize,
 ) -> Result<(Compression, Cow<'a, [u8]>), UnpackError> {
-    let limit = u64::try_from(MAX_UNPACKED).unwrap_or(u64::MAX);
+    let limit = u64::try_from(max).unwrap_or(u64::MAX);
     let mut content = Vec::new();
     let mut limited = reader.take(limit.saturating_add(1));
     let read: io::Result<usize> = limited.read_to_end(&mut content);
     read.map_err(|_| UnpackError::Damaged(compression))?;
-    if content.len() > MAX_UNPACKED {
+    if content.len() > max {
         return Err(UnpackError::TooLarge);
     }
     Ok((compression, content.into()))

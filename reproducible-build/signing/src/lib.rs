@@ -4,6 +4,7 @@
 //!   a PKCS#11 token.
 //! * [`sign`] makes the signature section of an image from PCR0 alone, so the key never has to be
 //!   where images are built.
+//! * [`Signer`] also signs statements of Quorate's own contract, for rebuilders.
 //! * [`check`] is what everybody else does with it.
 //!
 //! Guarantees: nothing is returned but a signature that was checked with the certificate's own key,
@@ -29,7 +30,9 @@ mod check;
 pub mod key;
 mod public;
 mod sign;
+mod statement;
 pub mod token;
 
 pub use check::{CheckError, Checked, check};
 pub use sign::{SignError, Signer, sign};
+pub use statement::StatementError;

@@ -11,7 +11,7 @@ use std::path::Path;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
 use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use quorate_eif::signature::Algorithm;
@@ -62,6 +62,9 @@ pub enum TokenError {
     /// No such key.
     #[error("the token has no private elliptic-curve key with that label")]
     NoKey,
+    /// The public half is not in the token.
+    #[error("the token has no public key, or several, with that label")]
+    NoPublicKey,
     /// Several such keys.
     #[error("the token has {count} private keys with that label")]
     SeveralKeys {
@@ -90,7 +93,7 @@ impl TokenError {
             }
             Self::WrongPin => "give the user PIN, not the security officer's; a few tries lock it",
             Self::PinLocked => "have the security officer unlock the token",
-            Self::NoKey | Self::SeveralKeys { .. } => {
+            Self::NoKey | Self::NoPublicKey | Self::SeveralKeys { .. } => {
                 "pkcs11-tool --login --list-objects shows the labels; give the key one of its own"
             }
             Self::Failed { .. } => "see the module's own log; is the token still there?",
@@ -128,6 +131,7 @@ pub struct Address<'a> {
 pub struct TokenKey {
     session: Session,
     key: ObjectHandle,
+    label: String,
 }
 
 impl TokenKey {
@@ -174,7 +178,37 @@ impl TokenKey {
                 return Err(TokenError::SeveralKeys { count });
             }
         };
-        Ok(Self { session, key })
+        Ok(Self {
+            session,
+            key,
+            label: address.key.to_owned(),
+        })
+    }
+
+    /// The public half, as the token has it under the same label: a SEC 1 point.
+    pub(crate) fn public_point(&self) -> Result<Vec<u8>, TokenError> {
+        let at = |step| move |error: Pkcs11Error| TokenError::at(step, &error);
+        let wanted = [
+            Attribute::Class(ObjectClass::PUBLIC_KEY),
+            Attribute::KeyType(KeyType::EC),
+            Attribute::Label(self.label.as_bytes().to_vec()),
+        ];
+        let found = self.session.find_objects(&wanted);
+        let found = found.map_err(at(Step::FindKey))?;
+        let [public] = found.as_slice() else {
+            return Err(TokenError::NoPublicKey);
+        };
+        let point = self
+            .session
+            .get_attributes(*public, &[AttributeType::EcPoint]);
+        match point.map_err(at(Step::FindKey))?.as_slice() {
+            // Most tokens wrap the point in a DER OCTET STRING, some do not.
+            [Attribute::EcPoint(point)] => Ok(match point.as_slice() {
+                [0x04, length, rest @ ..] if usize::from(*length) == rest.len() => rest.to_vec(),
+                bare => bare.to_vec(),
+            }),
+            _ => Err(TokenError::NoPublicKey),
+        }
     }
 
     /// Signs as the algorithm does; what comes back is the token's word.

@@ -1,0 +1,3 @@
+//! The fuzz target `eif-signature`.
+#![cfg_attr(fuzzing, no_main)]
+quorate_fuzz::target!("eif-signature");
