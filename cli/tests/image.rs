@@ -525,3 +525,114 @@ fn a_module_that_cannot_be_loaded_fails_closed() {
     assert!(message.contains("cannot be loaded"), "{message}");
     assert_eq!(names(&place), UNTOUCHED);
 }
+
+/// A clean checkout with one commit, and that commit.
+fn checkout(place: &Place) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(place.path("sources"))
+            .args([
+                "-c",
+                "user.name=q",
+                "-c",
+                "user.email=q",
+                "-c",
+                "commit.gpgsign=false",
+            ])
+            .args(arguments)
+            .output()
+            .expect("git");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout)
+            .expect("text")
+            .trim()
+            .to_owned()
+    };
+    fs::create_dir(place.path("sources")).expect("a folder");
+    git(&["init", "--quiet"]);
+    fs::write(place.path("sources/file"), "one\n").expect("written");
+    git(&["add", "file"]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    git(&["rev-parse", "HEAD"])
+}
+
+const LOCK: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+fn attest(place: &Place, image: &str, key: &str, out: &str) -> Ran {
+    let key = testdata(key);
+    place.run(&[
+        "image",
+        "attest",
+        image,
+        "--sources",
+        "sources",
+        "--lock",
+        LOCK,
+        "--key",
+        &key,
+        "--out",
+        out,
+        "--json",
+    ])
+}
+
+#[test]
+fn a_rebuild_is_attested_and_counted() {
+    let place = place();
+    let commit = checkout(&place);
+    let attested = attest(&place, "one.eif", "p256.key.pem", "one.rebuild")
+        .good()
+        .json();
+    assert_eq!(attested["commit"], commit);
+    assert_eq!(attested["lock"], LOCK);
+    let key = attested["rebuilder"].as_str().expect("a key");
+    let policy = |threshold: u8, other: &str| {
+        let text = format!(
+            "threshold = {threshold}\n[[rebuilder]]\nname = \"alice\"\nkey = \"{key}\"\n\
+             [[rebuilder]]\nname = \"bob\"\nkey = \"{other}\"\n"
+        );
+        fs::write(place.path("policy.toml"), text).expect("written");
+    };
+    let generator = "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
+    let verify = |image: &str, rest: &[&str]| {
+        let given = [
+            "--rebuilders",
+            "policy.toml",
+            "--rebuild",
+            "one.rebuild",
+            "--json",
+        ];
+        place.run(&[&["image", "verify", image], &given[..], rest].concat())
+    };
+    policy(1, generator);
+    let verified = verify("one.eif", &["--commit", &commit]).good().json();
+    assert_eq!(verified["rebuilt"]["agreeing"], json!(["alice"]));
+    // Another image, another commit, a higher threshold.
+    assert_eq!(verify("two.eif", &[]).refused().0, "not-rebuilt");
+    let other = "0".repeat(40);
+    let refused = verify("one.eif", &["--commit", &other]).refused();
+    assert_eq!(refused.0, "not-rebuilt");
+    policy(2, generator);
+    assert_eq!(verify("one.eif", &[]).refused().0, "not-rebuilt");
+    assert_eq!(
+        verify("one.eif", &["--rebuild", "one.rebuild"]).refused().0,
+        "not-rebuilt"
+    );
+    assert_eq!(verify("one.eif", &["--rebuild", "one.json"]).code, Some(2));
+}
+
+#[test]
+fn a_rebuild_of_changed_sources_is_not_attested_fails_closed() {
+    let place = place();
+    checkout(&place);
+    fs::write(place.path("sources/file"), "two\n").expect("written");
+    let (code, _) = attest(&place, "one.eif", "p256.key.pem", "one.rebuild").refused();
+    assert_eq!(code, "sources-not-committed");
+    fs::write(place.path("sources/file"), "one\n").expect("written");
+    // The contract knows one curve.
+    let ran = attest(&place, "one.eif", "p384.key.pem", "one.rebuild");
+    assert_eq!(ran.code, Some(2));
+    assert!(!place.path("one.rebuild").exists());
+    attest(&place, "one.eif", "p256.key.pem", "one.rebuild").good();
+}

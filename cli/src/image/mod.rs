@@ -10,6 +10,7 @@
 
 mod app;
 mod attach;
+mod attest;
 mod build;
 mod common;
 mod diff;
@@ -67,6 +68,8 @@ pub(crate) enum Image {
     Sign(sign::Arguments),
     /// Put a signature into its image
     Attach(attach::Arguments),
+    /// Sign what a rebuild on this machine measured
+    Attest(attest::Arguments),
     /// Verify an image: its measurements, who signed it
     Verify(verify::Arguments),
 }
@@ -86,6 +89,7 @@ pub(crate) fn run(image: &Image, output: Output) -> Result<Exit, Failure> {
         Image::Diff(arguments) => diff::run(arguments, output),
         Image::Sign(arguments) => sign::run(arguments, output),
         Image::Attach(arguments) => attach::run(arguments, output),
+        Image::Attest(arguments) => attest::run(arguments, output),
         Image::Verify(arguments) => verify::run(arguments, output),
     }
 }
