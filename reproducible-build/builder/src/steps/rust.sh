@@ -47,10 +47,10 @@ linker = "$work/musl-gcc"
 rustflags = [
     "-Clink-self-contained=no",
     "-Crelocation-model=pie",
-    # The second line of defence: the mount point is fixed already.
+    # The second line of defence: the mount point is fixed already. The last that fits counts.
+    "--remap-path-prefix=$work=/work",
     "--remap-path-prefix=$work/src=/src",
     "--remap-path-prefix=$work/vendor=/crates",
-    "--remap-path-prefix=$work=/work",
     "--remap-path-prefix=$std=/std",
 ]
 [unstable]
