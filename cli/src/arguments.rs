@@ -479,7 +479,8 @@ mod tests {
                 let help = command.get_after_help().map(ToString::to_string);
                 assert!(help.is_some_and(|help| help.contains("Example")), "{path}");
             }
-            for inner in command.get_subcommands() {
+            // What is hidden is for this program itself and not for people.
+            for inner in command.get_subcommands().filter(|c| !c.is_hide_set()) {
                 walk(inner, &format!("{path} {}", inner.get_name()));
             }
         }

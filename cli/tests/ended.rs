@@ -76,7 +76,7 @@ fn a_kept_demo_ended_with_ctrl_c_leaves_nothing() {
     let place = Place::new();
     let mut running = Running::start(&place, &binaries, &["--keep"]);
     let read = running.read_to("running until Ctrl-C");
-    let sockets = ["operators", "public", "application"].map(|name| {
+    let sockets = ["operators", "public", "policy"].map(|name| {
         let line = read.lines().find_map(|line| line.strip_prefix(name));
         PathBuf::from(line.expect("a socket").trim())
     });

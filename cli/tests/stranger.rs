@@ -14,13 +14,16 @@ use serde_json::Value;
 use support::{Place, binaries};
 
 /// Every key of the last line, in order.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 11] = [
     "ok",
     "out",
     "manifest",
     "evidence",
     "root",
     "genesis",
+    "address",
+    "transaction",
+    "transaction_hash",
     "timings_ms",
     "development",
 ];

@@ -123,5 +123,5 @@ fn secrets_have_no_twin() {
         .iter()
         .filter(|kind| kind.twin.is_none());
     let labels: Vec<_> = without.map(|kind| kind.label).collect();
-    assert_eq!(labels, ["quorate/launch-keys/v1"]);
+    assert_eq!(labels, ["quorate/launch-keys/v2", "quorate/from-init/v2"]);
 }
