@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use quorate_builder::digest::Sha256;
+use quorate_builder::lock::{CratesLock, Expected, KernelLock, Lock, Package};
 use quorate_eif::cpio::{Archive, Node};
 use quorate_eif::{Architecture, Eif, Parts};
 use serde_json::{Value, json};
@@ -526,7 +528,7 @@ fn a_module_that_cannot_be_loaded_fails_closed() {
     assert_eq!(names(&place), UNTOUCHED);
 }
 
-/// A clean checkout with one commit, and that commit.
+/// A clean checkout with one commit, whose lock expects the first image; and that commit.
 fn checkout(place: &Place) -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
@@ -549,32 +551,58 @@ fn checkout(place: &Place) -> String {
             .trim()
             .to_owned()
     };
-    fs::create_dir(place.path("sources")).expect("a folder");
+    let sources = place.path("sources");
+    fs::create_dir_all(sources.join("images")).expect("a folder");
     git(&["init", "--quiet"]);
-    fs::write(place.path("sources/file"), "one\n").expect("written");
-    git(&["add", "file"]);
+    fs::write(sources.join("file"), "one\n").expect("written");
+    fs::write(sources.join("images/image.toml"), "").expect("written");
+    fs::write(sources.join("images/lock.toml"), lock().to_text()).expect("written");
+    git(&["add", "."]);
     git(&["commit", "--quiet", "--message", "one"]);
     git(&["rev-parse", "HEAD"])
 }
 
-const LOCK: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+/// A lock that expects the first image.
+fn lock() -> Lock {
+    let source = Package {
+        name: "linux-source-6.12".into(),
+        version: "6.12".into(),
+        size: 1,
+        sha256: Sha256::of(b"source"),
+        archive: "debian".into(),
+        path: "pool/main/l/linux/linux-source-6.12_6.12_all.deb".into(),
+    };
+    let kernel = KernelLock {
+        source,
+        tarball: Sha256::of(b"tarball"),
+        patches: Vec::new(),
+    };
+    let digest = Sha256::of(b"crates");
+    let mut lock = Lock::new(Vec::new(), kernel, CratesLock { count: 0, digest });
+    let bytes = image(b"init one");
+    let measured = Eif::parse(&bytes).expect("an image").measure();
+    let stage = Sha256::of(b"stage");
+    lock.expected = Some(Expected {
+        root: stage,
+        config: stage,
+        kernel: stage,
+        init: stage,
+        ramdisk0: stage,
+        ramdisk1: None,
+        eif: Sha256::of(&bytes),
+        eif_bytes: u64::try_from(bytes.len()).expect("small"),
+        pcr0: measured.pcr0.to_string(),
+        pcr1: measured.pcr1.to_string(),
+        pcr2: measured.pcr2.to_string(),
+    });
+    lock
+}
 
 fn attest(place: &Place, image: &str, key: &str, out: &str) -> Ran {
     let key = testdata(key);
-    place.run(&[
-        "image",
-        "attest",
-        image,
-        "--sources",
-        "sources",
-        "--lock",
-        LOCK,
-        "--key",
-        &key,
-        "--out",
-        out,
-        "--json",
-    ])
+    let arguments = ["image", "attest", image, "--repository", "sources"];
+    let rest = ["--key", &key, "--out", out, "--json"];
+    place.run(&[&arguments[..], &rest].concat())
 }
 
 #[test]
@@ -585,7 +613,7 @@ fn a_rebuild_is_attested_and_counted() {
         .good()
         .json();
     assert_eq!(attested["commit"], commit);
-    assert_eq!(attested["lock"], LOCK);
+    assert_eq!(attested["lock"], lock().digest().to_string());
     let key = attested["rebuilder"].as_str().expect("a key");
     let policy = |threshold: u8, other: &str| {
         let text = format!(
@@ -630,6 +658,9 @@ fn a_rebuild_of_changed_sources_is_not_attested_fails_closed() {
     let (code, _) = attest(&place, "one.eif", "p256.key.pem", "one.rebuild").refused();
     assert_eq!(code, "sources-not-committed");
     fs::write(place.path("sources/file"), "one\n").expect("written");
+    // Another image than the lock expects.
+    let (code, _) = attest(&place, "two.eif", "p256.key.pem", "one.rebuild").refused();
+    assert_eq!(code, "not-attested");
     // The contract knows one curve.
     let ran = attest(&place, "one.eif", "p384.key.pem", "one.rebuild");
     assert_eq!(ran.code, Some(2));

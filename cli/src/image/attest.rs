@@ -1,8 +1,8 @@
 //! `quorate image attest`: an independent rebuilder's signature under what they got.
 //!
 //! Guarantees: what is signed is measured here, from the image this machine built; the sources are a
-//! clean checkout whose commit git names; the signature, also a token's, is checked before it is
-//! written. The file is whole or not there.
+//! clean checkout whose commit git names; an image that its lock does not expect is not attested; the
+//! signature, also a token's, is checked before it is written. The file is whole or not there.
 //!
 //! Trusts: that the person did build the image they name. Whoever signs somebody else's build lends
 //! them their name.
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::Args;
+use quorate_builder::lock::Lock;
+use quorate_eif::Measurements;
 use quorate_protocol::atoms::{Pcr, Sha256};
 use quorate_protocol::cbor::{Checked, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -18,7 +20,8 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::rebuild::{Commit, Rebuild, RebuildFields};
 use serde_json::{Value, json};
 
-use super::rebuilders::{bytes_of_hex, parse_commit};
+use super::common::{Places, explain};
+use super::rebuilders::parse_commit;
 use super::sign::{KeySource, signer};
 use super::source;
 use crate::failure::{Exit, Failure, Fault};
@@ -34,7 +37,7 @@ A key to try it with (P-256; its public half goes into other people's policies):
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out mine.key
 
 Example, in a clean checkout of the tag that was built:
-  quorate image attest quorate.eif --lock 9f86d081884c7d65…0f00a08 --key mine.key --out mine.rebuild")]
+  quorate image attest quorate.eif --key mine.key --out mine.rebuild")]
 pub(crate) struct Arguments {
     /// The image this machine built (.eif)
     pub(crate) file: PathBuf,
@@ -46,20 +49,18 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 
-    /// The checkout it was built from
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub(crate) sources: PathBuf,
-
-    /// Digest of the inputs that images/lock.toml of that checkout names, 64 hexadecimal digits
-    #[arg(long, value_name = "HEX", value_parser = lock)]
-    pub(crate) lock: Sha256,
+    #[command(flatten)]
+    pub(crate) places: Places,
 }
 
 /// Attests a rebuild.
 pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure> {
     files::check_new(&arguments.out)?;
-    let commit = commit(&arguments.sources)?;
+    let sources = arguments.places.sources()?;
+    let lock = Lock::read(&sources).map_err(|error| explain(&error))?;
+    let commit = commit(&sources)?;
     let measured = source::scan(&arguments.file, output)?.measurements;
+    expected(&lock, &measured)?;
     let signer = signer(&arguments.key)?;
     let unusable = |error: quorate_image_signing::StatementError| {
         Failure::usage("key-unusable", error.to_string(), error.remedy())
@@ -70,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let fields = RebuildFields {
         rebuilder,
         commit,
-        lock: arguments.lock,
+        lock: Sha256(*lock.digest().as_bytes()),
         pcr0: Pcr(*measured.pcr0.as_bytes()),
         pcr1: Pcr(*measured.pcr1.as_bytes()),
         pcr2: Pcr(*measured.pcr2.as_bytes()),
@@ -98,13 +99,35 @@ fn invalid(what: &str) -> Failure {
     )
 }
 
-fn lock(text: &str) -> Result<Sha256, &'static str> {
-    let bytes = bytes_of_hex(text).and_then(|bytes| bytes.try_into().ok());
-    bytes.map(Sha256).ok_or("a digest is 64 hexadecimal digits")
+/// Refuses an image that the sources do not promise.
+fn expected(lock: &Lock, measured: &Measurements) -> Result<(), Failure> {
+    let refused = |what: String| {
+        Failure::refused(
+            Fault::Caller,
+            "not-attested",
+            what,
+            "build the image from this very checkout: quorate image build",
+        )
+    };
+    let Some(expected) = &lock.expected else {
+        return Err(refused("images/lock.toml records no result".to_owned()));
+    };
+    for (name, found, expected) in [
+        ("PCR0", measured.pcr0, &expected.pcr0),
+        ("PCR1", measured.pcr1, &expected.pcr1),
+        ("PCR2", measured.pcr2, &expected.pcr2),
+    ] {
+        if found.to_string() != *expected {
+            return Err(refused(format!(
+                "{name} of the image is {found}, the lock of these sources expects {expected}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The commit that is checked out, if nothing was changed since.
-fn commit(sources: &Path) -> Result<Commit, Failure> {
+pub(super) fn commit(sources: &Path) -> Result<Commit, Failure> {
     let refused = |what: String| {
         Failure::refused(
             Fault::Caller,

@@ -19,6 +19,7 @@ mod fetch;
 mod inspect;
 mod lock;
 mod measure;
+mod provenance;
 mod rebuild;
 mod rebuilders;
 mod sign;
@@ -70,6 +71,8 @@ pub(crate) enum Image {
     Attach(attach::Arguments),
     /// Sign what a rebuild on this machine measured
     Attest(attest::Arguments),
+    /// Write where an image comes from: SLSA provenance and a bill of materials
+    Provenance(provenance::Arguments),
     /// Verify an image: its measurements, who signed it
     Verify(verify::Arguments),
 }
@@ -90,6 +93,7 @@ pub(crate) fn run(image: &Image, output: Output) -> Result<Exit, Failure> {
         Image::Sign(arguments) => sign::run(arguments, output),
         Image::Attach(arguments) => attach::run(arguments, output),
         Image::Attest(arguments) => attest::run(arguments, output),
+        Image::Provenance(arguments) => provenance::run(arguments, output),
         Image::Verify(arguments) => verify::run(arguments, output),
     }
 }

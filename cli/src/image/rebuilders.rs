@@ -71,7 +71,7 @@ fn known(table: &Table, keys: &[&str]) -> Result<(), String> {
 }
 
 /// An even number of hexadecimal digits, at most 130.
-pub(super) fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || text.len() > 130 {
         return None;
     }
