@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     pub(crate) out: PathBuf,
 
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub(super) places: Places,
 }
 
 /// Attests a rebuild.

@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     pub(crate) published: String,
 
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub(super) places: Places,
 }
 
 /// Writes both documents.
