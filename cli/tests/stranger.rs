@@ -151,8 +151,8 @@ fn the_evidence_convinces_a_stranger_and_a_changed_byte_does_not() {
     let mut givers = names(&report, "shares_given_by");
     givers.sort();
     assert_eq!(givers, ["alice", "bob"]);
-    assert_eq!(names(&report, "applications"), ["echo"]);
-    assert_eq!(report["facts"]["proofs"].as_array().map(Vec::len), Some(1));
+    assert_eq!(names(&report, "applications"), ["key-generation", "policy", "replayer", "signing"]);
+    assert_eq!(report["facts"]["proofs"].as_array().map(Vec::len), Some(5));
 
     let report = accepted(&place, &["--root", root]);
     assert_eq!(report["pinned"], false);
