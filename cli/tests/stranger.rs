@@ -151,7 +151,10 @@ fn the_evidence_convinces_a_stranger_and_a_changed_byte_does_not() {
     let mut givers = names(&report, "shares_given_by");
     givers.sort();
     assert_eq!(givers, ["alice", "bob"]);
-    assert_eq!(names(&report, "applications"), ["key-generation", "policy", "replayer", "signing"]);
+    assert_eq!(
+        names(&report, "applications"),
+        ["key-generation", "policy", "replayer", "signing"]
+    );
     assert_eq!(report["facts"]["proofs"].as_array().map(Vec::len), Some(5));
 
     let report = accepted(&place, &["--root", root]);

@@ -29,8 +29,8 @@ pub fn statement(origin: &Origin<'_>, builder: &str) -> Value {
     let mut inputs = vec![
         json!({
             "name": "source",
-            "uri": source["uri"],
-            "digest": source["digest"],
+            "uri": source.get("uri"),
+            "digest": source.get("digest"),
         }),
         json!({
             "name": "images/lock.toml, its inputs",
