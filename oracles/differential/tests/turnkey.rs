@@ -80,7 +80,7 @@ fn sign_transaction(number: u8) -> Value {
             "signWith": "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
             "unsignedTransaction": "02".repeat(usize::from(number) + 1), "type": "TRANSACTION_TYPE_ETHEREUM",
         },
-        "generateAppProofs": number % 2 == 0,
+        "generateAppProofs": number.is_multiple_of(2),
     })
 }
 
