@@ -143,7 +143,9 @@ impl Watch {
         let stop = Arc::clone(&enough);
         let look = move || {
             let mut looks = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
+            loop {
+                // One look more after the caller has seen enough, so that what it saw is seen here.
+                let last = stop.load(Ordering::Acquire);
                 let asked = Instant::now();
                 let Ok(status) = connection.status() else {
                     break;
@@ -155,6 +157,9 @@ impl Watch {
                     answered,
                     phase,
                 });
+                if last {
+                    break;
+                }
                 thread::sleep(WATCH);
             }
             looks
@@ -169,7 +174,7 @@ impl Watch {
     /// How long the enclave took from `before` to `after`, at most: from the last time it was
     /// asked and still said `before` to the first answer that said `after`.
     pub(super) fn between(self, before: Phase, after: Phase) -> Option<Duration> {
-        self.enough.store(true, Ordering::Relaxed);
+        self.enough.store(true, Ordering::Release);
         between(&self.thread.join().ok()?, before, after)
     }
 }
