@@ -108,11 +108,10 @@ impl Control {
     }
 
     pub(crate) fn report(&self, report: Report) {
+        // What was lost is said first: an application that goes on reporting would otherwise use up
+        // every message the rate allows.
         let dropped = self.budget().dropped;
-        if self.try_send(&ToInit::Report(report)).is_err() {
-            let mut budget = self.budget();
-            budget.dropped = budget.dropped.saturating_add(1);
-        } else if dropped > 0 {
+        if dropped > 0 {
             let lost = Report {
                 kind: ReportKind::Warning,
                 code: REPORTS_DROPPED,
@@ -122,6 +121,10 @@ impl Control {
                 let mut budget = self.budget();
                 budget.dropped = budget.dropped.saturating_sub(dropped);
             }
+        }
+        if self.try_send(&ToInit::Report(report)).is_err() {
+            let mut budget = self.budget();
+            budget.dropped = budget.dropped.saturating_add(1);
         }
     }
 
