@@ -10,8 +10,8 @@ mod report;
 mod show;
 
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, genesis, join, manifest, provision, receipt,
-    status,
+    approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
+    receipt, status,
 };
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
@@ -101,6 +101,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Status(a) => {
             let progress = status::read(&a.shared.folder, a.socket.as_deref())?;
             output.print(&show::progress(&progress))?;
+        }
+        Ceremony::Log(a) => {
+            output.print(&show::log(&log::read(&a.socket.socket)?))?;
         }
     }
     Ok(Exit::Success)

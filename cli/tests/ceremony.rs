@@ -142,6 +142,7 @@ fn refusals_have_a_code_and_exit_1_fails_closed() {
         refused(place, "status --folder f --socket none", "", 1),
         "no-enclave"
     );
+    assert_eq!(refused(place, "log --socket none", "", 1), "no-enclave");
     let line = "join --folder f --private other --name bob --passphrase-file -";
     assert_eq!(refused(place, line, &words("mallory"), 1), "name-taken");
     let line = "join --folder f --private dave --name dave --passphrase-file -";
@@ -161,6 +162,8 @@ fn unusable_commands_exit_2_fails_closed() {
         "boot --folder f --socket s",
         "status",
         "status --folder f --no-verify",
+        "log",
+        "log --folder f --socket s",
     ] {
         assert_eq!(refused(place, line, "", 2), "usage", "{line}");
     }

@@ -23,8 +23,8 @@ use quorate_protocol::frame::{Assembler, FrameError, frame};
 use quorate_protocol::genesis::Document;
 use quorate_protocol::message::{
     AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest, GenesisResponse,
-    MAX_CHUNK, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status, Upload,
-    Uploaded,
+    Log, MAX_CHUNK, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status,
+    Upload, Uploaded,
 };
 use quorate_protocol::provision::ProvisionReceipt;
 use thiserror::Error;
@@ -233,6 +233,17 @@ impl Client {
     pub fn status(&mut self) -> Result<Status, ClientError> {
         match self.ask(&Request::Status, SHORT)? {
             Response::Status(status) => Ok(status),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// What the applications reported.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn log(&mut self) -> Result<Log, ClientError> {
+        match self.ask(&Request::Log, SHORT)? {
+            Response::Log(log) => Ok(log),
             _ => Err(ClientError::WrongKind),
         }
     }

@@ -29,8 +29,8 @@ use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
 use quorate_quorum_ceremony::keyfile::Passphrase;
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, genesis, join, manifest, provision, receipt,
-    status,
+    approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
+    receipt, status,
 };
 use quorate_quorum_ceremony::{CeremonyError, StepError};
 use quorate_verify::attestation::{Partition, TrustAnchor};
@@ -323,6 +323,19 @@ fn from_strangers_to_evidence() {
         look(InstanceStage::Live).unwrap().keys,
         started.claimed.live
     );
+    let reported = log::read(&one).unwrap();
+    let names: Vec<_> = reported
+        .applications
+        .iter()
+        .map(|app| app.name.as_str())
+        .collect();
+    let manifest = &status::read(&folder, None).unwrap().manifests[0].manifest;
+    let expected: Vec<_> = manifest
+        .applications
+        .iter()
+        .map(|app| app.name.as_str())
+        .collect();
+    assert_eq!(names, expected);
     let out = place.path("evidence.cbor");
     let collected = evidence::collect(&folder, &one, &out).unwrap();
     assert!(collected.provisioned && collected.facts.development);

@@ -55,6 +55,8 @@ pub(crate) enum Ceremony {
     Evidence(EvidenceArguments),
     /// Show how far the ceremony is
     Status(StatusArguments),
+    /// Show what the applications of an enclave reported
+    Log(LogArguments),
 }
 
 /// The folder everybody shares.
@@ -393,6 +395,20 @@ pub(crate) struct StatusArguments {
     /// An enclave to ask as well; what it says is a claim
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+}
+
+/// Show the reports.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A report is numbers: whether it is a note, a warning or a failure, a code and a value whose meaning
+the application's documentation gives. The newest 64 of each application are kept. They are the
+enclave's word, not attested.
+
+Example:
+  quorate ceremony log --socket one/operator.sock")]
+pub(crate) struct LogArguments {
+    #[command(flatten)]
+    pub(crate) socket: Socket,
 }
 
 fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, UnixMillis};
+use quorate_protocol::control::ReportKind;
 use quorate_protocol::definition::{Definition, MeasurementFields};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::members::MemberSetFields;
-use quorate_protocol::message::{ApplicationStatus, Exit, Phase, Status};
+use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, Log, Phase, Status};
 use quorate_quorum_ceremony::challenge::wall_clock;
 use quorate_quorum_ceremony::steps::approve::{self, Approved, Seat};
 use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
@@ -631,6 +632,59 @@ fn application_state(app: &ApplicationStatus) -> Value {
         "exit": exit,
         "restarts_left": app.restarts_left,
     })
+}
+
+pub(super) fn log(log: &Log) -> Report {
+    let mut report = Report::new("log", "what the applications reported");
+    let lines = log.applications.iter().flat_map(application_lines);
+    let value = log.applications.iter().map(application_log).collect();
+    report = report.row("applications", "reports", lines.collect(), value);
+    report.note("the enclave's word, not attested")
+}
+
+fn application_lines(app: &ApplicationLog) -> Vec<String> {
+    let mut lines = Vec::new();
+    if app.dropped > 0 {
+        lines.push(format!("{}: {} older ones are gone", app.name, app.dropped));
+    }
+    lines.extend(app.reports.iter().map(|reported| {
+        let report = &reported.report;
+        format!(
+            "{} {} start {}: {} {}, value {}",
+            time(reported.time),
+            app.name,
+            reported.start,
+            report_kind(report.kind),
+            report.code,
+            report.value,
+        )
+    }));
+    lines
+}
+
+fn application_log(app: &ApplicationLog) -> Value {
+    let reports = app.reports.iter().map(|reported| {
+        json!({
+            "start": reported.start,
+            "time_ms": reported.time.0,
+            "kind": report_kind(reported.report.kind),
+            "code": reported.report.code,
+            "value": reported.report.value,
+        })
+    });
+    json!({
+        "name": app.name.as_str(),
+        "dropped": app.dropped,
+        "reports": reports.collect::<Vec<_>>(),
+    })
+}
+
+const fn report_kind(kind: ReportKind) -> &'static str {
+    match kind {
+        ReportKind::Note => "note",
+        ReportKind::Warning => "warning",
+        ReportKind::Failure => "failure",
+    }
 }
 
 fn ignored(mut report: Report, ignored: &[IgnoredApproval]) -> Report {

@@ -12,12 +12,10 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use quorate_protocol::control::MAX_CALL;
+use quorate_protocol::call::{CallTooLong, MAX_CALL, call_message};
 
 use crate::control::Control;
-use crate::edge::{
-    End, Line, Malformed, Peer, Reader, at_least_a_little, is_timeout, message, write_all,
-};
+use crate::edge::{End, Line, Malformed, Peer, Reader, at_least_a_little, is_timeout, write_all};
 
 /// How long a call may take unless [`Caller::with_timeout`] says otherwise.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -127,9 +125,9 @@ impl Caller {
         let conversation = turn.conversation.as_mut().ok_or(CallError::NotReady)?;
         let end = self.calls.connect(conversation, deadline)?;
         let payload = make(&end.peer);
-        let found = payload.len();
         let number = conversation.number.saturating_add(1);
-        let message = message(number, &payload).ok_or(CallError::TooLong { found })?;
+        let message = call_message(number, &payload)
+            .map_err(|CallTooLong { found }| CallError::TooLong { found })?;
         let outcome = conversation.exchange(&end, number, &message, deadline, self.timeout);
         outcome.map_err(|broken| {
             if broken.end {
@@ -320,7 +318,7 @@ fn converse(end: &End, reader: &mut Reader, handler: &Handler) -> Option<()> {
             }
             last = number;
             let answer = handler(&end.peer, &payload)?;
-            let answer = message(number, &answer)?;
+            let answer = call_message(number, &answer).ok()?;
             write_all(&end.stream, &answer, Instant::now() + FRAME).ok()?;
         }
         let now = Instant::now();

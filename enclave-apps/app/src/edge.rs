@@ -1,23 +1,34 @@
 //! One end of a call edge: a stream of numbered messages, and its replacement when it broke.
 //!
-//! Guarantees: a message longer than [`MAX_CALL`] is refused at its header; memory grows with what
-//! was received, never with what was announced. A [`Line`] always gives the newest end init has
+//! Guarantees: memory grows with what was received, at most by one message and one read beyond it
+//! ([`CallAssembler`]). A [`Line`] always gives the newest end init has
 //! sent; an older one is shut down, so that nobody waits on it.
 
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
 use quorate_protocol::application::{EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{CALL_HEADER, MAX_CALL, Renew, ToInit};
+use quorate_protocol::call::{CallAssembler, CallTooLong, MAX_CALL};
+use quorate_protocol::control::{Renew, ToInit};
 
 use crate::control::Control;
 
 /// Bytes read at a time.
 const READ: usize = 64 * 1024;
+/// How long a reader looks before it sleeps. To be woken from another core takes longer than most
+/// answers.
+const LOOK: Duration = Duration::from_micros(20);
+/// A wait that is not longer than this, being woken included, was for somebody quick.
+const QUICK: Duration = Duration::from_micros(100);
+/// So many quick waits in a row, and looking is worth its time.
+const QUICK_WAITS: u32 = 4;
 
 /// The application at the other end of a call edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,73 +146,98 @@ impl Line {
 /// The other side broke the protocol of call edges.
 pub(crate) struct Malformed;
 
-/// Puts messages together.
+impl From<CallTooLong> for Malformed {
+    fn from(_: CallTooLong) -> Self {
+        Self
+    }
+}
+
+/// Reads messages.
 pub(crate) struct Reader {
-    received: Vec<u8>,
+    messages: CallAssembler,
     buffer: Box<[u8]>,
+    /// Quick waits in a row; none is counted where there is one core, and looking keeps the other
+    /// side from running.
+    quick: Option<u32>,
 }
 
 impl Reader {
     pub(crate) fn new() -> Self {
         Self {
-            received: Vec::new(),
+            messages: CallAssembler::new(),
             buffer: vec![0; READ].into_boxed_slice(),
+            quick: std::thread::available_parallelism()
+                .is_ok_and(|cores| cores.get() > 1)
+                .then_some(0),
         }
     }
 
     /// Forgets what was received: the stream is another.
     pub(crate) fn reset(&mut self) {
-        self.received.clear();
+        self.messages.reset();
     }
 
     /// Whether the beginning of a message is there.
     pub(crate) fn is_partial(&self) -> bool {
-        !self.received.is_empty()
+        self.messages.pending() > 0
     }
 
     /// The next message, if it is complete: its number and payload.
     pub(crate) fn take(&mut self) -> Result<Option<(u64, Vec<u8>)>, Malformed> {
-        let Some((header, rest)) = self.received.split_first_chunk::<CALL_HEADER>() else {
-            return Ok(None);
-        };
-        let (length, number) = parse(header);
-        if length > MAX_CALL {
-            return Err(Malformed);
-        }
-        let Some(payload) = rest.get(..length) else {
-            return Ok(None);
-        };
-        let payload = payload.to_vec();
-        self.received.drain(..CALL_HEADER.saturating_add(length));
-        if self.received.is_empty() && self.received.capacity() > READ {
-            self.received = Vec::new();
-        }
-        Ok(Some((number, payload)))
+        Ok(self.messages.take()?)
     }
 
     /// Reads once. 0 is the end of the stream.
     pub(crate) fn fill(&mut self, mut stream: &UnixStream) -> std::io::Result<usize> {
+        let since = Instant::now();
+        if let Some(count) = self.look(stream, since) {
+            return Ok(count);
+        }
         let count = stream.read(&mut self.buffer)?;
-        let read = self.buffer.get(..count).unwrap_or_default();
-        self.received.extend_from_slice(read);
+        let waited = since.elapsed();
+        if let Some(quick) = &mut self.quick {
+            *quick = if waited <= QUICK {
+                quick.saturating_add(1)
+            } else {
+                0
+            };
+        }
+        self.messages
+            .push(self.buffer.get(..count).unwrap_or_default());
         Ok(count)
+    }
+
+    /// Looks whether something comes at once, if it did lately. Costs [`LOOK`] at most, and not again
+    /// before [`QUICK_WAITS`] when it was for nothing.
+    fn look(&mut self, stream: &UnixStream, since: Instant) -> Option<usize> {
+        self.quick.filter(|quick| *quick >= QUICK_WAITS)?;
+        while since.elapsed() < LOOK {
+            match recv(stream.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(count) => {
+                    self.messages
+                        .push(self.buffer.get(..count).unwrap_or_default());
+                    return Some(count);
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => std::hint::spin_loop(),
+                // Reading says what it is.
+                Err(_) => return None,
+            }
+        }
+        self.quick = Some(0);
+        None
     }
 
     /// Takes what is there without waiting. An error is the end of the stream.
     pub(crate) fn drain(&mut self, stream: &UnixStream) -> std::io::Result<()> {
-        use std::os::fd::AsRawFd as _;
-
-        use nix::errno::Errno;
-        use nix::sys::socket::{MsgFlags, recv};
         loop {
             match recv(stream.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
                 Ok(count) => {
-                    let read = self.buffer.get(..count).unwrap_or_default();
-                    self.received.extend_from_slice(read);
+                    self.messages
+                        .push(self.buffer.get(..count).unwrap_or_default());
                     // A peer that pours in more than one answer has broken the protocol; what was
                     // read shows it.
-                    if self.received.len() > MAX_CALL.saturating_add(READ) {
+                    if self.messages.pending() > MAX_CALL.saturating_add(READ) {
                         return Ok(());
                     }
                 }
@@ -211,26 +247,6 @@ impl Reader {
             }
         }
     }
-}
-
-fn parse(header: &[u8; CALL_HEADER]) -> (usize, u64) {
-    let [a, b, c, d, number @ ..] = *header;
-    let length = u32::from_be_bytes([a, b, c, d]);
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    (length, u64::from_be_bytes(number))
-}
-
-/// A message as it goes over the edge; `None` if the payload is too long.
-pub(crate) fn message(number: u64, payload: &[u8]) -> Option<Vec<u8>> {
-    if payload.len() > MAX_CALL {
-        return None;
-    }
-    let length = u32::try_from(payload.len()).ok()?;
-    let mut bytes = Vec::with_capacity(CALL_HEADER.saturating_add(payload.len()));
-    bytes.extend_from_slice(&length.to_be_bytes());
-    bytes.extend_from_slice(&number.to_be_bytes());
-    bytes.extend_from_slice(payload);
-    Some(bytes)
 }
 
 /// Why not all of a message was written.

@@ -183,7 +183,7 @@ impl App {
 
     /// Answers the calls of every application that may call this one, each edge in a thread of its
     /// own, as long as the process lives. A handler that gives `None`, or more than
-    /// [`MAX_CALL`](quorate_protocol::control::MAX_CALL) bytes, closes the edge; the caller gets a
+    /// [`MAX_CALL`](quorate_protocol::call::MAX_CALL) bytes, closes the edge; the caller gets a
     /// new one. The first handler answers; another call of this function changes nothing.
     ///
     /// # Errors

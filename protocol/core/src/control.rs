@@ -1,9 +1,7 @@
-//! What init and an application say to each other over the control socket, and what applications
-//! say to each other over a call edge.
+//! What init and an application say to each other over the control socket.
 //!
 //! A control message is one packet. Fields of a report are numbers, because what an application
-//! says ends up on the console, which belongs to the host. A call edge is a stream: each message is
-//! a header of [`CALL_HEADER`] bytes and a payload of at most [`MAX_CALL`].
+//! says ends up on the console, which belongs to the host.
 
 use alloc::vec::Vec;
 
@@ -18,10 +16,6 @@ use crate::invalid::Invalid;
 
 /// Bytes of entropy in one message, at most.
 pub const MAX_ENTROPY: usize = 256;
-/// Bytes of the payload of a call or an answer, at most.
-pub const MAX_CALL: usize = 1024 * 1024;
-/// Bytes before the payload: its length in 4 bytes, the number of the call in 8, big-endian.
-pub const CALL_HEADER: usize = 12;
 /// Messages an application may send at once over its control socket.
 pub const CONTROL_BURST: u32 = 128;
 /// Messages a second an application may send over its control socket in the long run.

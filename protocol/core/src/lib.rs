@@ -30,6 +30,7 @@ pub mod activity;
 pub mod application;
 pub mod atoms;
 pub mod attested;
+pub mod call;
 pub mod card;
 pub mod cbor;
 pub mod control;

@@ -11,6 +11,7 @@ use quorate_es256::{SigningKey as _, portable, sha256};
 use quorate_fuzz_targets::development;
 use quorate_init::nsm::wire::{Request, Response};
 use quorate_protocol::atoms::Name;
+use quorate_protocol::call::call_message;
 use quorate_quorum_ceremony::pins::Pins;
 use quorate_request::Stamp;
 use quorate_vectors::committed::{cases, folder};
@@ -35,6 +36,7 @@ fn main() -> io::Result<()> {
     ] {
         seeds.push(("application-spec", text.as_bytes().to_vec()));
     }
+    seeds.extend(calls());
     seeds.extend(requests());
     seeds.extend(transactions());
     let count = seeds.len();
@@ -89,6 +91,24 @@ fn security_module() -> Vec<(&'static str, Vec<u8>)> {
         seeds.push(("nsm-response", response));
     }
     seeds
+}
+
+/// Messages of a call edge: empty, several, without an end, and one that is too long.
+fn calls() -> Vec<(&'static str, Vec<u8>)> {
+    let message = |number, payload: &[u8]| call_message(number, payload).expect("a short message");
+    let several: Vec<u8> = (1..=4)
+        .flat_map(|number| message(number, &[7; 300][..75 * number as usize]))
+        .collect();
+    let too_long = [[0x00, 0x10, 0x00, 0x01].as_slice(), &[0; 8], &[1; 20]].concat();
+    let streams = [
+        message(1, &[]),
+        several.clone(),
+        several[..several.len() - 5].to_vec(),
+        too_long.clone(),
+        [several, too_long].concat(),
+    ];
+    let cut = |stream: Vec<u8>| ("calls", [&[3], stream.as_slice()].concat());
+    streams.map(cut).into()
 }
 
 /// Bodies and stamps as clients send them, their signatures, and words and paths of wallets.

@@ -46,7 +46,7 @@ use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
 
 use objects::{object, secret, signed};
-use streams::frames;
+use streams::{calls, frames};
 
 /// Takes any bytes; panics if an invariant is broken.
 pub type Target = fn(&[u8]);
@@ -120,6 +120,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("response-frames", frames::<Response>),
     ("policy-request-frames", frames::<PolicyRequest>),
     ("policy-response-frames", frames::<PolicyResponse>),
+    ("calls", calls),
     // Verification.
     ("evidence-verification", evidence::verification),
     ("attestation-document", attestation::document),

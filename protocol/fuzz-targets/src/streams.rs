@@ -1,5 +1,6 @@
 //! Frames: the pieces in which bytes arrive make no difference.
 
+use quorate_protocol::call::{CallAssembler, CallTooLong, MAX_CALL, call_message};
 use quorate_protocol::cbor::{Object, from_bytes};
 use quorate_protocol::frame::{Assembler, FrameError, Sizes, frame};
 
@@ -110,4 +111,48 @@ fn as_wanted<S: Sizes>(mut stream: &[u8]) -> Outcome {
             }
         }
     }
+}
+
+/// Messages of a call edge. The first byte says into which pieces the rest is cut.
+pub(crate) fn calls(data: &[u8]) {
+    let Some((pattern, stream)) = data.split_first() else {
+        return;
+    };
+    let whole = messages([stream]);
+    assert_eq!(
+        whole,
+        messages(cut(stream, *pattern)),
+        "cut after {pattern}"
+    );
+    let (given, end) = whole;
+    let mut again = Vec::new();
+    for (number, payload) in &given {
+        assert!(payload.len() <= MAX_CALL, "longer than any message");
+        again.extend(call_message(*number, payload).expect("a message that was accepted"));
+    }
+    let rest = stream
+        .strip_prefix(&*again)
+        .expect("messages of the stream");
+    match end {
+        Ok(pending) => assert_eq!(pending, rest.len(), "nothing is lost"),
+        Err(CallTooLong { found }) => assert!(found > MAX_CALL, "refused within the bound"),
+    }
+}
+
+/// Numbers and payloads, and how many bytes are left.
+type Messages = (Vec<(u64, Vec<u8>)>, Result<usize, CallTooLong>);
+
+fn messages<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Messages {
+    let (mut assembler, mut given) = (CallAssembler::new(), Vec::new());
+    for piece in pieces {
+        assembler.push(piece);
+        loop {
+            match assembler.take() {
+                Ok(Some(message)) => given.push(message),
+                Ok(None) => break,
+                Err(error) => return (given, Err(error)),
+            }
+        }
+    }
+    (given, Ok(assembler.pending()))
 }

@@ -91,8 +91,69 @@ fn applications_are_read() {
 }
 
 #[test]
+fn edges_and_back_off_are_read() {
+    let entry = |text: &str| ApplicationSpec::parse(text).unwrap().entry(b"x").unwrap();
+    let policy = entry(
+        "policy=p,calls=signing+key-generation,shares=signing,restarts=7,back-off=20,\
+         back-off-max=300,start-deadline=4000",
+    );
+    let names =
+        |list: &[Name]| -> Vec<String> { list.iter().map(|name| name.as_str().into()).collect() };
+    // In the order a manifest has them, whatever the order they were typed in.
+    assert_eq!(names(&policy.calls), ["key-generation", "signing"]);
+    assert_eq!(names(&policy.shares), ["signing"]);
+    let restart = &policy.restart;
+    assert_eq!(
+        (
+            restart.restarts,
+            restart.first_back_off_ms,
+            restart.largest_back_off_ms
+        ),
+        (7, 20, 300)
+    );
+    assert_eq!(restart.start_deadline_ms, 4000);
+
+    let plain = entry("a=p").restart;
+    assert_eq!(plain.first_back_off_ms, DEFAULT_BACK_OFF_MS);
+    assert_eq!(plain.largest_back_off_ms, DEFAULT_LARGEST_BACK_OFF_MS);
+    assert_eq!(plain.start_deadline_ms, DEFAULT_START_DEADLINE_MS);
+    // One of the two alone moves the other, as far as it must.
+    let long = entry("a=p,back-off=60000").restart;
+    assert_eq!(
+        (long.first_back_off_ms, long.largest_back_off_ms),
+        (60_000, 60_000)
+    );
+    let short = entry("a=p,back-off-max=5").restart;
+    assert_eq!((short.first_back_off_ms, short.largest_back_off_ms), (5, 5));
+}
+
+#[test]
+fn an_application_named_twice_among_the_called_fails_closed() {
+    let signing = Name::new("signing").unwrap();
+    for list in ["calls=signing+signing", "shares=signing+echo+signing"] {
+        assert_eq!(
+            ApplicationSpec::parse(&format!("a=p,{list}")).err(),
+            Some(InputError::NameRepeated {
+                name: signing.clone()
+            }),
+            "{list}"
+        );
+    }
+}
+
+#[test]
 fn unclear_applications_fails_closed() {
     for text in [
+        "echo=path,calls=",
+        "echo=path,calls=a+",
+        "echo=path,calls=a b",
+        "echo=path,calls=a,calls=b",
+        "echo=path,shares=",
+        "echo=path,shares=A",
+        "echo=path,back-off=1s",
+        "echo=path,back-off=4294967296",
+        "echo=path,back-off-max=",
+        "echo=path,start-deadline=-1",
         "",
         "echo",
         "=path",

@@ -11,6 +11,7 @@ pub mod define;
 pub mod evidence;
 pub mod genesis;
 pub mod join;
+pub mod log;
 pub mod manifest;
 pub mod provision;
 pub mod receipt;

@@ -1,0 +1,19 @@
+//! `log`: what the applications of an enclave reported.
+//!
+//! Nothing is decided here, and nothing of it is attested: it is the enclave's word, and the host
+//! carries it.
+
+use std::path::Path;
+
+use quorate_protocol::message::Log;
+
+use crate::client::Client;
+use crate::error::CeremonyError;
+
+/// Asks the enclave.
+///
+/// # Errors
+/// An enclave that does not answer.
+pub fn read(socket: &Path) -> Result<Log, CeremonyError> {
+    Ok(Client::connect(socket)?.log()?)
+}
