@@ -636,13 +636,13 @@ fn application_state(app: &ApplicationStatus) -> Value {
 
 pub(super) fn log(log: &Log) -> Report {
     let mut report = Report::new("log", "what the applications reported");
-    let lines = log.applications.iter().flat_map(application_lines);
+    let lines = log.applications.iter().flat_map(log_lines);
     let value = log.applications.iter().map(application_log).collect();
     report = report.row("applications", "reports", lines.collect(), value);
     report.note("the enclave's word, not attested")
 }
 
-fn application_lines(app: &ApplicationLog) -> Vec<String> {
+fn log_lines(app: &ApplicationLog) -> Vec<String> {
     let mut lines = Vec::new();
     if app.dropped > 0 {
         lines.push(format!("{}: {} older ones are gone", app.name, app.dropped));
