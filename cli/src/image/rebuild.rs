@@ -1,25 +1,22 @@
 //! `quorate image rebuild`: what a stranger types to go from source to PCR0.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use quorate_builder::Error;
 use quorate_builder::checkout::checkout;
-use quorate_builder::compare::first_difference;
 use quorate_builder::image::{Built, Difference, Drift};
 use quorate_builder::lock::Lock;
 use quorate_builder::sandbox::World;
+use quorate_eif::Eif;
+use quorate_image_compare::{Difference as Differing, compare};
 use serde_json::{Value, json};
 
 use super::build::{compared, differences_json};
 use super::common::{Mirrors, Places, explain};
+use super::source;
 use crate::failure::{Exit, Failure, Fault};
-use crate::output::{Output, Render, Style};
-
-/// Largest image that is read to compare it.
-const MAX_AGAINST: u64 = 64 << 20;
+use crate::output::{Output, Render, Style, clean};
 
 /// Fetch, build and compare: is this image made from this source?
 #[derive(Debug, Args)]
@@ -56,7 +53,14 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure> {
-    let against = arguments.against.as_ref().map(read).transpose()?;
+    // Read before anything is built: nobody waits for minutes to hear of a wrong path.
+    let against = match &arguments.against {
+        None => None,
+        Some(path) => Some((path.as_path(), source::read(path)?)),
+    };
+    if let Some((path, bytes)) = &against {
+        parse(path, bytes)?;
+    }
     let mut site = arguments.places.open(World::usual(), output)?;
     if let Some(revision) = &arguments.revision {
         let target = arguments.places.work()?.join("revision");
@@ -80,13 +84,11 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let differences = built.differences(&expected);
     let first = match &against {
         None => None,
-        Some(image) => first_difference(image, &built.eif)
-            .map_err(|error| {
-                explain(&Error::Image {
-                    why: error.to_string(),
-                })
-            })?
-            .map(|difference| difference.to_string()),
+        Some((path, bytes)) => {
+            let made = Eif::parse(&built.eif).map_err(|error| source::unusable(path, &error))?;
+            let found = compare(&parse(path, bytes)?, &made);
+            found.first().map(in_words)
+        }
     };
     let same = differences.is_empty() && first.is_none();
     output.print(&Report {
@@ -98,21 +100,16 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     Ok(if same { Exit::Success } else { Exit::Refused })
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
-    let unusable = |why: String| {
-        Failure::usage(
-            "file-unusable",
-            format!("{}: {why}", path.display()),
-            "--against names an image file (.eif)",
-        )
+fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Eif<'a>, Failure> {
+    Eif::parse(bytes).map_err(|error| source::unusable(path, &error))
+}
+
+fn in_words(difference: &Differing) -> String {
+    let covered = match difference.place.is_measured() {
+        true => "measured",
+        false => "in no measurement",
     };
-    let length = fs::metadata(path)
-        .map_err(|error| unusable(error.to_string()))?
-        .len();
-    if length > MAX_AGAINST {
-        return Err(unusable(format!("{length} bytes, at most {MAX_AGAINST}")));
-    }
-    fs::read(path).map_err(|error| unusable(error.to_string()))
+    clean(&format!("{difference} ({covered})"))
 }
 
 struct Report<'a> {

@@ -15,7 +15,6 @@
 //! Does not: vouch for Debian's packages, the compiler or the sources beyond naming them.
 
 pub mod checkout;
-pub mod compare;
 mod config;
 mod crates;
 mod deb;
