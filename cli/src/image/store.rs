@@ -68,6 +68,13 @@ pub(super) fn run(store: &Store, output: Output) -> Result<Exit, Failure> {
             Moved("exported", files)
         }
         Store::Import(Import { file, places }) => {
+            if !file.is_file() {
+                return Err(Failure::usage(
+                    "file-missing",
+                    format!("{} is no file", file.display()),
+                    "name the archive that quorate image store export wrote",
+                ));
+            }
             let store = places.store()?;
             Moved(
                 "imported",
