@@ -8,6 +8,7 @@ use std::thread;
 
 use nix::errno::Errno;
 use p256::ecdsa::SigningKey;
+use quorate_es256::portable;
 use quorate_protocol::application::{
     ApplicationCertificate, EdgeRole, LAUNCH_RECORD_DESCRIPTOR, LaunchKeys, LaunchRecord, Listener,
 };
@@ -29,7 +30,7 @@ use crate::control::Control;
 use crate::edge::{Line, Peer};
 use crate::entropy::Entropy;
 use crate::error::AppError;
-use crate::prover::{ProofSigner, Prover, PureSigner};
+use crate::prover::Prover;
 use crate::sys;
 
 /// Stack of a thread that answers calls.
@@ -66,17 +67,17 @@ impl App {
     /// # Errors
     /// [`AppError`]; there is nothing an application can do but end.
     pub fn start() -> Result<Self, AppError> {
-        Self::start_with(PureSigner::boxed)
+        Self::start_with::<portable::SigningKey>()
     }
 
-    /// As [`start`](Self::start), with a signer of the application's choice. It is made of the
-    /// scalar of the live key; `None` means that it is no scalar.
+    /// As [`start`](Self::start), with an implementation of ES256 of the application's choice.
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_with(
-        signer: impl FnOnce(&[u8; 32]) -> Option<Box<dyn ProofSigner>>,
-    ) -> Result<Self, AppError> {
+    pub fn start_with<K>() -> Result<Self, AppError>
+    where
+        K: quorate_es256::SigningKey + Send + Sync + 'static,
+    {
         nix::sys::prctl::set_dumpable(false).map_err(AppError::Hardening)?;
         let record = read(LAUNCH_RECORD_DESCRIPTOR, LaunchRecord::MAX)
             .map_err(AppError::NotLaunched)?
@@ -87,7 +88,7 @@ impl App {
         let decryption = DecryptionKey::from_bytes(&keys.encryption).map_err(|_| AppError::Key)?;
         // The certificate is init's word to others; this process need not doubt its parent.
         let certificate = record.certificate.unverified().clone();
-        let signer = signer(&keys.live).ok_or(AppError::Key)?;
+        let live = K::from_scalar(&keys.live).map_err(|_| AppError::Key)?;
         let storage = keys.sealing.iter().map(|sealing| Storage {
             owner: sealing.owner.clone(),
             reader: sealing.reader.clone(),
@@ -112,7 +113,7 @@ impl App {
             .map(|line| Caller::new(line, Arc::clone(&control)))
             .collect();
         Ok(Self {
-            prover: Arc::new(Prover::new(signer, certificate)),
+            prover: Arc::new(Prover::new(live, certificate)),
             clock: Clock::new(clock, Arc::clone(&control)),
             entropy: Entropy::new(Arc::clone(&control)),
             certificate: record.certificate,

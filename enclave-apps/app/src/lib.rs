@@ -50,5 +50,5 @@ pub use edge::Peer;
 pub use entropy::Entropy;
 pub use error::AppError;
 pub use launch::{App, Reporter};
-pub use prover::{ProofSigner, Prover, PureSigner};
+pub use prover::Prover;
 pub use quorate_protocol::control::ReportKind;

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use quorate_app::serve::serve;
-use quorate_app::{App, AppError, Caller, ProofSigner};
-use quorate_es256::SigningKey as _;
+use quorate_app::{App, AppError, Caller};
 use quorate_es256_fast::{SigningKey, VerifyingKey};
 use quorate_operation::{Identity, Issuer, Start};
 use quorate_policy::{Calls, PORT, Performer, Policy, REMEMBERS, Unanswered};
@@ -23,23 +22,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Proofs are signed thousands of times a second.
-struct Fast(SigningKey);
-
-impl ProofSigner for Fast {
-    fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
-        self.0
-            .sign(message)
-            .ok()
-            .map(|signature| signature.to_raw())
-    }
-}
-
-fn fast(scalar: &[u8; 32]) -> Option<Box<dyn ProofSigner>> {
-    let key = SigningKey::from_scalar(scalar).ok()?;
-    Some(Box::new(Fast(key)))
 }
 
 /// The call edges of the manifest.
@@ -68,7 +50,7 @@ fn run() -> Result<(), AppError> {
         .nth(1)
         .and_then(|port| port.parse().ok())
         .unwrap_or(PORT);
-    let mut app = App::start_with(fast)?;
+    let mut app = App::start_with::<SigningKey>()?;
     let listener = app.listener(port)?;
     let identity = Identity {
         instance: *app.instance_key(),

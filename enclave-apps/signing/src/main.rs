@@ -4,8 +4,7 @@
 
 use std::process::ExitCode;
 
-use quorate_app::{App, AppError, ProofSigner};
-use quorate_es256::SigningKey as _;
+use quorate_app::{App, AppError};
 use quorate_es256_fast::SigningKey;
 use quorate_operation::{Identity, Redeemer, Start};
 use quorate_protocol::atoms::Name;
@@ -23,25 +22,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Proofs are signed thousands of times a second.
-struct Fast(SigningKey);
-
-impl ProofSigner for Fast {
-    fn sign(&self, message: &[u8]) -> Option<[u8; 64]> {
-        self.0
-            .sign(message)
-            .ok()
-            .map(|signature| signature.to_raw())
-    }
-}
-
-fn fast(scalar: &[u8; 32]) -> Option<Box<dyn ProofSigner>> {
-    let key = SigningKey::from_scalar(scalar).ok()?;
-    Some(Box::new(Fast(key)))
-}
-
 fn run() -> Result<(), AppError> {
-    let app = App::start_with(fast)?;
+    let app = App::start_with::<SigningKey>()?;
     let identity = Identity {
         instance: *app.instance_key(),
         start: Start::new(app.name(), app.start_number()),

@@ -23,9 +23,13 @@ impl VerificationKey {
     /// # Errors
     /// [`Invalid::VerificationKey`] if it is not a point of P-256 other than the identity.
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, Invalid> {
-        VerifyingKey::from_sec1_bytes(bytes)
-            .map(Self)
-            .map_err(|_| Invalid::VerificationKey)
+        // p256 would also take the compact form, 5 and x, in which a key has a second encoding.
+        match (bytes.first(), bytes.len()) {
+            (Some(2 | 3), 33) | (Some(4), 65) => VerifyingKey::from_sec1_bytes(bytes)
+                .map(Self)
+                .map_err(|_| Invalid::VerificationKey),
+            _ => Err(Invalid::VerificationKey),
+        }
     }
 
     /// The public half of a signing key.

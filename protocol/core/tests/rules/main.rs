@@ -480,6 +480,7 @@ fn verification_keys_that_are_no_points_fails_closed() {
     let mut off = point;
     off[64] ^= 1;
     let hybrid = [&[6 + (point[64] & 1)], &point[1..]].concat();
+    let compact = [&[5], &point[1..33]].concat();
     for bytes in [
         &[][..],
         &[0],
@@ -488,6 +489,7 @@ fn verification_keys_that_are_no_points_fails_closed() {
         &point[..64],
         &off,
         &hybrid,
+        &compact,
     ] {
         assert_eq!(
             VerificationKey::from_sec1(bytes).err(),
@@ -505,6 +507,7 @@ fn encryption_keys_that_are_no_points_fails_closed() {
     let mut off = point;
     off[64] ^= 1;
     let hybrid = [&[6 + (point[64] & 1)], &point[1..]].concat();
+    let compact = [&[5], &point[1..33]].concat();
     for bytes in [
         &[][..],
         &[0],
@@ -513,6 +516,7 @@ fn encryption_keys_that_are_no_points_fails_closed() {
         &point[..64],
         &off,
         &hybrid,
+        &compact,
     ] {
         assert_eq!(
             EncryptionKey::from_sec1(bytes).err(),
