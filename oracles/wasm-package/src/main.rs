@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     bindgen
         .input_path(input)
         .out_name("quorate_verify")
+        // As the command does: the page that imports the script need not know the other file.
+        .omit_default_module_path(false)
         .typescript(true);
     match bindgen.web(true).and_then(|web| web.generate(folder)) {
         Ok(()) => ExitCode::SUCCESS,
