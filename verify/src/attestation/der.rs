@@ -390,4 +390,26 @@ mod tests {
             assert_eq!(of(tag, text), None, "{text}");
         }
     }
+
+    #[test]
+    fn every_day_of_five_centuries_has_its_number() {
+        let mut expected = 0;
+        for year in 1970_u64..2470 {
+            let leap = year % 4 == 0 && year % 100 != 0 || year % 400 == 0;
+            let february = if leap { 29 } else { 28 };
+            let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+            for (month, length) in (1..).zip(lengths) {
+                for day in 1..=length {
+                    let found = days_since_1970(year, month, day);
+                    assert_eq!(found, Some(expected), "{year}-{month}-{day}");
+                    expected += 1;
+                }
+                assert_eq!(days_since_1970(year, month, 0), None);
+                assert_eq!(days_since_1970(year, month, length + 1), None);
+            }
+        }
+        for (year, month) in [(0, 1), (1969, 12), (1970, 0), (1970, 13)] {
+            assert_eq!(days_since_1970(year, month, 1), None, "{year}-{month}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What the security module sends, has sent or may send.
 
-use quorate_verify::attestation::Partition;
+use quorate_verify::attestation::{Document, Partition};
 
 use crate::case::Case;
 use crate::common::cbor::Cbor;
@@ -125,4 +125,19 @@ fn every_fact_is_reported() {
         attested.certificates()[4].subject(),
         format!("CN={LEAF_NAME},OU=Nitro,O=Tests,C=US")
     );
+}
+
+/// The ninth use, decipherOnly, stands in a second byte.
+#[test]
+fn an_authority_with_nine_uses() {
+    let mut case = Case::new();
+    case.certificate(INSTANCE).set_key_usage(&[7, 0xff, 0x80]);
+    case.verify().unwrap();
+}
+
+#[test]
+fn what_is_claimed_can_be_read_before_it_is_verified() {
+    let parsed = Document::parse(&Case::new().recipe.build()).unwrap();
+    assert_eq!(parsed.unverified_timestamp_ms(), TIMESTAMP_MS);
+    assert_eq!(parsed.unverified_module_id(), MODULE_ID);
 }

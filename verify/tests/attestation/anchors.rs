@@ -36,6 +36,8 @@ fn sets_hold_what_was_put_in() {
     assert_eq!(anchors.get(&G1), Some(&TrustAnchor::aws_commercial()));
     assert_eq!(anchors.get(&[0; 32]), None);
     assert_eq!(TrustAnchors::empty().iter().count(), 0);
+    let alone = TrustAnchors::from(development.clone());
+    assert_eq!(alone.iter().collect::<Vec<_>>(), [&development]);
     assert_eq!(TrustAnchors::default(), TrustAnchors::empty());
 }
 

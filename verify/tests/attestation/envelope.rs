@@ -245,3 +245,25 @@ fn both_values_of_s_are_one_document_with_two_digests() {
     assert_eq!(one.document(), two.document());
     assert_ne!(one.sha256(), two.sha256());
 }
+
+#[test]
+fn the_largest_document_is_as_long_as_its_parts() {
+    assert_eq!(MAX_DOCUMENT_BYTES, 16_384 + 1 + 1 + 5 + 1 + 3 + 2 + 96);
+}
+
+#[test]
+fn heads_longer_than_they_must_be_fail_closed() {
+    for head in [
+        &[0x98, 4][..],
+        &[0x99, 0, 4],
+        &[0x9a, 0, 0, 0, 4],
+        &[0x9b, 0, 0, 0, 0, 0, 0, 0, 4],
+    ] {
+        let case = Case::new();
+        let whole = case.recipe.build();
+        let bytes = [head, &whole[1..]].concat();
+        let found = case.verify_bytes(&bytes, &case.recipe.anchors());
+        let expected = cbor(0, CborProblem::NotShortest);
+        assert_eq!(found.err(), Some(expected), "{head:02x?}");
+    }
+}
