@@ -1,8 +1,8 @@
 //! Rules 4 to 9 and 16: the payload.
 
-use quorate_verify::attestation::{AttestationError as E, CborProblem, CborType, Field};
+use quorate_verify::attestation::{AttestationError as E, CborProblem, CborType, Document, Field};
 
-use crate::case::{cbor, unexpected};
+use crate::case::{Case, cbor, unexpected};
 use crate::common::cbor::{Cbor, UNDEFINED};
 use crate::common::nitro::Payload;
 
@@ -321,4 +321,26 @@ const AFTER_MODULE_ID: usize = 1 + 1 + "module_id".len();
 /// Reduces the payload to one field, so that the place of its value is known.
 fn only(payload: &mut Payload, key: &str, value: Cbor) {
     payload.0 = vec![(Cbor::text(key), value)];
+}
+
+/// Format alone: eight entries and 1024 bytes are as many as there may be, and not too many.
+#[test]
+fn certificates_at_their_limits() {
+    let edits: [fn(&mut Payload); 2] = [
+        |payload| payload.set("cabundle", Cbor::Array(vec![Cbor::bytes(&[7; 1024]); 8])),
+        |payload| {
+            payload.set(
+                "cabundle",
+                Cbor::IndefiniteArray(vec![Cbor::bytes(&[7; 1024]); 8]),
+            )
+        },
+    ];
+    for edit in edits {
+        let mut case = Case::new();
+        case.payload(edit);
+        Document::parse(&case.recipe.build()).unwrap();
+    }
+    let mut case = Case::new();
+    case.payload(|payload| payload.set("certificate", Cbor::bytes(&[7; 1024])));
+    Document::parse(&case.recipe.build()).unwrap();
 }
