@@ -120,6 +120,20 @@ fn each_demand_reports_what_it_checked() {
         used(Demand::Archived(Some(NOW))),
         FreshnessUsed::ArchivedAt { at_unix: NOW }
     );
+    let facts = |demand| {
+        let used = used(demand);
+        (used.at_unix(), used.is_challenged())
+    };
+    assert_eq!(
+        facts(Demand::Live(nonce(), MINUTE, NOW + 60)),
+        (NOW + 60, true)
+    );
+    assert_eq!(
+        facts(Demand::Challenged(nonce(), MINUTE, MINUTE)),
+        (NOW, true)
+    );
+    assert_eq!(facts(Demand::Archived(None)), (NOW, false));
+    assert_eq!(facts(Demand::Archived(Some(NOW + 1))), (NOW + 1, false));
 }
 
 #[test]
