@@ -204,6 +204,11 @@ mod tests {
             let bytes = attribute(COMMON_NAME, UTF8, value.as_bytes());
             assert_eq!(text(&[bytes]), format!("CN={written}"));
         }
+        // The table of RFC 4514 section 3, without the two that no certificate of AWS has.
+        for (id, written) in [(7, "L"), (8, "ST"), (9, "STREET"), (11, "OU")] {
+            let bytes = attribute(&[0x55, 4, id], UTF8, b"x");
+            assert_eq!(text(&[bytes]), format!("{written}=x"));
+        }
         let unknown = attribute(&[0x2a, 0x86, 0x48, 1], UTF8, b"x");
         assert_eq!(text(&[unknown]), "1.2.840.1=#0c0178");
         let unknown = attribute(&[0x88, 0x37, 3], UTF8, b"");

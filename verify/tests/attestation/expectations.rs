@@ -93,6 +93,7 @@ fn registers_extend_as_the_security_module_does() {
     assert_eq!(once.as_bytes()[..], extend_zero(INSTANCE_ID));
     assert_ne!(once.extend(b"").as_bytes(), once.as_bytes());
     assert!(Pcr::ZERO.is_zero() && !once.is_zero());
+    assert_eq!(AsRef::<[u8]>::as_ref(&once), once.as_bytes());
 }
 
 #[test]
