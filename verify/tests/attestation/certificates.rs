@@ -3,6 +3,7 @@
 use p384::ecdsa::Signature;
 use quorate_verify::attestation::{AttestationError as E, Link};
 
+use crate::case::Case;
 use crate::common::der;
 use crate::common::nitro::{
     INSTANCE, INSTANCE_NAME, LEAF, LEAF_NAME, REGIONAL, ZONAL, algorithm, key_info, name_of, oids,
@@ -341,4 +342,13 @@ refusals! {
 fn with_numbers(r: &[u8], signature: &Signature) -> Vec<u8> {
     let s = der::unsigned(&signature.to_bytes()[48..]);
     der::bit_string(0, &der::sequence(&[der::tlv(der::INTEGER, r), s]))
+}
+
+/// A key usage without any use is well formed, and allows nothing.
+#[test]
+fn a_leaf_without_any_use_fails_closed() {
+    let mut case = Case::new();
+    case.certificate(LEAF).set_key_usage(&[0]);
+    let expected = E::KeyUsage { link: Link::Leaf };
+    assert_eq!(case.verify().err(), Some(expected));
 }

@@ -267,3 +267,18 @@ fn heads_longer_than_they_must_be_fail_closed() {
         assert_eq!(found.err(), Some(expected), "{head:02x?}");
     }
 }
+
+/// `0xff` ends something of indefinite length; where nothing was begun it is no item.
+#[test]
+fn a_break_where_nothing_was_begun_fails_closed() {
+    let case = Case::new();
+    let bytes = [
+        &[0x84, 0x44, 0xa1, 0x01, 0x38, 0x22, 0xa0, 0xff][..],
+        &[0; 98],
+    ]
+    .concat();
+    assert_eq!(
+        case.verify_bytes(&bytes, &case.recipe.anchors()).err(),
+        Some(unexpected(7, CborType::Bytes, CborType::Break))
+    );
+}

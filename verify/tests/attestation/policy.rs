@@ -244,6 +244,7 @@ fn a_document_is_one_of_the_releases_in_force_when_it_was_signed() {
     };
     let policy = |releases: &[Release]| {
         let mut policy = Policy::new(expect(&[(1, right(1))]));
+        assert_eq!(policy.required(), &expect(&[(1, right(1))]));
         for release in releases {
             policy.add_release(release.clone()).expect("a release");
         }

@@ -1,6 +1,7 @@
 //! The verifier: providers that answer wrongly, the cache, demands as types.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use quorate_verify::attestation::{
@@ -378,4 +379,13 @@ fn threads_share_one_verifier_and_its_cache() {
         }
     });
     assert_eq!(verifier.cached().map(|held| held.entries), Some(1));
+}
+
+#[test]
+fn each_step_has_a_name_and_a_claim_of_its_own() {
+    let steps = Step::ALL;
+    let names: BTreeSet<_> = steps.iter().map(|step| step.id()).collect();
+    let claims: BTreeSet<_> = steps.iter().map(|step| step.claim()).collect();
+    assert_eq!((names.len(), claims.len()), (steps.len(), steps.len()));
+    assert!(claims.iter().all(|claim| claim.ends_with('.')));
 }
