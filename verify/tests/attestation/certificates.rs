@@ -352,3 +352,15 @@ fn a_leaf_without_any_use_fails_closed() {
     let expected = E::KeyUsage { link: Link::Leaf };
     assert_eq!(case.verify().err(), Some(expected));
 }
+
+#[test]
+fn an_error_names_its_certificate() {
+    for (link, words) in [
+        (Link::Anchor, "the root certificate to be trusted"),
+        (Link::Bundle { index: 2 }, "certificate 2 of the bundle"),
+        (Link::Leaf, "the leaf certificate"),
+    ] {
+        assert_eq!(link.to_string(), words);
+        assert!(E::KeyUsage { link }.to_string().contains(words), "{words}");
+    }
+}
