@@ -248,6 +248,7 @@ fn a_document_is_one_of_the_releases_in_force_when_it_was_signed() {
         for release in releases {
             policy.add_release(release.clone()).expect("a release");
         }
+        assert_eq!(policy.releases(), releases);
         policy
     };
     let image = [(0, right(0))];
