@@ -91,6 +91,9 @@ fn other_forms_of_text_fails_closed() {
         refused(&PHRASE.replacen(' ', "\t", 1)),
         MnemonicError::WordCount { found: 11 }
     );
+    // Short words are filled up with zeros inside.
+    assert_eq!(refused(&PHRASE.replacen("legal", "legal\0", 1)), unknown(1));
+    assert_eq!(refused(&format!("{PHRASE}\0\0")), unknown(12));
     // The first four letters name a word for people, not here.
     assert_eq!(refused(&PHRASE.replacen("legal", "lega", 1)), unknown(1));
 }
