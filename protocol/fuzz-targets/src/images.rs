@@ -21,8 +21,8 @@ pub(crate) fn eif(data: &[u8]) {
             assert_eq!(image.sections().len(), scan.sections.len());
             assert_eq!(compare(&image, &image), []);
         }
-        (Err(EifError::Checksum { computed, .. }), Err(error)) => {
-            assert!(matches!(error, EifError::Checksum { .. }), "{error}");
+        // A file can break several rules; which of them is named is each reader's choice.
+        (Err(EifError::Checksum { computed, .. }), Err(_)) => {
             let mut sealed = data.to_vec();
             sealed[544..548].copy_from_slice(&computed.to_be_bytes());
             match Eif::parse(&sealed) {
