@@ -1,9 +1,10 @@
 //! `quorate image rebuild`: what a stranger types to go from source to PCR0.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
+use quorate_builder::Error;
 use quorate_builder::checkout::checkout;
 use quorate_builder::image::{Built, Difference, Drift};
 use quorate_builder::lock::Lock;
@@ -58,9 +59,12 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
         None => None,
         Some(path) => Some((path.as_path(), source::read(path)?)),
     };
-    if let Some((path, bytes)) = &against {
-        parse(path, bytes)?;
-    }
+    let against = match &against {
+        None => None,
+        Some((path, bytes)) => {
+            Some(Eif::parse(bytes).map_err(|error| source::unusable(path, &error))?)
+        }
+    };
     let mut site = arguments.places.open(World::usual(), output)?;
     if let Some(revision) = &arguments.revision {
         let target = arguments.places.work()?.join("revision");
@@ -84,10 +88,13 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let differences = built.differences(&expected);
     let first = match &against {
         None => None,
-        Some((path, bytes)) => {
-            let made = Eif::parse(&built.eif).map_err(|error| source::unusable(path, &error))?;
-            let found = compare(&parse(path, bytes)?, &made);
-            found.first().map(in_words)
+        Some(against) => {
+            let made = Eif::parse(&built.eif).map_err(|error| {
+                explain(&Error::Image {
+                    why: error.to_string(),
+                })
+            })?;
+            compare(against, &made).first().map(in_words)
         }
     };
     let same = differences.is_empty() && first.is_none();
@@ -98,10 +105,6 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
         first,
     })?;
     Ok(if same { Exit::Success } else { Exit::Refused })
-}
-
-fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Eif<'a>, Failure> {
-    Eif::parse(bytes).map_err(|error| source::unusable(path, &error))
 }
 
 fn in_words(difference: &Differing) -> String {
