@@ -22,7 +22,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{ENTROPY_COST, Entropy, FromInit, ToInit};
+use quorate_protocol::control::{DialReason, ENTROPY_COST, Entropy, FromInit, NotDialed, ToInit};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{ApplicationStatus, Exit, Log};
@@ -221,6 +221,10 @@ impl Applications {
             }
             ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
             ToInit::Renew(_) => Ok(()),
+            ToInit::Dial(dial) => {
+                let (number, reason) = (dial.number, DialReason::NoProxy);
+                process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
+            }
         })
     }
 

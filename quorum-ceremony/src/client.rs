@@ -162,6 +162,7 @@ const fn refusal_code(reason: Reason) -> &'static str {
         Reason::UploadOutOfOrder => "refused-upload-out-of-order",
         Reason::UploadHashMismatch => "refused-upload-hash-mismatch",
         Reason::UploadTooLarge => "refused-upload-too-large",
+        Reason::UploadMemory => "refused-upload-memory",
         Reason::GrantForAnother => "refused-grant-for-another",
         Reason::GrantSignature => "refused-grant-signature",
         Reason::NotAMember => "refused-not-a-member",

@@ -375,6 +375,7 @@ pub(crate) fn application(text: &str, binary: &[u8]) -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
     }
 }
 

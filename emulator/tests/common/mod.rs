@@ -355,6 +355,7 @@ pub(crate) fn application(name: &str, binary: &[u8]) -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
     }
 }
 

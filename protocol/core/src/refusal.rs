@@ -78,6 +78,9 @@ pub enum Reason {
     /// Too many or too large binaries.
     #[n(32)]
     UploadTooLarge,
+    /// The enclave has not the memory for this binary.
+    #[n(33)]
+    UploadMemory,
     /// The grant is for another instance, manifest, namespace or epoch.
     #[n(40)]
     GrantForAnother,
@@ -191,6 +194,10 @@ impl Reason {
             Self::UploadTooLarge => (
                 "the binaries take more room than allowed",
                 "upload only what the manifest names",
+            ),
+            Self::UploadMemory => (
+                "the enclave was started with too little memory for this binary",
+                "start it with more memory (--memory) and upload again",
             ),
             Self::GrantForAnother => (
                 "the grant is for another instance, manifest, namespace or epoch",

@@ -31,6 +31,7 @@ use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
+use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
@@ -81,6 +82,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ),
     ("to-init", object::<ToInit>),
     ("from-init", secret::<FromInit>),
+    ("egress-request", object::<EgressRequest>),
+    ("egress-response", object::<EgressResponse>),
     ("sealed-secret", object::<SealedSecret>),
     ("founding", object::<Founding>),
     ("organization", object::<Organization>),
@@ -120,6 +123,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("response-frames", frames::<Response>),
     ("policy-request-frames", frames::<PolicyRequest>),
     ("policy-response-frames", frames::<PolicyResponse>),
+    ("egress-request-frames", frames::<EgressRequest>),
+    ("egress-response-frames", frames::<EgressResponse>),
     ("calls", calls),
     // Verification.
     ("evidence-verification", evidence::verification),

@@ -11,6 +11,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::cose::{BadSignature, Signed};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
@@ -110,6 +111,8 @@ pub const KINDS: &[Kind] = &[
     secret::<LaunchKeys>(),
     plain::<ToInit>(),
     secret::<FromInit>(),
+    plain::<EgressRequest>(),
+    plain::<EgressResponse>(),
     plain::<SealedSecret>(),
     signed::<Founding>(),
     signed::<Organization>(),

@@ -1,5 +1,7 @@
 //! One sample namespace, from its definition to an instance that runs.
 
+use core::num::NonZeroU16;
+
 use chacha20::ChaCha20Rng;
 use quorate_protocol::application::{
     ApplicationCertificate, ApplicationEvidence, ApplicationProof,
@@ -13,6 +15,7 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress::{Destination, Host};
 use quorate_protocol::evidence::{Evidence, Provisioning};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
@@ -138,7 +141,8 @@ impl World {
         checked(fields)
     }
 
-    /// A manifest approved by the first members of its manifest set, as many as are needed.
+    /// A manifest approved by the first members of its manifest set, and of the share set where an
+    /// application may connect somewhere, as many as are needed.
     pub(crate) fn link(&self, manifest: Manifest) -> Link {
         let set = &manifest.manifest_set;
         let needed = usize::from(set.threshold);
@@ -146,7 +150,17 @@ impl World {
             let approval = self.approval(&manifest, Role::ManifestSet, member.index);
             Signed::sign(approval, &signing(&format!("{} signing", member.name)))
         });
-        let approvals = approvals.collect();
+        let connects = !manifest.egress_policy().is_empty();
+        let holders = Some(&self.definition.share_set).filter(|_| connects);
+        let holders = holders.into_iter().flat_map(|set| {
+            let needed = usize::from(set.threshold);
+            set.members.iter().take(needed)
+        });
+        let held = holders.map(|member| {
+            let approval = self.approval(&manifest, Role::ShareSet, member.index);
+            Signed::sign(approval, &signing(&format!("{} signing", member.name)))
+        });
+        let approvals = approvals.chain(held).collect();
         Link {
             manifest,
             approvals,
@@ -380,6 +394,14 @@ pub(crate) fn echo() -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
+    }
+}
+
+pub(crate) fn destination(host: &str, port: u16) -> Destination {
+    Destination {
+        host: Host::new(host).expect("a name"),
+        port: NonZeroU16::new(port).expect("a port"),
     }
 }
 
@@ -400,6 +422,10 @@ fn notary() -> Application {
         },
         calls: vec![name("echo")],
         shares: vec![name("echo")],
+        egress: vec![
+            destination("api.example.com", 443),
+            destination("api.example.com", 8443),
+        ],
     }
 }
 

@@ -142,6 +142,46 @@ fn an_application_named_twice_among_the_called_fails_closed() {
 }
 
 #[test]
+fn destinations_are_read_in_the_order_of_a_manifest() {
+    let spec = ApplicationSpec::parse("a=p,egress=b.example:443+a.example:8443+a.example:443");
+    let entry = spec.unwrap().entry(b"x").unwrap();
+    let texts: Vec<String> = entry.egress.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["a.example:443", "a.example:8443", "b.example:443"]);
+}
+
+#[test]
+fn a_destination_given_twice_fails_closed() {
+    let destination = Destination::parse("a.example:443").unwrap();
+    let spec = ApplicationSpec::parse("a=p,egress=a.example:443+b.example:1+a.example:443");
+    assert_eq!(
+        spec.err(),
+        Some(InputError::DestinationRepeated { destination })
+    );
+}
+
+#[test]
+fn destinations_that_are_none_fails_closed() {
+    for (list, rule) in [
+        ("", Invalid::Destination),
+        ("a.example", Invalid::Destination),
+        ("a.example:443+", Invalid::Destination),
+        ("a.example:0", Invalid::Destination),
+        ("a.example:65536", Invalid::Destination),
+        ("192.0.2.1:443", Invalid::Host),
+        ("*.example:443", Invalid::Host),
+        ("[::1]:443", Invalid::Host),
+        ("A.example:443", Invalid::Host),
+    ] {
+        let spec = ApplicationSpec::parse(&format!("a=p,egress={list}"));
+        assert_eq!(spec.err(), Some(InputError::Invalid(rule)), "{list}");
+    }
+    assert_eq!(
+        ApplicationSpec::parse("a=p,egress=a.example:1,egress=b.example:1").err(),
+        Some(InputError::Application)
+    );
+}
+
+#[test]
 fn unclear_applications_fails_closed() {
     for text in [
         "echo=path,calls=",

@@ -117,7 +117,7 @@ fn definition() -> DefinitionFields {
     let anchors = anchors();
     let root = anchors.iter().next().unwrap();
     DefinitionFields {
-        format: 2,
+        format: quorate_protocol::FORMAT,
         namespace: name("acme"),
         manifest_set: set(2, &["alice", "bob", "carol"]),
         share_set: set(3, &PEOPLE),
@@ -362,7 +362,7 @@ impl World {
         let definition = &self.record.definition;
         let commitments = self.record.output.commitments.clone();
         ManifestFields {
-            format: 2,
+            format: quorate_protocol::FORMAT,
             genesis: self.genesis(),
             sequence: 1,
             previous: None,
@@ -449,6 +449,7 @@ pub(crate) fn application(text: &str) -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
     }
 }
 
@@ -666,7 +667,7 @@ impl<'a> Instance<'a> {
 
     pub(crate) fn evidence(&self) -> Evidence {
         Evidence {
-            format: 2,
+            format: quorate_protocol::FORMAT,
             record: self.world.record.clone(),
             chain: self.chain.clone(),
             setup: pair("setup"),

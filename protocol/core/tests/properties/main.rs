@@ -202,6 +202,7 @@ fn applications() -> impl Strategy<Value = Vec<Application>> {
                         restart,
                         calls: Vec::new(),
                         shares: Vec::new(),
+                        egress: Vec::new(),
                     }
                 },
             )
