@@ -45,6 +45,15 @@ build_cli() {
     cargo build --release --locked --target-dir target $CLI_BUILD
 }
 
+# The enclave image, from locked inputs, in a folder of this checkout.
+readonly IMAGE_WORK=target/image-work
+readonly IMAGE=target/image/quorate.eif
+
+build_image() {
+    "$CLI_BINARY" --plain image fetch
+    "$CLI_BINARY" --plain image build --work "$IMAGE_WORK" --out "$(dirname "$IMAGE")"
+}
+
 # The verifier for a page: WebAssembly and the script that loads it.
 readonly BROWSER_TARGET=wasm32-unknown-unknown
 readonly BROWSER_PACKAGE=target/browser-package

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::cast::Base;
 use crate::failure::{Failure, Fault};
 use crate::files;
 
@@ -235,19 +236,21 @@ impl Emulator {
         &self.root
     }
 
-    /// PCR0 to 2 of an init, as an object.
-    pub(super) fn measure(&mut self, init: &Path) -> Result<Value, Failure> {
-        self.order(&json!({ "measure": { "init": init } }), "measured")
+    /// The measurements of what enclaves are started from, as an object.
+    pub(super) fn measure(&mut self, base: &Base) -> Result<Value, Failure> {
+        let (kind, file) = base.named();
+        self.order(&json!({ "measure": { kind: file } }), "measured")
     }
 
     /// Starts an enclave.
     pub(super) fn start_enclave(
         &mut self,
         name: &str,
-        init: &Path,
+        base: &Base,
     ) -> Result<EnclaveSockets, Failure> {
+        let (kind, file) = base.named();
         let order =
-            json!({ "start": { "name": name, "init": init, "role_arn": null, "debug": false } });
+            json!({ "start": { "name": name, kind: file, "role_arn": null, "debug": false } });
         let started = self.order(&order, "started")?;
         let path = |key: &str| {
             let text = started.get(key).and_then(Value::as_str);
