@@ -46,7 +46,6 @@ mod extended;
 mod mnemonic;
 mod path;
 mod signing;
-mod words;
 
 pub use extended::{DerivationError, ExtendedKey, SeedLength, master_from_seed_bytes};
 pub use mnemonic::{Mnemonic, MnemonicError, Passphrase, PassphraseNotAscii, Seed, WordCount};

@@ -15,9 +15,8 @@ use alloc::string::String;
 use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest as _, Sha256, Sha512};
 use subtle::ConstantTimeEq;
+use quorate_words as words;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
-
-use crate::words;
 
 /// Rounds of PBKDF2, from BIP-39.
 const ROUNDS: u32 = 2048;

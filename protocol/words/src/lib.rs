@@ -7,17 +7,30 @@
 //! Trusts: `testdata/english.txt`, whose digest a test compares with the published one.
 //! Does not: know other languages, or accept shortened words.
 
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 /// Letters of the longest word.
-pub(crate) const LONGEST: usize = 8;
+pub const LONGEST: usize = 8;
 
 /// The words, padded with zero bytes.
 static WORDS: [u64; 2048] = read(include_bytes!("../testdata/english.txt"));
 
 /// The word of this index (0 to 2047), its letters first and zero bytes behind them.
-pub(crate) fn word(index: u16) -> Zeroizing<[u8; LONGEST]> {
+#[must_use]
+pub fn word(index: u16) -> Zeroizing<[u8; LONGEST]> {
     let mut word = 0u64;
     for (i, candidate) in (0u16..).zip(&WORDS) {
         word.conditional_assign(candidate, i.ct_eq(&index));
@@ -26,7 +39,8 @@ pub(crate) fn word(index: u16) -> Zeroizing<[u8; LONGEST]> {
 }
 
 /// The index of a word.
-pub(crate) fn index(text: &str) -> Option<u16> {
+#[must_use]
+pub fn index(text: &str) -> Option<u16> {
     // Short words are filled up with zeros below; text must not bring its own. Walks over all of it.
     let zeros = text.bytes().map(|byte| byte.ct_eq(&0));
     if bool::from(zeros.fold(Choice::from(0), |any, zero| any | zero)) {
@@ -67,10 +81,14 @@ const fn read(text: &[u8]) -> [u64; 2048] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use alloc::format;
-    use alloc::string::String;
+    extern crate std;
+
+    use std::format;
+    use std::string::String;
+
     use sha2::{Digest as _, Sha256};
+
+    use super::*;
 
     /// The digest of `bip-0039/english.txt` in the repository of the BIPs.
     #[test]
