@@ -7,6 +7,7 @@
 mod arguments;
 mod passphrase;
 mod report;
+mod share;
 mod show;
 
 use quorate_quorum_ceremony::steps::{
@@ -56,6 +57,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::received(&step.acknowledge(&entered)?))?;
         }
+        Ceremony::Share(share) => share::run(share, output)?,
         Ceremony::Manifest(a) => {
             let plan = manifest::Plan {
                 measurements: measurements(&a.measurements)?,

@@ -28,6 +28,7 @@ use crate::inputs::InputError;
 use crate::keyfile::KeyFileError;
 use crate::pins::PinError;
 use crate::random::NoRandomness;
+use crate::steps::restore::RestoreError;
 use crate::storage::StorageError;
 
 /// Who has to mend something.
@@ -139,6 +140,9 @@ pub enum CeremonyError {
     /// No random bytes.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
+    /// A share does not come back from its backup.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
     /// The step itself refuses.
     #[error(transparent)]
     Step(#[from] StepError),
@@ -174,6 +178,7 @@ impl CeremonyError {
             Self::KeyFile(e) => e.explain(),
             Self::Pin(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
+            Self::Restore(e) => e.explain(),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
         }

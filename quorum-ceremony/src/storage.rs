@@ -443,13 +443,28 @@ pub fn read_named(path: &Path, max: usize) -> Result<Vec<u8>, StorageError> {
 /// # Errors
 /// [`StorageError`]; [`StorageError::Differs`] if a different file is there.
 pub fn publish_named(path: &Path, bytes: &[u8]) -> Result<Published, StorageError> {
+    let (parent, name) = place(path)?;
+    Folder::open_shared(parent)?.publish(&[name], bytes)
+}
+
+/// Writes a secret to a file that a person named: mode 0600, and never in place of another file.
+///
+/// # Errors
+/// [`StorageError`]; [`StorageError::Differs`] if a different file is there.
+pub fn publish_secret(path: &Path, bytes: &[u8]) -> Result<Published, StorageError> {
+    let (parent, name) = place(path)?;
+    Folder::open(parent, 0o600, 0o700)?.publish(&[name], bytes)
+}
+
+/// The folder of a file and its name there.
+fn place(path: &Path) -> Result<(&Path, &str), StorageError> {
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| StorageError::NotPlain { path: path.into() })?;
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    Folder::open_shared(parent)?.publish(&[name], bytes)
+    Ok((parent, name))
 }
 
 fn create(path: &Path, mode: u32) -> Result<(), StorageError> {

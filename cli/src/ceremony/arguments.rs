@@ -10,6 +10,8 @@ use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_verify::attestation::Partition;
 
+use super::share::arguments::Share;
+
 /// One step of a ceremony.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -20,6 +22,7 @@ A ceremony is one folder everybody can write to, and one private folder for each
   consent    every member    compares the fingerprint by voice, signs the definition
   genesis    coordinator     has a genesis enclave make the key and its shares
   receipt    every member    verifies the genesis, checks their share, signs for it
+  share      every member    proves the share that is kept, writes it down, restores it
   manifest   coordinator     says which image and applications may run
   approve    members         verify the manifest and sign it
   boot       coordinator     gives an empty enclave binaries, record and chain
@@ -41,6 +44,9 @@ pub(crate) enum Ceremony {
     Genesis(GenesisArguments),
     /// Verify the genesis and your share, pin it and sign for it
     Receipt(ReceiptArguments),
+    /// Check your share, write it down, or bring it back from paper
+    #[command(subcommand, arg_required_else_help = true)]
+    Share(Share),
     /// Write the next manifest: what may run (coordinator)
     Manifest(ManifestArguments),
     /// Verify a manifest and approve it
@@ -92,7 +98,8 @@ pub(crate) struct Socket {
 #[command(after_help = "\
 Draws a signing and an encryption key, locks them with your passphrase (Argon2id, 64 MiB, 3 passes)
 into key.cbor in the private folder, and puts your card with the public keys into the shared folder.
-Back the private folder up: without key file and passphrase your share is lost.
+Keep a copy of key.cbor: without key file and passphrase your share is lost, but for a paper that
+`quorate ceremony share backup` makes.
 
 Example:
   quorate ceremony join --folder ceremony --private ~/quorum --name alice")]

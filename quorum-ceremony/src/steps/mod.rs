@@ -15,6 +15,8 @@ pub mod log;
 pub mod manifest;
 pub mod provision;
 pub mod receipt;
+pub mod restore;
+pub mod share;
 pub mod status;
 
 use std::path::Path;

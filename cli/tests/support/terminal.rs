@@ -1,0 +1,142 @@
+//! A command in a terminal of its own, with a person in front of it.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Instant;
+
+use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
+
+use crate::support::{PATIENCE, Place};
+
+/// A pseudo-terminal of 80 by 24, and the command in it.
+pub(crate) struct Terminal {
+    master: File,
+    /// Keeps the terminal when the command has ended.
+    _slave: OwnedFd,
+    child: Child,
+    bytes: Receiver<Vec<u8>>,
+    raw: Vec<u8>,
+    /// Everything that was written to the terminal.
+    pub(crate) seen: String,
+    read: usize,
+}
+
+impl Terminal {
+    pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let OpenptyResult { master, slave } = openpty(Some(&size), None).expect("a terminal");
+        let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
+        let own = place.command(arguments);
+        // setsid makes the terminal that of the command, as a shell finds it.
+        let mut command = Command::new("setsid");
+        command
+            .arg("--ctty")
+            .arg(own.get_program())
+            .args(own.get_args())
+            .current_dir(place.path(""))
+            .env("TERM", "xterm")
+            .env("HOME", place.path(""))
+            .env("TMPDIR", place.path("t"))
+            .env_remove("NO_COLOR")
+            .stdin(end())
+            .stdout(end())
+            .stderr(end());
+        let child = command.spawn().expect("setsid, of util-linux");
+        let master = File::from(master);
+        let mut reader = master.try_clone().expect("a descriptor");
+        let (sender, bytes) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            master,
+            _slave: slave,
+            child,
+            bytes,
+            raw: Vec::new(),
+            seen: String::new(),
+            read: 0,
+        }
+    }
+
+    /// Waits until the terminal shows `text`, after what was waited for before.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        let start = Instant::now();
+        while !self.seen[self.read..].contains(text) {
+            match self.bytes.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(error) => panic!("no {text:?} ({error}) in {:?}", &self.seen[self.read..]),
+            }
+            assert!(start.elapsed() < PATIENCE, "no {text:?}");
+        }
+        let found = self.seen[self.read..].find(text).expect("just seen");
+        self.read += found + text.len();
+    }
+
+    /// A character may come in two pieces.
+    fn take(&mut self, bytes: &[u8]) {
+        self.raw.extend(bytes);
+        self.seen = String::from_utf8_lossy(&self.raw).into_owned();
+    }
+
+    pub(crate) fn type_in(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).expect("typed");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
+    }
+
+    /// Whether what is typed is shown.
+    pub(crate) fn echoes(&self) -> bool {
+        let state = tcgetattr(&self.master).expect("a terminal");
+        state
+            .local_flags
+            .contains(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG)
+    }
+
+    /// Waits for the end: the exit code (none if a signal ended it), and the rest of what was shown.
+    pub(crate) fn end(&mut self) -> Option<i32> {
+        let status = self.child.wait().expect("it ends");
+        loop {
+            // Nobody else writes; what it wrote is in the terminal by now.
+            match self
+                .bytes
+                .recv_timeout(std::time::Duration::from_millis(200))
+            {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        status.code()
+    }
+
+    /// What a scroll-back keeps: everything that was not written to the alternate screen.
+    pub(crate) fn scroll_back(&self) -> String {
+        let mut kept = String::new();
+        let mut rest = self.seen.as_str();
+        while let Some((before, after)) = rest.split_once("\x1b[?1049h") {
+            kept.push_str(before);
+            rest = after.split_once("\x1b[?1049l").map_or("", |(_, rest)| rest);
+        }
+        kept + rest
+    }
+}

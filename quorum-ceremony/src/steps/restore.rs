@@ -1,0 +1,354 @@
+//! `share restore`: a share comes back from paper into a private folder.
+//!
+//! [`prepare`] finds out which key and which share must come back, from what this member can trust:
+//! the pins in the private folder, or, where they are lost, the genesis digest that the member gives
+//! (it stands on the sheet, and every other member knows it). Never from the shared folder: whoever
+//! writes there could make up a genesis of which this very share is a share, and have it given to
+//! an enclave of theirs. [`Restoring::prove`] holds the backup to it, and only then a passphrase is
+//! asked for; [`Restoring::restore`] seals the share to the member's key and writes.
+//!
+//! Guarantees: nothing is written before the share is proved and the key unlocked; a share that is
+//! kept already is never replaced. A restore that was interrupted is repeated.
+//!
+//! Does not: bring back keys. A grant is signed by the key that the newest manifest names for this
+//! member, so without the old key file (or a copy, [`Plan::key_file`]) the share can be restored
+//! but not given, until the members approve a manifest that names the new keys
+//! ([`Admission::Nowhere`] says so).
+
+use std::path::{Path, PathBuf};
+
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, SealedShare, genesis_share_context};
+use quorate_protocol::instance::Index;
+use quorate_protocol::manifest::Link;
+use quorate_sealing::{Suite, seal};
+use quorate_share_backup::{Backup, Expected, Origin};
+use quorate_sharing::Share;
+use quorate_verify::chain::{ChainError, HighestSeen, VerifiedChain};
+use quorate_verify::genesis::VerifiedGenesis;
+
+use super::share::Subject;
+use super::{newest_approved, receipt};
+use crate::error::{CeremonyError, StepError};
+use crate::hardening;
+use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::pins::{Pins, SharePin};
+use crate::private::PrivateFolder;
+use crate::random;
+use crate::storage::{Published, StorageError, read_named};
+use crate::workspace::Workspace;
+
+mod error;
+
+pub use self::error::RestoreError;
+
+/// What a restore goes out from.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// The shared folder.
+    pub folder: &'a Path,
+    /// The private folder; made if it is not there and a key file is given.
+    pub private: &'a Path,
+    /// The genesis, where the private folder does not know it.
+    pub genesis: Option<Digest<Genesis>>,
+    /// A copy of the member's key file, where the private folder has none.
+    pub key_file: Option<&'a Path>,
+}
+
+/// A share that must come back, and the place for it.
+#[derive(Debug)]
+pub struct Restoring {
+    path: PathBuf,
+    private: Option<PrivateFolder>,
+    key_file: KeyFile,
+    pins: Pins,
+    subject: Subject,
+    index: ShareIndex,
+    renewed: Option<Renewed>,
+}
+
+/// Pins that were made anew, from a genesis that the member named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewed {
+    /// The newest approved manifest in the shared folder, if there is one. It is pinned; that it is
+    /// the newest of all only the other members can say.
+    pub newest: Option<HighestSeen>,
+    /// Whether the share can be given.
+    pub admission: Admission,
+}
+
+/// Whether the share set that counts now names the keys in the key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It does: the share can be given.
+    Named,
+    /// It names other keys: the share can be kept, and given once a manifest names these.
+    Nowhere,
+}
+
+/// A share that is back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// Whose it is.
+    pub name: Name,
+    /// Its index.
+    pub index: ShareIndex,
+    /// The namespace.
+    pub genesis: Digest<Genesis>,
+    /// Of which commitments.
+    pub epoch: Epoch,
+    /// Real or rehearsed.
+    pub origin: Origin,
+    /// Whether the very same share was kept already.
+    pub published: Published,
+    /// Where the pins had been lost.
+    pub renewed: Option<Renewed>,
+}
+
+/// Finds out which share must come back.
+///
+/// # Errors
+/// [`StepError::NotJoined`] without any key file; [`RestoreError::GenesisUnknown`] where neither
+/// pins nor the caller name a genesis; [`RestoreError::GenesisDiffers`] or what the pins refuse;
+/// [`StepError::NoShare`].
+pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
+    let workspace = Workspace::open(plan.folder)?;
+    let private = match PrivateFolder::open(plan.private) {
+        Ok(private) => Some(private),
+        Err(StorageError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let key_file = key_file(plan, private.as_ref())?;
+    let mut pins = match &private {
+        Some(folder) if folder.has_pins()? => folder.pins(&key_file)?,
+        _ => Pins::new(key_file.name().clone()),
+    };
+    if let Some(given) = plan.genesis {
+        pins.check_genesis(given)?;
+    }
+    let subject = Subject::read(&workspace)?;
+    let renewed = match pins.genesis() {
+        Some(_) => None,
+        None => {
+            let given = plan.genesis.ok_or(RestoreError::GenesisUnknown)?;
+            Some(renew(&mut pins, &key_file, &workspace, &subject, given)?)
+        }
+    };
+    Ok(Restoring {
+        path: plan.private.into(),
+        index: subject.decide(&pins)?,
+        private,
+        key_file,
+        pins,
+        subject,
+        renewed,
+    })
+}
+
+impl Restoring {
+    /// Whose share must come back.
+    #[must_use]
+    pub fn member(&self) -> &Name {
+        self.key_file.name()
+    }
+
+    /// Its index.
+    #[must_use]
+    pub const fn index(&self) -> ShareIndex {
+        self.index
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub const fn genesis(&self) -> Digest<Genesis> {
+        self.subject.genesis
+    }
+
+    /// Whether it opens a real key.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.subject.origin()
+    }
+
+    /// Where pins are made anew.
+    #[must_use]
+    pub const fn renewed(&self) -> Option<&Renewed> {
+        self.renewed.as_ref()
+    }
+
+    /// Whether a backup is the share that must come back.
+    ///
+    /// # Errors
+    /// [`RestoreError::Mismatch`].
+    pub fn prove(&self, backup: &Backup) -> Result<Share, RestoreError> {
+        Ok(backup.prove(&Expected {
+            origin: self.subject.origin(),
+            genesis: &self.subject.genesis,
+            index: self.index,
+            commitments: &self.subject.output.commitments,
+        })?)
+    }
+
+    /// Seals a share that was proved to the member's key and keeps it, with key file and pins where
+    /// they were lost.
+    ///
+    /// # Errors
+    /// [`RestoreError::Mismatch`] for another share than the one to restore; a wrong passphrase;
+    /// [`RestoreError::OtherKept`] if something else is kept in its place; [`StorageError`]. What
+    /// was written before that is complete, and the command can be repeated.
+    pub fn restore(
+        self,
+        backup: &Backup,
+        passphrase: &Passphrase,
+    ) -> Result<Restored, CeremonyError> {
+        let share = self.prove(backup)?;
+        hardening::protect()?;
+        let keys = self.key_file.unlock(passphrase)?;
+        let private = match self.private {
+            Some(private) => private,
+            None => PrivateFolder::create(&self.path)?,
+        };
+        private.store_key_file(&self.key_file)?;
+        let published = keep(&private, &self.subject, &share, &keys)?;
+        if self.renewed.is_some() {
+            private.store_pins(&self.pins)?;
+        }
+        Ok(Restored {
+            name: keys.name().clone(),
+            index: self.index,
+            genesis: self.subject.genesis,
+            epoch: self.subject.output.commitments.epoch(),
+            origin: self.subject.origin(),
+            published,
+            renewed: self.renewed,
+        })
+    }
+}
+
+/// The key file in the private folder or the copy; where there are both they must be the same.
+fn key_file(plan: &Plan<'_>, private: Option<&PrivateFolder>) -> Result<KeyFile, CeremonyError> {
+    let kept = private.map(PrivateFolder::find_key_file).transpose()?;
+    let copy = plan.key_file.map(|path| read_named(path, KeyFile::MAX));
+    let copy = copy.transpose()?;
+    let copy = copy.map(|bytes| KeyFile::from_bytes(&bytes)).transpose()?;
+    match (kept.flatten(), copy) {
+        (Some(kept), Some(copy)) if kept != copy => Err(StorageError::Differs {
+            path: plan.private.join("key.cbor"),
+        }
+        .into()),
+        (Some(file), _) | (None, Some(file)) => Ok(file),
+        (None, None) => Err(StepError::NotJoined.into()),
+    }
+}
+
+/// Pins what the member named: the genesis, with its definition, this member's share, and the newest
+/// approved manifest.
+fn renew(
+    pins: &mut Pins,
+    key_file: &KeyFile,
+    workspace: &Workspace,
+    subject: &Subject,
+    given: Digest<Genesis>,
+) -> Result<Renewed, CeremonyError> {
+    let differs = |found| RestoreError::GenesisDiffers { given, found };
+    if subject.genesis != given {
+        return Err(differs(subject.genesis).into());
+    }
+    let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
+    if genesis.digest() != given {
+        return Err(differs(genesis.digest()).into());
+    }
+    pins.pin_definition(genesis.definition())?;
+    let links = workspace.links(genesis.definition(), None)?;
+    let chain = approved(&genesis, &links.links)?;
+    let set = match &chain {
+        Some(chain) => &chain.manifest().share_set,
+        None => &genesis.definition().share_set,
+    };
+    let name = key_file.name();
+    let member = set
+        .named(name)
+        .ok_or_else(|| StepError::NoShare { name: name.clone() })?;
+    let public = key_file.public();
+    let same = member.signing_key == public.signing && member.encryption_key == public.encryption;
+    let share = SharePin {
+        index: Index(member.index),
+        epoch: subject.output.commitments.epoch(),
+    };
+    pins.pin_genesis(given, Some(share))?;
+    let newest = chain.as_ref().map(VerifiedChain::highest_seen);
+    if let Some(newest) = newest {
+        pins.pin_manifest(newest)?;
+    }
+    Ok(Renewed {
+        newest,
+        admission: if same {
+            Admission::Named
+        } else {
+            Admission::Nowhere
+        },
+    })
+}
+
+/// The chain, if its first manifest has been approved.
+fn approved(
+    genesis: &VerifiedGenesis,
+    links: &[Link],
+) -> Result<Option<VerifiedChain>, ChainError> {
+    if links.is_empty() {
+        return Ok(None);
+    }
+    match newest_approved(genesis, links) {
+        Ok(chain) => Ok(Some(chain)),
+        Err(ChainError::Threshold { sequence: 1, .. }) if links.len() == 1 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the share, sealed as genesis sealed it, unless it is kept already.
+fn keep(
+    private: &PrivateFolder,
+    subject: &Subject,
+    share: &Share,
+    keys: &MemberKeys,
+) -> Result<Published, CeremonyError> {
+    let (definition, output) = (&subject.definition, &subject.output);
+    match private.share() {
+        // One that opens and is on the polynomial at this index is this one.
+        Ok(kept) if kept.index == share.index() => {
+            return match receipt::open_share(definition, output, &kept, keys) {
+                Ok(_) => Ok(Published::AlreadyThere),
+                Err(_) => Err(other_kept(private)),
+            };
+        }
+        Ok(_) | Err(CeremonyError::Decode { .. }) => return Err(other_kept(private)),
+        Err(CeremonyError::Storage(StorageError::Missing { .. })) => {}
+        Err(error) => return Err(error),
+    }
+    let context = genesis_share_context(&Digest::of(definition), share.index());
+    let suite = Suite::P256Sha256Aes256Gcm;
+    let sealed = seal(
+        suite,
+        keys.public().encryption.inner(),
+        context.info.as_bytes(),
+        &context.aad,
+        &*share.to_bytes(),
+        &mut random::generator()?,
+    )
+    .map_err(|_| StepError::SuiteNotAccepted)?;
+    let sealed = SealedShare::new(suite, sealed).map_err(|_| StepError::SuiteNotAccepted)?;
+    private.store_share(&MemberShare {
+        index: share.index(),
+        sealed,
+    })?;
+    Ok(Published::Written)
+}
+
+fn other_kept(private: &PrivateFolder) -> CeremonyError {
+    let path = private.path().join("share.cbor");
+    RestoreError::OtherKept { path }.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! `share check` and `share backup`: a member proves the share they keep, and writes it down.
+//!
+//! [`open`] compares the folders with the member's pins and needs no key. [`Kept::prove`] opens the
+//! share and checks f(i)·G = Σ iʲ·Aⱼ against the commitments whose digest is the pinned epoch, so
+//! that a shared folder that was exchanged proves nothing. Only what was proved can be written down:
+//! [`Proved::backup`].
+//!
+//! Does not: show or write a backup. That is the caller's, with the care it needs.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{Epoch, Genesis, GenesisOutput, MemberShare};
+use quorate_share_backup::sheet::Facts;
+use quorate_share_backup::{Backup, Origin};
+use quorate_sharing::Share;
+use quorate_verify::attestation::Partition;
+use quorate_verify::genesis::check_output;
+
+use super::{Member, receipt};
+use crate::challenge::wall_clock;
+use crate::error::{CeremonyError, StepError};
+use crate::keyfile::Passphrase;
+use crate::pins::{PinError, Pins};
+use crate::workspace::Workspace;
+
+/// A member's share as it is kept: sealed, and not yet proved.
+#[derive(Debug)]
+pub struct Kept {
+    member: Member,
+    subject: Subject,
+    index: ShareIndex,
+    share: MemberShare,
+}
+
+/// The key of a ceremony, as the shared folder has it. Which one it is, is the pins' matter.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) definition: Definition,
+    pub(super) output: GenesisOutput,
+    pub(super) genesis: Digest<Genesis>,
+}
+
+/// A share that is the member's, by its commitments.
+pub struct Proved {
+    share: Share,
+    facts: Facts,
+    origin: Origin,
+    took: Duration,
+}
+
+/// Opens both folders and compares them with the pins.
+///
+/// # Errors
+/// [`StepError::NotReceived`], [`StepError::NoShare`]; a definition, genesis or epoch that is not
+/// the pinned one; a share that is not there.
+pub fn open(folder: &Path, private: &Path) -> Result<Kept, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let member = Member::open(private)?;
+    member.genesis()?;
+    let subject = Subject::read(&workspace)?;
+    let index = subject.decide(&member.pins)?;
+    let share = member.private.share()?;
+    if share.index != index {
+        return Err(PinError::OtherShare.into());
+    }
+    Ok(Kept {
+        member,
+        subject,
+        index,
+        share,
+    })
+}
+
+impl Kept {
+    /// Whose it is.
+    #[must_use]
+    pub fn member(&self) -> &Name {
+        self.member.pins.name()
+    }
+
+    /// Its index.
+    #[must_use]
+    pub const fn index(&self) -> ShareIndex {
+        self.index
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub const fn genesis(&self) -> Digest<Genesis> {
+        self.subject.genesis
+    }
+
+    /// Whether it opens a real key.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.subject.origin()
+    }
+
+    /// Opens the share and checks it against the pinned commitments.
+    ///
+    /// # Errors
+    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn prove(self, passphrase: &Passphrase) -> Result<Proved, CeremonyError> {
+        let keys = self.member.unlock(passphrase)?;
+        let unlocked = Instant::now();
+        let Subject {
+            definition,
+            output,
+            genesis,
+        } = &self.subject;
+        let share = receipt::open_share(definition, output, &self.share, &keys)?;
+        let took = unlocked.elapsed();
+        let set = &definition.share_set;
+        Ok(Proved {
+            facts: Facts {
+                namespace: definition.namespace.clone(),
+                genesis: *genesis,
+                member: keys.name().clone(),
+                epoch: output.commitments.epoch(),
+                members: u8::try_from(set.members.len()).unwrap_or(u8::MAX),
+                threshold: set.threshold,
+                time: wall_clock(),
+            },
+            origin: self.subject.origin(),
+            share,
+            took,
+        })
+    }
+}
+
+impl Subject {
+    pub(super) fn read(workspace: &Workspace) -> Result<Self, CeremonyError> {
+        let (definition, output) = (workspace.definition()?, workspace.output()?);
+        let genesis = Digest::of(&check_output(&definition, &output)?);
+        Ok(Self {
+            definition,
+            output,
+            genesis,
+        })
+    }
+
+    /// Which share of this key is that of a member with these pins.
+    pub(super) fn decide(&self, pins: &Pins) -> Result<ShareIndex, CeremonyError> {
+        pins.check_definition(&self.definition)?;
+        pins.check_genesis(self.genesis)?;
+        let pin = pins.genesis().ok_or(StepError::NotReceived)?;
+        let share = pin.share.as_ref().ok_or_else(|| StepError::NoShare {
+            name: pins.name().clone(),
+        })?;
+        if share.epoch != self.output.commitments.epoch() {
+            return Err(PinError::OtherShare.into());
+        }
+        Ok(share.index.0)
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        let partition = self.definition.attestation_root.partition.as_str();
+        match Partition::from_name(partition) {
+            Some(Partition::Aws | Partition::AwsUsGov | Partition::AwsCn) => Origin::Hardware,
+            _ => Origin::Rehearsal,
+        }
+    }
+}
+
+impl Proved {
+    /// Which share it is, for the sheet.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Its index.
+    #[must_use]
+    pub const fn index(&self) -> ShareIndex {
+        self.share.index()
+    }
+
+    /// The epoch.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.facts.epoch
+    }
+
+    /// Whether it opens a real key.
+    #[must_use]
+    pub const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// How long opening and checking took, once the key was unlocked.
+    #[must_use]
+    pub const fn took(&self) -> Duration {
+        self.took
+    }
+
+    /// What is written down of it.
+    #[must_use]
+    pub fn backup(&self) -> Backup {
+        let Facts { genesis, epoch, .. } = &self.facts;
+        Backup::new(self.origin, genesis, epoch, &self.share)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
