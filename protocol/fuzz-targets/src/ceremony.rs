@@ -3,6 +3,8 @@
 use quorate_quorum_ceremony::inputs::ApplicationSpec;
 use quorate_quorum_ceremony::keyfile::KeyFile;
 use quorate_quorum_ceremony::pins::Pins;
+use quorate_share_backup::Backup;
+use quorate_share_backup::rows::{self, Repair, RowNumber, Rows};
 
 pub(crate) fn key_file(data: &[u8]) {
     match KeyFile::from_bytes(data) {
@@ -24,5 +26,71 @@ pub(crate) fn application_spec(data: &[u8]) {
     };
     if let Err(error) = ApplicationSpec::parse(text) {
         assert!(!error.to_string().is_empty());
+    }
+}
+
+pub(crate) fn share_words(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else {
+        return;
+    };
+    match Backup::from_words(text) {
+        // Case and spaces are the typist's; the words are not.
+        Ok(backup) => {
+            let words = backup.words();
+            let ours = words.split_ascii_whitespace();
+            assert!(ours.eq(text.to_ascii_lowercase().split_ascii_whitespace()));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+pub(crate) fn share_rows(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else {
+        return;
+    };
+    match Rows::parse(text) {
+        Ok((rows, _)) => {
+            // A backup that comes of rows has exactly those rows.
+            if let Ok(backup) = rows.backup() {
+                let again: String = backup
+                    .rows()
+                    .map(|row| row.text().to_string() + "\n")
+                    .concat();
+                let read = Rows::parse(&again).ok().and_then(|(rows, repairs)| {
+                    assert!(repairs.is_empty());
+                    rows.backup().ok()
+                });
+                assert!(read.is_some_and(|read| *read.words() == *backup.words()));
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// One row under each number: what is repaired is a row, and differs from what was read only where
+/// that is told.
+pub(crate) fn share_row(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else {
+        return;
+    };
+    let mut fits = 0;
+    for number in RowNumber::ALL {
+        let Ok((row, repair)) = rows::read(number, text) else {
+            continue;
+        };
+        let clean = row.text();
+        assert!(matches!(rows::read(number, &clean), Ok((same, Repair::Nothing)) if same == row));
+        fits += usize::from(repair == Repair::Nothing);
+    }
+    assert!(fits <= 1, "a row is right under one number only");
+}
+
+pub(crate) fn share_qr(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else {
+        return;
+    };
+    match Backup::from_qr_text(text) {
+        Ok(backup) => assert_eq!(*backup.qr_text(), text),
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

@@ -147,6 +147,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key-file", ceremony::key_file),
     ("pins", ceremony::pins),
     ("application-spec", ceremony::application_spec),
+    ("share-words", ceremony::share_words),
+    ("share-rows", ceremony::share_rows),
+    ("share-row", ceremony::share_row),
+    ("share-qr", ceremony::share_qr),
     // What applications read from clients.
     ("activity-request", applications::activity_request),
     ("stamp", applications::stamp),

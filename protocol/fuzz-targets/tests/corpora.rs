@@ -10,6 +10,8 @@ use std::thread;
 use quorate_fuzz_targets::{TARGETS, development, run};
 use quorate_quorum_ceremony::keyfile::KeyFile;
 use quorate_quorum_ceremony::pins::Pins;
+use quorate_share_backup::Backup;
+use quorate_share_backup::rows::{self, RowNumber, Rows};
 use quorate_vectors::committed::folder;
 use quorate_vectors::kinds::KINDS;
 
@@ -108,6 +110,17 @@ fn some_seeds_of_each_format_are_good() {
     good("trust-anchor", &|bytes| bytes == development::root());
     good("key-file", &|bytes| KeyFile::from_bytes(bytes).is_ok());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    good("share-words", &|bytes| {
+        Backup::from_words(&text(bytes)).is_ok()
+    });
+    good("share-rows", &|bytes| Rows::parse(&text(bytes)).is_ok());
+    good("share-row", &|bytes| {
+        let row = RowNumber::new(1).expect("the first");
+        rows::read(row, &text(bytes)).is_ok()
+    });
+    good("share-qr", &|bytes| {
+        Backup::from_qr_text(&text(bytes)).is_ok()
+    });
     good("activity-request", &|bytes| {
         quorate_request::Request::parse(bytes).is_ok()
     });
