@@ -13,9 +13,9 @@
 use alloc::string::String;
 
 use pbkdf2::pbkdf2_hmac;
+use quorate_words as words;
 use sha2::{Digest as _, Sha256, Sha512};
 use subtle::ConstantTimeEq;
-use quorate_words as words;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Rounds of PBKDF2, from BIP-39.
