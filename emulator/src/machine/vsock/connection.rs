@@ -139,6 +139,11 @@ impl<S: Stream> Connection<S> {
         self.notice_hang_up();
     }
 
+    /// Whether the parent's end was closed in both directions.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        self.hung_up
+    }
+
     /// Bytes that wait for the reader.
     pub(crate) fn waiting(&self) -> usize {
         self.outbox.len()

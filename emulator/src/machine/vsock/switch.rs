@@ -13,9 +13,7 @@ use std::time::Instant;
 use super::connection::{
     CONNECT_LIMIT, Connection, END_LIMIT, Greeting, Moved, Phase, SHUTDOWN_BOTH, Stream,
 };
-use super::packet::{
-    HEADER_LEN, Header, Operation, SHUTDOWN_SEND, TYPE_STREAM,
-};
+use super::packet::{HEADER_LEN, Header, Operation, SHUTDOWN_SEND, TYPE_STREAM};
 
 /// The parent instance, as enclaves address it.
 pub const PARENT_CID: u64 = 3;
@@ -155,14 +153,7 @@ impl<H: Host> Switch<H> {
     }
 
     /// The parent's end of a connection became ready.
-    pub fn awake(
-        &mut self,
-        id: Id,
-        readable: bool,
-        writable: bool,
-        hung_up: bool,
-        now: Instant,
-    ) {
+    pub fn awake(&mut self, id: Id, readable: bool, writable: bool, hung_up: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -225,7 +216,11 @@ impl<H: Host> Switch<H> {
                 return;
             }
             self.limit(id, None);
-            match self.connections.get(&id).map(|connection| &connection.phase) {
+            match self
+                .connections
+                .get(&id)
+                .map(|connection| &connection.phase)
+            {
                 // The guest knows nothing of it, or nothing any more.
                 Some(Phase::Greeting(_) | Phase::Draining) => self.remove(id),
                 Some(_) => self.reset(id),
@@ -339,9 +334,7 @@ impl<H: Host> Switch<H> {
         }
         let before = connection.waiting();
         match (&connection.phase, operation) {
-            (&Phase::Requested { greeted }, Operation::Response)
-                if !connection.pending.request =>
-            {
+            (&Phase::Requested { greeted }, Operation::Response) if !connection.pending.request => {
                 connection.phase = Phase::Open;
                 if greeted {
                     connection.answer_greeting();
@@ -417,7 +410,10 @@ impl<H: Host> Switch<H> {
                 _ => {}
             }
         }
-        if connection.told_shut == SHUTDOWN_BOTH && connection.deadline.is_none() {
+        // Nobody is left at the parent's end: the guest takes what is there, or the end comes.
+        if (connection.told_shut == SHUTDOWN_BOTH || connection.is_hung_up())
+            && connection.deadline.is_none()
+        {
             self.limit(id, Some(now + END_LIMIT));
         }
         self.wake(id);
@@ -469,6 +465,9 @@ impl<H: Host> Switch<H> {
                 header.len = u32::try_from(len).unwrap_or(u32::MAX);
                 connection.credit.send(header.len);
                 connection.pending.credit = false;
+                if connection.is_hung_up() {
+                    self.limit(id, Some(now + END_LIMIT));
+                }
                 Operation::Data
             } else if news != 0 {
                 connection.told_shut = connection.parent_shut;
