@@ -56,6 +56,9 @@ const APPLICATIONS: [(&str, &str); 4] = [
     ("signing", "memory=268435456,restarts=8"),
 ];
 
+/// The ports among them.
+const PORTS: [u16; 2] = [5100, 5101];
+
 /// Lines of each console that are shown when the demo fails.
 const CONSOLE_LINES: usize = 20;
 

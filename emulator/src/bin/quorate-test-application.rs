@@ -99,7 +99,7 @@ fn run() -> Result<(), AppError> {
     if let Some(listener) = listener {
         let app = Arc::clone(&app);
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            while let Ok(stream) = listener.accept() {
                 let app = Arc::clone(&app);
                 thread::spawn(move || obey(&app, &stream));
             }

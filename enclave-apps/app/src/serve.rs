@@ -5,7 +5,7 @@
 //! a silent connection is closed after [`IDLE`].
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use quorate_protocol::frame::{Assembler, Sizes, frame};
+
+use crate::listening::ListeningSocket;
 
 /// Connections served at a time.
 pub const MAX_CONNECTIONS: usize = 32;
@@ -26,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Accepts connections and answers each request with what `handler` makes of its payload; a
 /// handler that gives `None` closes the connection. Returns when the listener fails for good; the
 /// application should end then, so that init starts it again.
-pub fn serve<S, H>(listener: &UnixListener, handler: H)
+pub fn serve<S, H>(listener: &ListeningSocket, handler: H)
 where
     S: Sizes,
     H: Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
@@ -35,7 +37,7 @@ where
     let active = Arc::new(AtomicUsize::new(0));
     loop {
         let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
+            Ok(stream) => stream,
             Err(error) if passes(&error) => {
                 thread::sleep(PAUSE);
                 continue;

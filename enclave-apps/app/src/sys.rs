@@ -33,6 +33,13 @@ pub(crate) fn take(number: RawFd) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
+/// Takes ownership of a descriptor that accept4 has just returned.
+pub(crate) fn adopt(accepted: RawFd) -> OwnedFd {
+    // SAFETY: the only caller passes what accept4 returned and keeps no copy, so the descriptor is
+    // open and nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(accepted) }
+}
+
 /// Receives one packet and the descriptors that come with it, close-on-exec. Packets that are
 /// longer than the buffer, or bring more descriptors than one, are errors.
 ///
