@@ -1,5 +1,8 @@
 //! A whole ceremony in one process, for tests that talk to a real emulated enclave.
 //!
+//! With `QUORATE_ENCLAVES=machine` every enclave is a virtual machine that boots `QUORATE_IMAGE`:
+//! the same tests against the very image a Nitro instance would boot.
+//!
 //! The enclave is the real init in its own process with a real (emulated) NSM; the people are keys
 //! in memory. What people's tools check is tested in `quorum-ceremony`; this is for what an enclave
 //! does with good and bad input.
@@ -15,6 +18,8 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
 use quorate_emulator::device::Mode;
+use quorate_emulator::machine::fault::Faults;
+use quorate_emulator::machine::run::{Setup, Until};
 use quorate_emulator::process::{Hypervisor, Start, Started};
 use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
@@ -123,10 +128,23 @@ pub(crate) fn echo() -> Vec<u8> {
     })
 }
 
+/// The image that enclaves are booted from, if they are to be machines.
+pub(crate) fn image() -> Option<PathBuf> {
+    match std::env::var_os("QUORATE_ENCLAVES") {
+        None => None,
+        Some(kind) if kind == "machine" => {
+            let image = std::env::var_os("QUORATE_IMAGE");
+            Some(image.expect("QUORATE_IMAGE names an image").into())
+        }
+        Some(kind) => panic!("QUORATE_ENCLAVES={} is unknown", kind.display()),
+    }
+}
+
 fn measurements() -> Measurements {
-    quorate_emulator::process::measure(&init())
-        .map(convert)
-        .unwrap()
+    match image() {
+        Some(image) => convert(quorate_emulator::machine::image::measure(&image).unwrap()),
+        None => convert(quorate_emulator::process::measure(&init()).unwrap()),
+    }
 }
 
 pub(crate) fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
@@ -184,16 +202,33 @@ impl World {
     /// A new enclave that waits.
     pub(crate) fn start(&mut self) -> Enclave {
         self.starts += 1;
-        let started = self
-            .hypervisor
-            .start(&Start {
-                name: Name::new(&format!("enclave-{}", self.starts)).unwrap(),
+        let name = Name::new(&format!("enclave-{}", self.starts)).unwrap();
+        let (role_arn, mode) = (None, Mode::Normal);
+        let started = match image() {
+            Some(image) => {
+                let setup = Setup {
+                    image,
+                    cid: None,
+                    memory_mib: 512,
+                    cpus: 2,
+                    role_arn,
+                    mode,
+                    ports: vec![5100],
+                    faults: Faults::default(),
+                    until: Until::Listening,
+                };
+                self.hypervisor.start_machine(&name, &setup)
+            }
+            None => self.hypervisor.start(&Start {
+                name,
                 init: init(),
-                role_arn: None,
-                mode: Mode::Normal,
-            })
-            .unwrap();
-        Enclave { started }
+                role_arn,
+                mode,
+            }),
+        };
+        Enclave {
+            started: started.unwrap(),
+        }
     }
 
     pub(crate) fn genesis_request(&self) -> GenesisRequest {
