@@ -112,7 +112,7 @@ struct State {
 /// One connection.
 struct Place {
     stream: UnixStream,
-    /// When something was last read or written, in milliseconds since the start.
+    /// When something was last read or written, in microseconds since the start.
     last: AtomicU64,
     /// Whether a request is being handled: no reason to close it.
     handling: AtomicBool,
@@ -138,7 +138,7 @@ impl Seats {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Seats a connection. When all seats are taken, the one that was silent for longest is closed
@@ -255,12 +255,19 @@ fn converse<S: Sizes>(
         seat.touch();
         let mut rest = buffer.get(..count).unwrap_or_default();
         while !rest.is_empty() {
-            let wanted = assembler.wanted::<S>().map_err(broken)?.max(1);
-            let (piece, after) = rest.split_at(wanted.min(rest.len()));
-            rest = after;
-            let Some(payload) = assembler.push::<S>(piece).map_err(broken)? else {
-                deadline = deadline.or(Some(read + FRAME));
-                continue;
+            let next = assembler.wanted::<S>().and_then(|wanted| {
+                let (piece, after) = rest.split_at(wanted.max(1).min(rest.len()));
+                rest = after;
+                assembler.push::<S>(piece)
+            });
+            let payload = match next {
+                Ok(Some(payload)) => payload,
+                Ok(None) => {
+                    deadline = deadline.or(Some(read + FRAME));
+                    continue;
+                }
+                // What was asked before is answered.
+                Err(_) => return seat.write(&mut answers),
             };
             deadline = None;
             let Some(answer) = seat.handle(handler, &payload) else {
