@@ -8,7 +8,8 @@
 //!
 //! Memory of one connection: one read, one request, [`FLUSH`] and one answer.
 
-use std::io::{Read as _, Write as _};
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use quorate_protocol::frame::{Assembler, Sizes, frame};
+use quorate_protocol::frame::{Assembler, FrameError, Sizes, Whole, append};
 
 use crate::listening::ListeningSocket;
 
@@ -224,7 +225,6 @@ fn converse<S: Sizes>(
     seat: &Seat,
     handler: &dyn Fn(&[u8]) -> Option<Vec<u8>>,
 ) -> std::io::Result<()> {
-    let broken = |_| std::io::Error::from(std::io::ErrorKind::InvalidData);
     let stream = &seat.place.stream;
     stream.set_write_timeout(Some(FRAME))?;
     stream.set_read_timeout(Some(IDLE))?;
@@ -247,33 +247,44 @@ fn converse<S: Sizes>(
             stream.set_read_timeout(Some(left))?;
             waits = left;
         }
-        let count = { stream }.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(());
-        }
+        let count = match { stream }.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            // Stopped and continued, or traced.
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
         let read = Instant::now();
         seat.touch();
         let mut rest = buffer.get(..count).unwrap_or_default();
         while !rest.is_empty() {
-            let next = assembler.wanted::<S>().and_then(|wanted| {
-                let (piece, after) = rest.split_at(wanted.max(1).min(rest.len()));
-                rest = after;
-                assembler.push::<S>(piece)
-            });
-            let payload = match next {
-                Ok(Some(payload)) => payload,
-                Ok(None) => {
+            // A frame that is all there is used where it lies; a piece of one is put together.
+            let next = if assembler.is_partial() {
+                Ok(None)
+            } else {
+                Whole::of::<S>(rest)
+            };
+            let taken = match next {
+                Ok(Some(whole)) => Ok((Some(Cow::Borrowed(whole.payload)), whole.rest)),
+                Ok(None) => piece::<S>(&mut assembler, rest),
+                Err(error) => Err(error),
+            };
+            let (payload, after) = match taken {
+                Ok((Some(payload), after)) => (payload, after),
+                Ok((None, after)) => {
                     deadline = deadline.or(Some(read + FRAME));
+                    rest = after;
                     continue;
                 }
                 // What was asked before is answered.
                 Err(_) => return seat.write(&mut answers),
             };
+            rest = after;
             deadline = None;
             let Some(answer) = seat.handle(handler, &payload) else {
                 return seat.write(&mut answers);
             };
-            answers.extend_from_slice(&frame(&answer).map_err(broken)?);
+            append(&mut answers, &answer).map_err(|_| ErrorKind::InvalidData)?;
             if answers.len() >= FLUSH || (!rest.is_empty() && read.elapsed() >= PROMPT) {
                 seat.write(&mut answers)?;
             }
@@ -282,4 +293,17 @@ fn converse<S: Sizes>(
             seat.write(&mut answers)?;
         }
     }
+}
+
+/// A payload, if it is complete, and what follows it.
+type Taken<'a> = (Option<Cow<'a, [u8]>>, &'a [u8]);
+
+/// Takes one piece of a frame, at most to its end.
+fn piece<'a, S: Sizes>(
+    assembler: &mut Assembler,
+    bytes: &'a [u8],
+) -> Result<Taken<'a>, FrameError> {
+    let wanted = assembler.wanted::<S>()?.max(1);
+    let (piece, after) = bytes.split_at(wanted.min(bytes.len()));
+    Ok((assembler.push::<S>(piece)?.map(Cow::Owned), after))
 }

@@ -29,7 +29,7 @@ fn place(handler: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> 
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("port");
     let listener = UnixListener::bind(&socket).unwrap();
-    std::thread::spawn(move || serve::<Any, _>(&listener, handler));
+    std::thread::spawn(move || serve::<Any, _>(&listener.into(), handler));
     Place {
         _folder: folder,
         socket,
