@@ -215,16 +215,20 @@ fn path(c: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let floor = folder.path().join("copier");
     copier(&floor);
-    for (name, length) in [("64 B", 64), ("1 KiB", 1024), ("16 KiB", 16 * 1024)] {
+    for (id, beside, length) in [
+        ("path/echo 64 B", "floor/path/echo 64 B", 64),
+        ("path/echo 1 KiB", "floor/path/echo 1 KiB", 1024),
+        ("path/echo 16 KiB", "floor/path/echo 16 KiB", 16 * 1024),
+    ] {
         let exchange = first(&socket, length);
-        c.bench_function(&format!("path/echo {name}"), |b| {
+        c.bench_function(id, |b| {
             b.iter_custom(|rounds| latency(&socket, &exchange, rounds) * clamp(rounds));
         });
         let same = Exchange {
             answer: exchange.request.len(),
             request: exchange.request,
         };
-        c.bench_function(&format!("floor/path/echo {name}"), |b| {
+        c.bench_function(beside, |b| {
             b.iter_custom(|rounds| latency(&floor, &same, rounds) * clamp(rounds));
         });
     }
@@ -233,11 +237,22 @@ fn path(c: &mut Criterion) {
         answer: small.request.len(),
         request: small.request.clone(),
     };
-    for (name, depth) in [("pipelined", 16), ("one in flight", 1)] {
-        c.bench_function(&format!("path/64 connections, {name}"), |b| {
+    for (id, beside, depth) in [
+        (
+            "path/64 connections, pipelined",
+            "floor/path/64 connections, pipelined",
+            16,
+        ),
+        (
+            "path/64 connections, one in flight",
+            "floor/path/64 connections, one in flight",
+            1,
+        ),
+    ] {
+        c.bench_function(id, |b| {
             b.iter_custom(|rounds| throughput(&socket, &small, depth, rounds) * clamp(rounds));
         });
-        c.bench_function(&format!("floor/path/64 connections, {name}"), |b| {
+        c.bench_function(beside, |b| {
             b.iter_custom(|rounds| throughput(&floor, &same, depth, rounds) * clamp(rounds));
         });
     }
