@@ -16,6 +16,7 @@ use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
 pub(crate) use crate::app::App;
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
 pub(crate) use crate::emulate::{Console, Emulate};
+pub(crate) use crate::enclave::Enclave;
 pub(crate) use crate::image::Image;
 
 /// Largest number of members a demo takes. Shares allow 255; a person watches this.
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     Emulate(Emulate),
     /// Follow what an emulated enclave prints, until it ends
     Console(Console),
+    /// Run enclaves on a Nitro parent instance
+    #[command(subcommand, arg_required_else_help = true)]
+    Enclave(Enclave),
     /// Check enclave applications
     #[command(subcommand, arg_required_else_help = true)]
     App(App),

@@ -99,7 +99,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             output.print(&show::collected(&collected, &a.out))?;
         }
         Ceremony::Status(a) => {
-            let progress = status::read(&a.shared.folder, a.socket.as_deref())?;
+            let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
         }
         Ceremony::Log(a) => {

@@ -8,13 +8,10 @@
 //! caller's own nonce has been verified, and everything else it says is a claim.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{self as net, AddressFamily, SockFlag, SockType, UnixAddr};
 use quorate_protocol::atoms::{Bytes, Sha256};
 use quorate_protocol::cbor::{DecodeError, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -29,6 +26,7 @@ use quorate_protocol::message::{
 use quorate_protocol::provision::ProvisionReceipt;
 use thiserror::Error;
 
+use crate::address::Address;
 use crate::error::{Blame, Explanation};
 
 /// Time for an exchange that makes the enclave do little.
@@ -46,10 +44,10 @@ pub enum ClientError {
     #[error("the enclave closed the connection before it had answered")]
     Closed,
     /// Nobody listens there.
-    #[error("no enclave answers on {}: {}", .socket.display(), .kind)]
+    #[error("no enclave answers on {socket}: {kind}")]
     Connect {
         /// The socket.
-        socket: PathBuf,
+        socket: Address,
         /// What the system says.
         kind: io::ErrorKind,
     },
@@ -107,7 +105,7 @@ impl ClientError {
             Self::Connect { .. } => (
                 "no-enclave",
                 Blame::You,
-                "start the enclave, or correct the path of its operator socket",
+                "start the enclave, or correct the address of its operator socket",
             ),
             Self::Frame(_) | Self::Malformed(_) | Self::WrongKind => (
                 "answer-malformed",
@@ -189,32 +187,16 @@ impl Client {
     /// Connects to an enclave's operator socket.
     ///
     /// # Errors
-    /// [`ClientError::Connect`].
-    pub fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let refused = |errno: Errno| ClientError::Connect {
-            socket: socket.into(),
-            kind: io::Error::from(errno).kind(),
-        };
-        let stream = net::socket(
-            AddressFamily::Unix,
-            SockType::Stream,
-            SockFlag::SOCK_CLOEXEC,
-            None,
-        )
-        .map(UnixStream::from)
-        .map_err(refused)?;
-        // The system's own connect would wait for ever on a listener whose queue is full.
-        stream
-            .set_write_timeout(Some(SHORT))
-            .map_err(|error| ClientError::Io { kind: error.kind() })?;
-        let address = UnixAddr::new(socket).map_err(refused)?;
-        loop {
-            match net::connect(stream.as_raw_fd(), &address) {
-                Ok(()) => return Ok(Self::over(stream)),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Err(ClientError::TimedOut { allowed: SHORT }),
-                Err(errno) => return Err(refused(errno)),
-            }
+    /// [`ClientError::Connect`], [`ClientError::TimedOut`].
+    pub fn connect(socket: impl Into<Address>) -> Result<Self, ClientError> {
+        let socket = socket.into();
+        match socket.connect(SHORT) {
+            Ok(stream) => Ok(Self::over(stream)),
+            Err(Errno::ETIMEDOUT) => Err(ClientError::TimedOut { allowed: SHORT }),
+            Err(errno) => Err(ClientError::Connect {
+                kind: io::Error::from(errno).kind(),
+                socket,
+            }),
         }
     }
 

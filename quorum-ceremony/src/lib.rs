@@ -2,7 +2,7 @@
 //!
 //! A ceremony is one shared folder, which anyone may write into, and one private folder a member.
 //! Objects travel as files, in any order; [`workspace`] is the shared folder, [`private`] the
-//! private one, [`client`] the enclave's socket. Each command is one file in [`steps`]:
+//! private one, [`client`] the enclave's port at an [`address`]. Each command is one file in [`steps`]:
 //!
 //! `join` → `define` → `consent` → `genesis` → `receipt` → `manifest` → `approve` → `boot` →
 //! `attest` → `provision` → `evidence`, and `status` at any time.
@@ -32,6 +32,7 @@
     )
 )]
 
+pub mod address;
 pub mod challenge;
 pub mod client;
 pub mod error;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use quorate_protocol::atoms::Name;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
+use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_verify::attestation::Partition;
@@ -82,9 +83,9 @@ pub(crate) struct Keyed {
 /// The enclave that is spoken to.
 #[derive(Debug, Args)]
 pub(crate) struct Socket {
-    /// The enclave's operator socket
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: PathBuf,
+    /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000
+    #[arg(long, value_name = "PATH|vsock:CID:PORT")]
+    pub(crate) socket: Address,
 }
 
 /// Make keys.
@@ -393,8 +394,8 @@ pub(crate) struct StatusArguments {
     pub(crate) shared: Shared,
 
     /// An enclave to ask as well; what it says is a claim
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
+    #[arg(long, value_name = "PATH|vsock:CID:PORT")]
+    pub(crate) socket: Option<Address>,
 }
 
 /// Show the reports.

@@ -13,6 +13,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -175,7 +176,8 @@ pub(crate) struct Machine {
     stopped: bool,
     module: String,
     vsock: Vsock,
-    heartbeat: Receiver<()>,
+    // In a mutex so that a machine may be looked at from several threads.
+    heartbeat: Mutex<Receiver<()>>,
     // Ended after QEMU, and only then.
     daemons: Option<(VhostUserDaemon<Nsm>, VhostUserDaemon<Vsock>)>,
 }
@@ -227,7 +229,7 @@ impl Machine {
             stopped: false,
             module,
             vsock: vsock.clone(),
-            heartbeat,
+            heartbeat: Mutex::new(heartbeat),
             daemons: None,
         };
         let nsm = machine.serve("nsm", nsm, &nsm_socket, place)?;
@@ -262,7 +264,9 @@ impl Machine {
 
     /// Waits for the guest's sign of life. False when it has not come within `limit`.
     pub(crate) fn await_heartbeat(&self, limit: Duration) -> bool {
-        match self.heartbeat.recv_timeout(limit) {
+        let heartbeat = self.heartbeat.lock();
+        let heartbeat = heartbeat.unwrap_or_else(std::sync::PoisonError::into_inner);
+        match heartbeat.recv_timeout(limit) {
             Ok(()) => true,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
         }

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::thread;
 
 use quorate_protocol::atoms::Text;

@@ -14,6 +14,7 @@ use quorate_verify::chain::walk;
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::newest_approved;
+use crate::address::Address;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{Binary, InputError};
@@ -46,7 +47,7 @@ pub struct Started {
 /// answers.
 pub fn boot(
     folder: &Path,
-    socket: &Path,
+    socket: impl Into<Address>,
     binaries: &[Binary],
     sequence: Option<u64>,
 ) -> Result<Started, CeremonyError> {
