@@ -74,7 +74,7 @@ fn vsock() -> io::Result<OwnedFd> {
 fn listener(port: u32) -> io::Result<OwnedFd> {
     let fd = vsock()?;
     bind(fd.as_raw_fd(), &VsockAddr::new(ANY, port))?;
-    listen(&fd, Backlog::new(1024)?)?;
+    listen(&fd, Backlog::MAXALLOWABLE)?;
     Ok(fd)
 }
 
