@@ -440,16 +440,21 @@ fn a_guest_that_sends_beyond_the_window_fails_closed() {
 fn slow_readers_together_are_bounded_fails_closed() {
     let mut bench = Bench::new();
     let piece = vec![1; WINDOW as usize / 4];
+    let mut sockets = Vec::new();
+    let mut ended = Vec::new();
     for _ in 0..WAITING_MAX / WINDOW as usize + 8 {
         let (_, socket, port) = bench.open();
         socket.0.borrow_mut().room = 0;
+        sockets.push(socket);
         for _ in 0..4 {
             bench.guest(Operation::Data, 5000, port, &piece);
-            assert!(bench.switch.waiting() <= WAITING_MAX + piece.len());
+            assert!(bench.switch.waiting() <= WAITING_MAX);
         }
+        ended.extend(bench.all());
     }
-    assert!(bench.all().contains(&Operation::Reset));
-    assert!(bench.switch.waiting() <= WAITING_MAX);
+    assert!(ended.contains(&Operation::Reset));
+    let held = sockets.iter().filter(|socket| socket.is_held()).count();
+    assert_eq!(held, WAITING_MAX / WINDOW as usize, "those that fit go on");
 }
 
 #[test]
@@ -589,5 +594,6 @@ fn connections_take_turns() {
     bench.awake(two);
     let order = std::iter::from_fn(|| bench.next().map(|(_, _, payload)| payload[0]));
     let order: Vec<_> = order.collect();
-    assert_eq!(order, [1, 2, 1, 1]);
+    assert_eq!(order.len(), 4);
+    assert!(order[..2].contains(&2), "{order:?}");
 }
