@@ -12,7 +12,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 
 use crate::refuse::Halt;
 
@@ -38,6 +38,8 @@ impl Groups {
         let root = open(path, FOLDER, Mode::empty()).map_err(Halt::kernel("open the cgroups"))?;
         write(&root, c"cgroup.subtree_control", b"+memory +pids")
             .map_err(Halt::kernel("turn on limits of memory and processes"))?;
+        // As it comes, only who may ignore permissions makes a group in it.
+        fchmod(&root, Mode::S_IRWXU).map_err(Halt::kernel("open the cgroups"))?;
         Ok(Self { root })
     }
 

@@ -86,15 +86,15 @@ const UNMOUNTS: [(&str, bool); 5] = [
 const NARROW: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC);
 const NARROWER: MsFlags = NARROW.union(MsFlags::MS_NODEV);
 
-/// Settings of the kernel: file, value.
+/// Settings of the kernel: file, line.
 const SETTINGS: [(&str, &str); 4] = [
     // The console gets what ends the machine, and init's own lines.
-    ("/proc/sys/kernel/printk", "1"),
-    ("/proc/sys/kernel/printk_devkmsg", "off"),
+    ("/proc/sys/kernel/printk", "1\n"),
+    ("/proc/sys/kernel/printk_devkmsg", "off\n"),
     // Nobody traces anybody.
-    ("/proc/sys/kernel/yama/ptrace_scope", "3"),
+    ("/proc/sys/kernel/yama/ptrace_scope", "3\n"),
     // A machine without memory says so and ends; no process is chosen to die for it.
-    ("/proc/sys/vm/panic_on_oom", "1"),
+    ("/proc/sys/vm/panic_on_oom", "1\n"),
 ];
 
 /// Descriptors init may have: more than an application, whose binary takes a number above its own.

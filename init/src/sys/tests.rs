@@ -4,8 +4,8 @@ use super::*;
 fn ioctl_number_is_that_of_the_driver() {
     assert_eq!(size_of::<NsmRaw>(), 32);
     assert_eq!(
-        nix::request_code_readwrite!(0x0A, 0x00, size_of::<NsmRaw>()),
-        0xC020_0A00
+        nix::request_code_readwrite!(0x0A, 0x00, size_of::<NsmRaw>()) as u32,
+        0xC020_0A00_u32
     );
 }
 
