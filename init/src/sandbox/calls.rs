@@ -422,3 +422,6 @@ fn compile(
     let filter = SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64)?;
     Ok(BpfProgram::try_from(filter)?)
 }
+
+#[cfg(test)]
+mod tests;
