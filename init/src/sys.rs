@@ -374,6 +374,13 @@ pub(crate) fn set_capabilities(held: u64) -> Result<(), Errno> {
     Errno::result(outcome).map(|_| ())
 }
 
+/// Sets the nice value of this process, −20 to 19.
+pub(crate) fn set_priority(nice: i8) -> Result<(), Errno> {
+    // SAFETY: three integers; 0 is this process.
+    let outcome = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.into()) };
+    Errno::result(outcome).map(|_| ())
+}
+
 /// prctl with up to one argument; the ones used here take integers.
 fn control(option: libc::c_int, argument: libc::c_ulong) -> Result<libc::c_int, Errno> {
     // SAFETY: every option passed below takes an integer and writes nowhere.

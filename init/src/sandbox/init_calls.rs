@@ -29,6 +29,7 @@ pub(super) const INIT: &[Row] = &[
         libc::SYS_prctl,
         "an application's bounding set, securebits, end with init",
     ),
+    always(libc::SYS_setpriority, "an application has no precedence"),
     always(libc::SYS_setgroups, "an application's user"),
     always(libc::SYS_setresgid, "an application's user"),
     always(libc::SYS_setresuid, "an application's user"),

@@ -146,6 +146,8 @@ impl FirstProcess {
         setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)
             .map_err(Halt::kernel("raise the limit of descriptors"))?;
         setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(Halt::kernel("forbid core dumps"))?;
+        // However many threads applications compute with, init gets its turn.
+        sys::set_priority(-20).map_err(Halt::kernel("take precedence over applications"))?;
         own_root()?;
         for (kind, place, flags, options, new) in MOUNTS {
             if new {

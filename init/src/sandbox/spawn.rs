@@ -275,20 +275,21 @@ impl Child<'_> {
             (Resource::RLIMIT_AS, self.memory_limit),
         ])?;
         match &self.sandbox.0 {
-            Kind::User => Ok(()),
-            Kind::Machine(_) => limit(&[
-                (
-                    Resource::RLIMIT_NOFILE,
-                    u64::from(DESCRIPTORS.cast_unsigned()),
-                ),
-                (Resource::RLIMIT_NPROC, TASKS),
-                (Resource::RLIMIT_MEMLOCK, 8 << 20),
-                (Resource::RLIMIT_MSGQUEUE, 0),
-                (Resource::RLIMIT_NICE, 0),
-                (Resource::RLIMIT_RTPRIO, 0),
-                (Resource::RLIMIT_SIGPENDING, 64),
-            ]),
+            Kind::User => return Ok(()),
+            Kind::Machine(_) => sys::set_priority(0)?,
         }
+        limit(&[
+            (
+                Resource::RLIMIT_NOFILE,
+                u64::from(DESCRIPTORS.cast_unsigned()),
+            ),
+            (Resource::RLIMIT_NPROC, TASKS),
+            (Resource::RLIMIT_MEMLOCK, 8 << 20),
+            (Resource::RLIMIT_MSGQUEUE, 0),
+            (Resource::RLIMIT_NICE, 0),
+            (Resource::RLIMIT_RTPRIO, 0),
+            (Resource::RLIMIT_SIGPENDING, 64),
+        ])
     }
 }
 
