@@ -36,7 +36,7 @@ use thiserror::Error;
 
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
 use crate::identity::{IdentityError, InstanceId};
-use crate::machine::qemu::{Accelerator, FindError, Qemu, Search};
+use crate::machine::qemu::{FindError, Qemu, Search};
 use crate::machine::run::{How, Machine, MachineError};
 use crate::measurements::{Measurements, process_measurements};
 use crate::pki::{DevelopmentRoot, PkiError};
@@ -232,7 +232,8 @@ pub struct Hypervisor {
     enclaves: BTreeMap<Name, Enclave>,
     search: Search,
     /// What the search found, once a machine was asked for.
-    found: Option<(Qemu, Accelerator)>,
+    found: Option<Qemu>,
+    next_cid: u32,
 }
 
 /// One enclave. Stopped when dropped.
@@ -274,6 +275,7 @@ impl Hypervisor {
             enclaves: BTreeMap::new(),
             search: Search::default(),
             found: None,
+            next_cid: machines::FIRST_CID,
             directory,
         };
         let path = hypervisor.root_path();
@@ -422,6 +424,9 @@ fn spawn(
 ) -> Result<Child, ProcessError> {
     let path = directory.join("init");
     let log = create(console, 0o600)?;
+    // Held as long as the child lives: whoever follows the console sees the end by it.
+    log.lock_shared()
+        .map_err(|error| file_error(console, "locked", &error))?;
     let errors = log
         .try_clone()
         .map_err(|error| file_error(console, "shared", &error))?;

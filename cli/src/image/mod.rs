@@ -28,6 +28,8 @@ mod step;
 mod store;
 mod verify;
 
+pub(crate) use self::common::{Lines, explain};
+
 use clap::Subcommand;
 
 use crate::failure::{Exit, Failure};

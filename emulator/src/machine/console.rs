@@ -18,13 +18,15 @@ pub(crate) const LOG_MAX: u64 = 1024 * 1024;
 
 const CUT: &[u8] = b"\n[quorate: the rest is not kept]\n";
 
-/// Makes the file.
+/// Makes the file and locks it: whoever follows it sees by the lock that the machine runs.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(path)
+        .open(path)?;
+    file.lock_shared()?;
+    Ok(file)
 }
 
 /// Copies what is printed into the file until it ends, at most `most` bytes of it.

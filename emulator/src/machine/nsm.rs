@@ -89,10 +89,7 @@ impl VhostUserBackend for Nsm {
     fn set_event_idx(&self, _enabled: bool) {}
 
     fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemoryMmap>) -> io::Result<()> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .memory = Some(memory);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).memory = Some(memory);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! QEMU: which one is used, and how it is called.
+//! QEMU: what it must have, and how it is called.
 //!
 //! Guarantees: a QEMU is used only if it says itself that it has every device and option a machine
 //! needs. The guest gets a processor, memory, a console and two devices served by this process; no
@@ -14,6 +14,11 @@ use std::process::{Command, Output, Stdio};
 use thiserror::Error;
 
 use super::image::Unpacked;
+
+pub(crate) mod probe;
+pub mod search;
+
+pub use self::search::{FindError, Search};
 
 /// The program's name.
 pub const PROGRAM: &str = "qemu-system-x86_64";
@@ -91,40 +96,6 @@ pub(crate) struct Hardware<'a> {
     pub(crate) vsock: &'a Path,
 }
 
-/// Where QEMU is looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Search {
-    /// In `PATH`; then the locked packages, which are fetched if they are not there.
-    #[default]
-    Anywhere,
-    /// This program, or the QEMU in this unpacked tree.
-    Given(PathBuf),
-}
-
-/// Why no QEMU was found.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FindError {
-    /// The one that was named cannot be used.
-    #[error(transparent)]
-    Given(#[from] QemuError),
-}
-
-impl Search {
-    /// Finds QEMU, and how it is to run machines.
-    ///
-    /// # Errors
-    /// [`FindError`].
-    pub fn find(&self) -> Result<(Qemu, Accelerator), FindError> {
-        let qemu = match self {
-            Self::Anywhere => Qemu::at(Path::new(PROGRAM))?,
-            Self::Given(path) if path.is_dir() => Qemu::in_tree(path)?,
-            Self::Given(path) => Qemu::at(path)?,
-        };
-        Ok((qemu, Accelerator::Tcg))
-    }
-}
-
 impl Qemu {
     /// The QEMU at this path, or of this name in `PATH`.
     ///
@@ -198,11 +169,8 @@ impl Qemu {
 
     /// What QEMU prints when it is asked something that starts no machine.
     fn ask(&self, arguments: &[&str]) -> Result<String, QemuError> {
-        let output: Result<Output, _> = self
-            .command()
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output();
+        let output: Result<Output, _> =
+            self.command().args(arguments).stdin(Stdio::null()).output();
         match output {
             Ok(output) => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             Err(error) => Err(QemuError::Absent {
@@ -294,8 +262,5 @@ fn escaped(path: &Path) -> OsString {
 fn version(line: &str) -> Option<(u32, u32)> {
     let rest = line.split("version ").nth(1)?;
     let mut numbers = rest.split(|c: char| !c.is_ascii_digit());
-    Some((
-        numbers.next()?.parse().ok()?,
-        numbers.next()?.parse().ok()?,
-    ))
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

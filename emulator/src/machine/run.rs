@@ -29,7 +29,7 @@ use super::console;
 use super::fault::Faults;
 use super::image::{self, ImageError};
 use super::nsm::Nsm;
-use super::qemu::{Accelerator, Hardware, Qemu};
+use super::qemu::{Hardware, Qemu, probe};
 use super::vsock::Vsock;
 use super::vsock::ports::{GREETED, Target};
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
@@ -70,8 +70,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(5);
 pub struct Setup {
     /// The image file.
     pub image: PathBuf,
-    /// How the machine is addressed.
-    pub cid: u32,
+    /// How the machine is addressed; one that no other machine here has, if none is named.
+    pub cid: Option<u32>,
     /// Its memory in MiB.
     pub memory_mib: u32,
     /// Its processors.
@@ -165,7 +165,8 @@ pub(crate) struct Place<'a> {
     pub(crate) root: &'a Arc<DevelopmentRoot>,
     pub(crate) instance: &'a InstanceId,
     pub(crate) qemu: &'a Qemu,
-    pub(crate) accelerator: Accelerator,
+    /// The CID of a machine that names none.
+    pub(crate) cid: u32,
 }
 
 /// A machine. Ended when dropped.
@@ -182,7 +183,8 @@ pub(crate) struct Machine {
 impl Machine {
     /// Starts a machine and waits as its setup says.
     pub(crate) fn start(setup: &Setup, place: &Place<'_>) -> Result<Self, MachineError> {
-        check(setup)?;
+        let cid = setup.cid.unwrap_or(place.cid);
+        check(setup, cid)?;
         let folder = place.folder;
         let image = image::unpack(&setup.image, folder)?;
         let config = Config {
@@ -196,8 +198,8 @@ impl Machine {
         let device = NsmDevice::new(config, Arc::clone(place.root), SysRng, now)?;
         let module = device.module_id().to_owned();
         let (beat, heartbeat) = sync_channel(1);
-        let vsock = Vsock::new(setup.cid, folder, setup.faults.vsock, beat)
-            .map_err(system("making vsock"))?;
+        let vsock =
+            Vsock::new(cid, folder, setup.faults.vsock, beat).map_err(system("making vsock"))?;
         let mut sockets = vec![
             ("operator.sock".to_owned(), Target::Port(OPERATOR_PORT)),
             ("public.sock".to_owned(), Target::Port(PUBLIC_PORT)),
@@ -320,9 +322,7 @@ impl Machine {
         place: &Place<'_>,
     ) -> Result<VhostUserDaemon<B>, MachineError>
     where
-        B: VhostUserBackend<Bitmap = (), Vring = vhost_user_backend::VringRwLock>
-            + Clone
-            + 'static,
+        B: VhostUserBackend<Bitmap = (), Vring = vhost_user_backend::VringRwLock> + Clone + 'static,
     {
         let memory = GuestMemoryAtomic::new(GuestMemoryMmap::new());
         let other = |_| io::Error::other("vhost-user");
@@ -376,11 +376,11 @@ pub(crate) const CONSOLE: &str = "console.log";
 /// What QEMU prints.
 pub(crate) const LOG: &str = "qemu.log";
 
-fn check(setup: &Setup) -> Result<(), MachineError> {
+fn check(setup: &Setup, cid: u32) -> Result<(), MachineError> {
     for (what, value, bounds) in [
         ("memory in MiB", setup.memory_mib, MEMORY_MIB),
         ("processors", setup.cpus, CPUS),
-        ("CID", setup.cid, CID_MIN..=u32::MAX - 1),
+        ("CID", cid, CID_MIN..=u32::MAX - 1),
     ] {
         if !bounds.contains(&value) {
             return Err(MachineError::Bounds {
@@ -397,9 +397,11 @@ fn check(setup: &Setup) -> Result<(), MachineError> {
 /// Starts QEMU from a thread that lives as long as it does: the kernel ends a QEMU whose thread is
 /// gone. That thread keeps what the guest prints.
 fn launch(place: &Place<'_>, hardware: &Hardware<'_>) -> Result<Child, MachineError> {
-    let kept = console::create(&place.folder.join(CONSOLE)).map_err(system("making the console"))?;
+    let kept =
+        console::create(&place.folder.join(CONSOLE)).map_err(system("making the console"))?;
     let log = console::create(&place.folder.join(LOG)).map_err(system("making the log"))?;
-    let mut command = place.qemu.machine(hardware, place.accelerator);
+    let accelerator = probe::accelerator(place.qemu, &hardware.image.kernel);
+    let mut command = place.qemu.machine(hardware, accelerator);
     command
         .current_dir(place.folder)
         .stdin(Stdio::null())

@@ -3,19 +3,35 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use quorate_builder::progress::{Progress, Silent};
 use quorate_protocol::atoms::Name;
 
 use super::{
-    Enclave, Hypervisor, ProcessError, Started, Stopped, check_length, file_error, make_folder,
+    Enclave, Ended, Hypervisor, ProcessError, Started, Stopped, check_length, file_error,
+    make_folder,
 };
 use crate::machine::qemu::Search;
 use crate::machine::run::{CONSOLE, How, Machine, Place, Setup};
+
+/// The first CID given to a machine that names none.
+pub(super) const FIRST_CID: u32 = 16;
 
 impl Hypervisor {
     /// Says where QEMU is looked for. The search begins when a machine is first started.
     pub fn look_for_qemu(&mut self, search: Search) {
         self.search = search;
         self.found = None;
+    }
+
+    /// Looks for QEMU now, unless it was found before; what takes long is told to `progress`.
+    ///
+    /// # Errors
+    /// [`ProcessError::Qemu`].
+    pub fn find_qemu(&mut self, progress: &dyn Progress) -> Result<(), ProcessError> {
+        if self.found.is_none() {
+            self.found = Some(self.search.find(progress)?);
+        }
+        Ok(())
     }
 
     /// Starts a machine and waits as `setup` says.
@@ -25,20 +41,21 @@ impl Hypervisor {
     pub fn start_machine(&mut self, name: &Name, setup: &Setup) -> Result<Started, ProcessError> {
         let directory = self.directory.join(name.as_str());
         check_length(&directory)?;
-        let (qemu, accelerator) = match self.found.take() {
+        let qemu = match self.found.take() {
             Some(found) => found,
-            None => self.search.find()?,
+            None => self.search.find(&Silent)?,
         };
-        let (qemu, accelerator) = &*self.found.insert((qemu, accelerator));
+        let qemu = &*self.found.insert(qemu);
         make_folder(&directory, name)?;
         let place = Place {
             folder: &directory,
             root: &self.root,
             instance: &self.instance,
             qemu,
-            accelerator: *accelerator,
+            cid: self.next_cid,
         };
         let machine = Machine::start(setup, &place)?;
+        self.next_cid = self.next_cid.checked_add(1).unwrap_or(FIRST_CID);
         let started = Started {
             pid: machine.pid(),
             module: machine.module().to_owned(),
@@ -50,6 +67,18 @@ impl Hypervisor {
         let machine = Enclave::Machine(Box::new(machine));
         self.enclaves.insert(name.clone(), machine);
         Ok(started)
+    }
+
+    /// Whether and how an enclave has ended by itself. It is still to be stopped then.
+    ///
+    /// # Errors
+    /// [`ProcessError::NoSuchEnclave`].
+    pub fn ended(&self, name: &Name) -> Result<Option<Ended>, ProcessError> {
+        match self.enclaves.get(name) {
+            Some(Enclave::Machine(machine)) => Ok(machine.ended()),
+            Some(Enclave::Process(process)) => Ok(process.ended()),
+            None => Err(ProcessError::NoSuchEnclave { name: name.clone() }),
+        }
     }
 
     /// Ends a machine at once, as a power failure does. A process ends as with

@@ -46,7 +46,7 @@ impl Bench {
     pub(crate) fn setup(&self) -> Setup {
         Setup {
             image: self.image.clone(),
-            cid: 16,
+            cid: None,
             memory_mib: 256,
             cpus: 1,
             role_arn: None,

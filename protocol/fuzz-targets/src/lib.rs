@@ -24,6 +24,7 @@ mod mutation;
 mod nsm;
 mod objects;
 mod streams;
+mod vsock;
 
 use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
 use quorate_protocol::application::{ApplicationCertificate, ApplicationProof, LaunchRecord};
@@ -133,6 +134,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     // The security module's messages.
     ("nsm-request", nsm::request),
     ("nsm-response", nsm::response),
+    // The emulator's virtual machines.
+    ("vsock", vsock::script),
     // Images.
     ("eif", images::eif),
     ("eif-signature", images::signature),

@@ -68,7 +68,6 @@ pub(crate) struct Pending {
     pub(crate) request: bool,
     pub(crate) response: bool,
     pub(crate) credit: bool,
-    pub(crate) reset: bool,
 }
 
 /// What became of an attempt to read or write.
@@ -139,6 +138,11 @@ impl<S: Stream> Connection<S> {
         self.notice_hang_up();
     }
 
+    /// Whether the parent's end was closed in both directions.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        self.hung_up
+    }
+
     /// Bytes that wait for the reader.
     pub(crate) fn waiting(&self) -> usize {
         self.outbox.len()
@@ -147,7 +151,7 @@ impl<S: Stream> Connection<S> {
     /// Whether there is a packet for the guest, or may be.
     pub(crate) fn has_work(&self) -> bool {
         let pending = self.pending;
-        if pending.reset || pending.request || pending.response || pending.credit {
+        if pending.request || pending.response || pending.credit {
             return true;
         }
         match self.phase {

@@ -46,8 +46,7 @@ pub mod switch;
 pub use self::connection::Stream;
 pub use self::credit::WINDOW;
 
-const RECEIVE: usize = 0;
-const TRANSMIT: usize = 1;
+/// What the guest receives, and what it transmits.
 const QUEUES: usize = 2;
 const QUEUE_SIZE: usize = 1024;
 
@@ -96,7 +95,10 @@ impl Vsock {
             TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK,
         )?;
         let state = State {
-            switch: Switch::new(u64::from(guest_cid), Ports::new(folder, Heartbeat::new(beat)?)?),
+            switch: Switch::new(
+                u64::from(guest_cid),
+                Ports::new(folder, Heartbeat::new(beat)?)?,
+            ),
             memory: None,
             timer,
             paused_until: None,

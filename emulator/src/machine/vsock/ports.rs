@@ -173,11 +173,6 @@ impl Ports {
             };
         }
     }
-
-    /// Whether connections are taken.
-    pub(crate) fn is_paused(&self) -> bool {
-        self.paused
-    }
 }
 
 /// The name of the socket where somebody listens for the guest's connections to a port.

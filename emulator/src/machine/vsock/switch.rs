@@ -13,9 +13,7 @@ use std::time::Instant;
 use super::connection::{
     CONNECT_LIMIT, Connection, END_LIMIT, Greeting, Moved, Phase, SHUTDOWN_BOTH, Stream,
 };
-use super::packet::{
-    HEADER_LEN, Header, Operation, SHUTDOWN_SEND, TYPE_STREAM,
-};
+use super::packet::{HEADER_LEN, Header, Operation, SHUTDOWN_SEND, TYPE_STREAM};
 
 /// The parent instance, as enclaves address it.
 pub const PARENT_CID: u64 = 3;
@@ -32,7 +30,7 @@ pub const GUEST_MAX: usize = 256;
 /// Most bytes of all connections that wait here for slow readers: 16 MiB.
 pub const WAITING_MAX: usize = 16 * 1024 * 1024;
 
-/// Most answers to packets of no connection that wait for the guest. It gets no more than these.
+/// Most resets that wait for the guest. It gets no more than these.
 const STRAY_MAX: usize = 512;
 
 /// First port of the parent's end of connections to the guest.
@@ -155,14 +153,7 @@ impl<H: Host> Switch<H> {
     }
 
     /// The parent's end of a connection became ready.
-    pub fn awake(
-        &mut self,
-        id: Id,
-        readable: bool,
-        writable: bool,
-        hung_up: bool,
-        now: Instant,
-    ) {
+    pub fn awake(&mut self, id: Id, readable: bool, writable: bool, hung_up: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
@@ -225,7 +216,11 @@ impl<H: Host> Switch<H> {
                 return;
             }
             self.limit(id, None);
-            match self.connections.get(&id).map(|connection| &connection.phase) {
+            match self
+                .connections
+                .get(&id)
+                .map(|connection| &connection.phase)
+            {
                 // The guest knows nothing of it, or nothing any more.
                 Some(Phase::Greeting(_) | Phase::Draining) => self.remove(id),
                 Some(_) => self.reset(id),
@@ -234,12 +229,22 @@ impl<H: Host> Switch<H> {
         }
     }
 
-    /// Ends a connection at once, on both sides.
+    /// Ends a connection at once, on both sides. What waits for its reader is dropped.
     pub fn reset(&mut self, id: Id) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.pending.reset = true;
-            self.wake(id);
-        }
+        let Some(connection) = self.connections.get(&id) else {
+            return;
+        };
+        let header = Header {
+            src_cid: PARENT_CID,
+            dst_cid: self.guest_cid,
+            src_port: connection.parent_port,
+            dst_port: connection.guest_port,
+            kind: TYPE_STREAM,
+            operation: Operation::Reset.number(),
+            ..Header::default()
+        };
+        self.remove(id);
+        self.stray(header);
     }
 
     /// Answers a packet of the guest with a reset, whatever it is, and ends its connection.
@@ -339,9 +344,7 @@ impl<H: Host> Switch<H> {
         }
         let before = connection.waiting();
         match (&connection.phase, operation) {
-            (&Phase::Requested { greeted }, Operation::Response)
-                if !connection.pending.request =>
-            {
+            (&Phase::Requested { greeted }, Operation::Response) if !connection.pending.request => {
                 connection.phase = Phase::Open;
                 if greeted {
                     connection.answer_greeting();
@@ -411,13 +414,14 @@ impl<H: Host> Switch<H> {
             match connection.phase {
                 Phase::Draining => return self.remove(id),
                 // Nobody sends any more and everything arrived: the guest waits to hear that.
-                Phase::Open if connection.guest_shut == SHUTDOWN_BOTH => {
-                    connection.pending.reset = true;
-                }
+                Phase::Open if connection.guest_shut == SHUTDOWN_BOTH => return self.reset(id),
                 _ => {}
             }
         }
-        if connection.told_shut == SHUTDOWN_BOTH && connection.deadline.is_none() {
+        // Nobody is left at the parent's end: the guest takes what is there, or the end comes.
+        if (connection.told_shut == SHUTDOWN_BOTH || connection.is_hung_up())
+            && connection.deadline.is_none()
+        {
             self.limit(id, Some(now + END_LIMIT));
         }
         self.wake(id);
@@ -448,11 +452,7 @@ impl<H: Host> Switch<H> {
             ..Header::default()
         };
         let pending = &mut connection.pending;
-        let operation = if core::mem::take(&mut pending.reset) {
-            self.remove(id);
-            header.operation = Operation::Reset.number();
-            return Some(header);
-        } else if core::mem::take(&mut pending.request) {
+        let operation = if core::mem::take(&mut pending.request) {
             Operation::Request
         } else if core::mem::take(&mut pending.response) {
             Operation::Response
@@ -469,6 +469,9 @@ impl<H: Host> Switch<H> {
                 header.len = u32::try_from(len).unwrap_or(u32::MAX);
                 connection.credit.send(header.len);
                 connection.pending.credit = false;
+                if connection.is_hung_up() {
+                    self.limit(id, Some(now + END_LIMIT));
+                }
                 Operation::Data
             } else if news != 0 {
                 connection.told_shut = connection.parent_shut;
@@ -492,16 +495,22 @@ impl<H: Host> Switch<H> {
 
     /// Answers a packet that belongs to no connection.
     fn refuse(&mut self, header: &Header) {
+        self.stray(Header {
+            src_cid: header.dst_cid,
+            dst_cid: header.src_cid,
+            src_port: header.dst_port,
+            dst_port: header.src_port,
+            kind: header.kind,
+            operation: Operation::Reset.number(),
+            ..Header::default()
+        });
+    }
+
+    /// A packet for the guest of no connection. A guest that takes none loses some: it hears of the
+    /// end when it next sends.
+    fn stray(&mut self, header: Header) {
         if self.stray.len() < STRAY_MAX {
-            self.stray.push_back(Header {
-                src_cid: header.dst_cid,
-                dst_cid: header.src_cid,
-                src_port: header.dst_port,
-                dst_port: header.src_port,
-                kind: header.kind,
-                operation: Operation::Reset.number(),
-                ..Header::default()
-            });
+            self.stray.push_back(header);
         }
     }
 
