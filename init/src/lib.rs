@@ -43,5 +43,5 @@ mod uploads;
 
 pub use platform::Platform;
 pub use refuse::Halt;
-pub use sandbox::{Confinement, FirstProcess, end};
+pub use sandbox::{Confinement, FirstProcess, PARENT, end};
 pub use server::{FRAME, IDLE, MAX_CONNECTIONS, run};

@@ -26,7 +26,7 @@ use nix::unistd::Pid;
 
 use self::calls::Filters;
 use self::group::{Group, Groups};
-pub use self::own::{FirstProcess, end};
+pub use self::own::{FirstProcess, PARENT, end};
 pub(crate) use self::spawn::{Spawn, spawn};
 use crate::refuse::Halt;
 

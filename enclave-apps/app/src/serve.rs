@@ -34,8 +34,8 @@ where
     let handler = Arc::new(handler);
     let active = Arc::new(AtomicUsize::new(0));
     loop {
-        let stream = match listener.accept() {
-            Ok((stream, _)) => stream,
+        let stream = match accept(listener) {
+            Ok(stream) => stream,
             Err(error) if passes(&error) => {
                 thread::sleep(PAUSE);
                 continue;
@@ -57,6 +57,15 @@ where
         // A thread that could not be made has dropped its slot and its stream.
         drop(spawned);
     }
+}
+
+/// Accepts one connection, whatever the family of the listener: the standard library's own accept
+/// takes only peers whose address is that of a Unix socket.
+///
+/// # Errors
+/// What the kernel said.
+pub fn accept(listener: &UnixListener) -> std::io::Result<UnixStream> {
+    Ok(UnixStream::from(crate::sys::accept(listener)?))
 }
 
 /// Whether this is the fault of one connection or of a short supply, and not of the listener.

@@ -4,6 +4,9 @@
 //! Guarantees: an attack that succeeds says so; nothing here looks away. Does not: stop at the first
 //! refusal, or know what the right answer is; the test does.
 
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+
 use nix::errno::Errno;
 use nix::libc;
 
@@ -365,6 +368,9 @@ pub(crate) fn attempt(name: &str) -> Option<Result<i64, Errno>> {
         "find-the-parent" => call(libc::SYS_getppid, &mut []),
         "leave-the-session" => call(libc::SYS_setsid, &mut []),
         "dump-core" => core_limit(),
+        "exhaust-memory-of-the-kernel" => exhaust_sockets(),
+        "burn-processors" => burn_processors(),
+        "abort" => std::process::abort(),
         _ => return None,
     })
 }
@@ -429,6 +435,40 @@ fn exhaust_memory() -> Result<i64, Errno> {
         had.push(more);
     }
     i64::try_from(had.len()).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// How many pairs of sockets could be had and filled.
+fn exhaust_sockets() -> Result<i64, Errno> {
+    let mut pairs = Vec::new();
+    while let Ok((mut one, other)) = UnixStream::pair() {
+        if one.set_nonblocking(true).is_err() {
+            break;
+        }
+        while one.write(&[1; 4096]).is_ok() {}
+        pairs.push((one, other));
+    }
+    i64::try_from(pairs.len()).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// How many threads compute for as long as this application lives.
+fn burn_processors() -> Result<i64, Errno> {
+    let mut count = 0;
+    for _ in 0..MANY {
+        let burn = || {
+            let mut number = 0_u64;
+            loop {
+                number = std::hint::black_box(number.wrapping_add(1));
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .stack_size(16 * 1024)
+            .spawn(burn);
+        if thread.is_err() {
+            break;
+        }
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// How many descriptors are a device other than the null device.

@@ -15,6 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::thread;
 
+use quorate_app::serve::accept;
 use quorate_app::{App, AppError};
 
 /// Where it is told what to try.
@@ -32,7 +33,7 @@ fn run() -> Result<(), AppError> {
     let mut app = App::start()?;
     let listener = app.listener(port.unwrap_or(PORT))?;
     thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+        while let Ok(stream) = accept(&listener) {
             answer(&stream);
         }
     });

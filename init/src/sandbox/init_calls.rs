@@ -67,6 +67,7 @@ pub(super) const INIT: &[Row] = &[
     always(libc::SYS_listen, "ports of the manifest"),
     always(libc::SYS_connect, "the parent's services"),
     always(libc::SYS_setsockopt, "the parent's services"),
+    always(libc::SYS_sysinfo, "memory that is left"),
     // The NSM, and the end.
     always(libc::SYS_ioctl, "the NSM"),
     always(libc::SYS_reboot, "the end of the machine"),

@@ -41,7 +41,7 @@ use crate::refuse::Halt;
 use crate::sys;
 
 /// The parent instance, as enclaves address it.
-const PARENT: u32 = 3;
+pub const PARENT: u32 = 3;
 /// Where Nitro's tools wait for the sign of life.
 const HEARTBEAT_PORT: u32 = 9000;
 /// The sign, and the answer.
