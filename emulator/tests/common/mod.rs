@@ -241,7 +241,10 @@ impl World {
                     .unwrap();
                 Enclave { started }
             }
-            Some(image) => self.start_machine(image, Faults::default()).unwrap(),
+            Some(image) => {
+                let started = self.start_machine(image, Faults::default());
+                started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -452,23 +453,30 @@ fn exhaust_sockets() -> Result<i64, Errno> {
 
 /// How many threads compute for as long as this application lives.
 fn burn_processors() -> Result<i64, Errno> {
-    let mut count = 0;
+    static BEGIN: AtomicBool = AtomicBool::new(false);
+    let mut threads = Vec::new();
     for _ in 0..MANY {
         let burn = || {
+            while !BEGIN.load(Ordering::Acquire) {
+                std::thread::park();
+            }
             let mut number = 0_u64;
             loop {
                 number = std::hint::black_box(number.wrapping_add(1));
             }
         };
-        let thread = std::thread::Builder::new()
+        match std::thread::Builder::new()
             .stack_size(16 * 1024)
-            .spawn(burn);
-        if thread.is_err() {
-            break;
+            .spawn(burn)
+        {
+            Ok(thread) => threads.push(thread),
+            Err(_) => break,
         }
-        count += 1;
     }
-    Ok(count)
+    // None begins before all are there, or the last would never come.
+    BEGIN.store(true, Ordering::Release);
+    threads.iter().for_each(|thread| thread.thread().unpark());
+    i64::try_from(threads.len()).map_err(|_| Errno::EOVERFLOW)
 }
 
 /// How many descriptors are a device other than the null device.
