@@ -14,8 +14,8 @@ pub const DELAY_MAX: Duration = Duration::from_secs(300);
 /// Most errors of one NSM.
 const ERRORS_MAX: usize = 64;
 
-/// Largest skew of a clock: 100 years.
-const SKEW_MAX_MS: i64 = 100 * 366 * 24 * 3600 * 1000;
+/// Largest skew of a clock: 364 days. The development root is a year old.
+const SKEW_MAX_MS: i64 = 364 * 24 * 3600 * 1000;
 
 /// What goes wrong in a machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,7 +187,7 @@ impl Faults {
                     .ok()
                     .filter(|skew: &i64| skew.abs() <= SKEW_MAX_MS);
                 self.nsm.clock_skew_ms =
-                    skew.ok_or_else(|| fault("it is no number of milliseconds below 100 years"))?;
+                    skew.ok_or_else(|| fault("it is no number of milliseconds below 364 days"))?;
             }
             "nsm-delay" => self.nsm.delay = delay()?,
             "nsm-error" => error(NsmAnswer::Error(ErrorCode::InternalError))?,

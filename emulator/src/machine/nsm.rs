@@ -17,7 +17,6 @@ use std::thread;
 use quorate_init::nsm::wire::{REQUEST_MAX, RESPONSE_MAX, Response};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost_user_backend::{VhostUserBackend, VringRwLock, VringT as _};
-use virtio_queue::QueueT as _;
 use vm_memory::{GuestAddressSpace as _, GuestMemoryAtomic, GuestMemoryMmap};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventNotifier};
@@ -192,15 +191,7 @@ impl Waiting {
 /// The next buffer the guest offers. The queue is locked only here and in [`give_back`]: an answer
 /// may take long, and QEMU may have to stop the queue meanwhile.
 fn next_chain(vring: &VringRwLock, guest: &Guest) -> Option<Chain> {
-    let mut vring = vring.get_mut();
-    loop {
-        if let Some(chain) = vring.get_queue_mut().pop_descriptor_chain(guest.clone()) {
-            return Some(chain);
-        }
-        if queue::is_drained(&mut vring) {
-            return None;
-        }
-    }
+    queue::next(&mut vring.get_mut(), guest)
 }
 
 fn give_back(vring: &VringRwLock, heads: &[(u16, u32)]) {

@@ -6,7 +6,7 @@
 use std::io;
 
 use vhost_user_backend::VringState;
-use virtio_queue::DescriptorChain;
+use virtio_queue::{DescriptorChain, QueueT as _};
 use vm_memory::{GuestMemoryAtomic, GuestMemoryLoadGuard, GuestMemoryMmap};
 use vmm_sys_util::event::{
     EventConsumer, EventFlag, EventNotifier, new_event_consumer_and_notifier,
@@ -29,10 +29,19 @@ pub(crate) fn exit_event() -> io::Result<(EventConsumer, EventNotifier)> {
     new_event_consumer_and_notifier(EventFlag::NONBLOCK | EventFlag::CLOEXEC)
 }
 
-/// After an empty queue: asks to be told of the next buffer. False if one came meanwhile.
-pub(crate) fn is_drained(vring: &mut VringState<Memory>) -> bool {
-    // A queue that cannot be read is not read again.
-    !vring.enable_notification().unwrap_or(false)
+/// The next buffer the guest offers; without one it is asked to tell of the next.
+///
+/// A queue that says it has buffers and gives none (a guest that has restarted, or lies) counts as
+/// empty: to ask it again and again would never end.
+pub(crate) fn next(vring: &mut VringState<Memory>, guest: &Guest) -> Option<Chain> {
+    if let Some(chain) = vring.get_queue_mut().pop_descriptor_chain(guest.clone()) {
+        return Some(chain);
+    }
+    // One may have come just before the guest was asked to tell.
+    if vring.enable_notification().unwrap_or(false) {
+        return vring.get_queue_mut().pop_descriptor_chain(guest.clone());
+    }
+    None
 }
 
 /// Tells the guest that buffers were used, if it wants to know.

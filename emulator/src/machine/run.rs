@@ -296,6 +296,7 @@ impl Machine {
             Some((None, Some(signal))) => Ended::Killed(signal),
             _ => before.unwrap_or(Ended::Killed(Signal::SIGKILL as i32)),
         };
+        self.vsock.end();
         if let Some((mut nsm, mut vsock)) = self.daemons.take() {
             nsm.request_shutdown();
             vsock.request_shutdown();

@@ -11,7 +11,7 @@ use super::{
     make_folder,
 };
 use crate::machine::qemu::Search;
-use crate::machine::run::{CONSOLE, How, Machine, Place, Setup};
+use crate::machine::run::{CONSOLE, How, Machine, MachineError, Place, Setup};
 
 /// The first CID given to a machine that names none.
 pub(super) const FIRST_CID: u32 = 16;
@@ -54,7 +54,15 @@ impl Hypervisor {
             qemu,
             cid: self.next_cid,
         };
-        let machine = Machine::start(setup, &place)?;
+        let machine = Machine::start(setup, &place).inspect_err(|error| {
+            // What a guest printed is kept for whoever has to find out why.
+            if !matches!(
+                error,
+                MachineError::EndedEarly { .. } | MachineError::Silent { .. }
+            ) {
+                let _ = std::fs::remove_dir_all(&directory);
+            }
+        })?;
         self.next_cid = self.next_cid.checked_add(1).unwrap_or(FIRST_CID);
         let started = Started {
             pid: machine.pid(),

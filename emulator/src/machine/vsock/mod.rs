@@ -14,6 +14,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -24,7 +25,7 @@ use nix::sys::timer::TimerSetTimeFlags;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost_user_backend::{VhostUserBackend, VringRwLock, VringT as _};
-use virtio_queue::{QueueOwnedT as _, QueueT as _};
+use virtio_queue::QueueOwnedT as _;
 use vm_memory::{GuestAddressSpace as _, GuestMemoryAtomic, GuestMemoryMmap};
 use vmm_sys_util::epoll::EventSet;
 use vmm_sys_util::event::{EventConsumer, EventNotifier};
@@ -68,6 +69,8 @@ struct Shared {
     guest_cid: u64,
     state: Mutex<State>,
     exit: Mutex<Option<(EventConsumer, EventNotifier)>>,
+    /// Whether the machine is gone: whoever still talks to its sockets is not served.
+    ending: AtomicBool,
 }
 
 struct State {
@@ -110,7 +113,13 @@ impl Vsock {
             guest_cid: u64::from(guest_cid),
             state: Mutex::new(state),
             exit: Mutex::new(Some(queue::exit_event()?)),
+            ending: AtomicBool::new(false),
         })))
+    }
+
+    /// Serves nobody any more.
+    pub(crate) fn end(&self) {
+        self.0.ending.store(true, Ordering::Release);
     }
 
     /// Makes the socket for a port of the guest.
@@ -189,7 +198,7 @@ impl VhostUserBackend for Vsock {
             return Ok(());
         };
         // The lock is given back between rounds: a new socket does not wait for a busy guest.
-        while self.state().round(receive, transmit) {}
+        while !self.0.ending.load(Ordering::Acquire) && self.state().round(receive, transmit) {}
         Ok(())
     }
 }
@@ -263,11 +272,8 @@ impl State {
         let mut vring = transmit.get_mut();
         let mut used = 0;
         while used < ROUND {
-            let Some(chain) = vring.get_queue_mut().pop_descriptor_chain(guest.clone()) else {
-                if queue::is_drained(&mut vring) {
-                    break;
-                }
-                continue;
+            let Some(chain) = queue::next(&mut vring, &guest) else {
+                break;
             };
             let head = chain.head_index();
             if let Some((header, len)) = read_packet(chain, &guest, &mut self.buffer) {
@@ -299,11 +305,8 @@ impl State {
         let mut vring = receive.get_mut();
         let mut used = 0;
         while used < ROUND && self.switch.has_packet() {
-            let Some(chain) = vring.get_queue_mut().pop_descriptor_chain(guest.clone()) else {
-                if queue::is_drained(&mut vring) {
-                    break;
-                }
-                continue;
+            let Some(chain) = queue::next(&mut vring, &guest) else {
+                break;
             };
             let head = chain.head_index();
             let Ok(mut writer) = chain.writer(&guest) else {
