@@ -6,16 +6,16 @@
 //! manifest says; then the instance halts. One that hangs in its start, floods or breaks the control
 //! protocol is ended, which counts as a restart, and the others go on. Nothing here waits.
 //!
-//! Does not yet: sandbox beyond no new privileges, limits and inherited descriptors. Until then an
-//! application shares user and file system view with init.
+//! What keeps a process in its place is [`crate::sandbox`]'s.
 
 mod edges;
 mod entry;
 mod launch;
 mod process;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -33,13 +33,13 @@ use self::edges::{Complaint, Edges, opposite};
 use self::entry::Entry;
 use self::launch::Start;
 pub(crate) use self::process::Misconduct;
-use self::process::end;
 use crate::device::Device;
 use crate::instance::Provisioned;
 use crate::log::{Event, say};
 use crate::nsm::Transport;
 use crate::platform::Platform;
 use crate::refuse::Halt;
+use crate::sandbox::Confinement;
 use crate::uploads::Uploads;
 
 /// All applications, in the order of the manifest.
@@ -58,17 +58,14 @@ impl Applications {
     /// [`Halt::Kernel`].
     pub(crate) fn prepare<P: Platform>(
         platform: &mut P,
+        confinement: &Confinement,
         uploads: &mut Uploads,
         manifest: &Manifest,
+        null: File,
     ) -> Result<Self, Halt> {
-        let null = OpenOptions::new().read(true).write(true).open("/dev/null");
-        let null = null.map_err(|e| Halt::Kernel {
-            step: "open /dev/null",
-            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
-        })?;
         let applications = &manifest.applications;
         let mut entries: Vec<Entry> = Vec::with_capacity(applications.len());
-        for manifest in applications {
+        for (position, manifest) in applications.iter().enumerate() {
             // Two applications may be the same binary with other arguments.
             let twin = entries
                 .iter()
@@ -85,7 +82,8 @@ impl Applications {
                 .map(|port| Ok((*port, platform.listen(*port)?)))
                 .collect::<Result<_, Errno>>()
                 .map_err(Halt::kernel("listen on an application's port"))?;
-            entries.push(Entry::new(manifest.clone(), binary, listeners));
+            let sandbox = Rc::new(confinement.sandbox(position, manifest.memory_limit)?);
+            entries.push(Entry::new(manifest.clone(), binary, listeners, sandbox));
         }
         Ok(Self {
             entries,
@@ -255,10 +253,10 @@ impl Applications {
             let Some(position) = self.entries.iter().position(ended) else {
                 continue;
             };
-            // What it left behind has the keys of a start that is over.
-            end(process);
             self.edges.ended(position);
             if let Some(entry) = self.entries.get_mut(position) {
+                // What it left behind has the keys of a start that is over.
+                entry.sandbox.end(process);
                 entry.ended(exit);
                 if entry.restarts_left() == 0 {
                     return Err(Halt::Application { position });
@@ -315,8 +313,10 @@ impl Applications {
 
     /// Ends every application at once.
     pub(crate) fn kill_all(&mut self) {
-        for process in self.entries.iter().filter_map(|e| e.process.as_ref()) {
-            end(process.id);
+        for entry in &self.entries {
+            if let Some(process) = &entry.process {
+                entry.sandbox.end(process.id);
+            }
         }
         for entry in &mut self.entries {
             if let Some(process) = entry.process.take() {
@@ -354,6 +354,7 @@ impl Applications {
             edges: &edges,
             number: entry.starts,
             null: self.null.as_fd(),
+            sandbox: &entry.sandbox,
         };
         let (process, certificate) = start.launch(device, instance)?;
         say(Event::Started {

@@ -72,6 +72,16 @@ impl<T: Transport> Device<T> {
         &self.module_id
     }
 
+    /// Fills `bytes` with the module's randomness.
+    pub(crate) fn random(&mut self, bytes: &mut [u8]) -> Result<(), Halt> {
+        for chunk in bytes.chunks_mut(32) {
+            let random = self.nsm.random()?;
+            let random = random.get(..chunk.len()).ok_or(Halt::Derivation)?;
+            chunk.copy_from_slice(random);
+        }
+        Ok(())
+    }
+
     /// A generator for one purpose.
     pub(crate) fn generator<'a>(
         &mut self,

@@ -4,8 +4,10 @@
 //! refused request puts back what was there. What each phase can do is in its own type
 //! ([`crate::genesis`], [`crate::instance`]), so this file only routes.
 
+use std::fs::{File, OpenOptions};
 use std::time::Instant;
 
+use nix::errno::Errno;
 use quorate_protocol::application::ApplicationEvidence;
 use quorate_protocol::attested::UserData;
 use quorate_protocol::evidence::Evidence;
@@ -14,6 +16,7 @@ use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{
     AttestRequest, EvidenceRequest, Log, Phase, Reason, Request, Response, Stage, Status,
 };
+use zeroize::Zeroizing;
 
 use crate::applications::Applications;
 use crate::device::Device;
@@ -22,6 +25,7 @@ use crate::instance::{self, Collecting, Identity, Provisioned};
 use crate::log::{Event, say};
 use crate::platform::Platform;
 use crate::refuse::{Denied, Halt, refuse};
+use crate::sandbox::Confinement;
 use crate::uploads::Uploads;
 
 /// Which port a request came in on.
@@ -38,6 +42,9 @@ pub(crate) struct Machine<P: Platform> {
     platform: P,
     device: Device<P::Nsm>,
     uploads: Uploads,
+    confinement: Confinement,
+    /// Opened while there is a file system to open it in.
+    null: File,
     state: State,
 }
 
@@ -69,11 +76,21 @@ impl<P: Platform> Machine<P> {
     /// [`Halt`].
     pub(crate) fn new(mut platform: P) -> Result<Self, Halt> {
         let transport = platform.nsm().map_err(Halt::Transport)?;
-        let device = Device::open(transport)?;
+        let mut device = Device::open(transport)?;
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+        let null = null.map_err(|e| Halt::Kernel {
+            step: "open /dev/null",
+            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
+        })?;
+        let mut random = Zeroizing::new([0; 64]);
+        device.random(random.as_mut_slice())?;
+        let confinement = platform.confine(&random)?;
         Ok(Self {
             platform,
             device,
             uploads: Uploads::default(),
+            confinement,
+            null,
             state: State::Waiting,
         })
     }
@@ -153,8 +170,17 @@ impl<P: Platform> Machine<P> {
         };
         let instance = Box::new(collecting.complete(&self.device)?);
         let manifest = instance.identity.manifest();
-        let mut applications =
-            Applications::prepare(&mut self.platform, &mut self.uploads, manifest)?;
+        let null = self.null.try_clone().map_err(|e| Halt::Kernel {
+            step: "duplicate /dev/null",
+            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
+        })?;
+        let mut applications = Applications::prepare(
+            &mut self.platform,
+            &self.confinement,
+            &mut self.uploads,
+            manifest,
+            null,
+        )?;
         self.uploads = Uploads::default();
         applications.advance(&mut self.device, &instance)?;
         self.enter(State::Running(instance, applications));

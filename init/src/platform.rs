@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 
 use crate::nsm::{Transport, TransportError};
+use crate::refuse::Halt;
+use crate::sandbox::Confinement;
 
 /// A machine init can run on. The binary of this package brings `/dev/nsm` and vsock.
 pub trait Platform {
@@ -16,6 +18,13 @@ pub trait Platform {
     /// # Errors
     /// [`TransportError`]; init halts.
     fn nsm(&mut self) -> Result<Self::Nsm, TransportError>;
+
+    /// Confines this process and gives what it confines applications with. Called once, after
+    /// [`nsm`](Self::nsm) and before the first key is made; `random` is from the NSM.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    fn confine(&mut self, random: &[u8; 64]) -> Result<Confinement, Halt>;
 
     /// A stream socket that listens on `port`, close-on-exec.
     ///

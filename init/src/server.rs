@@ -21,7 +21,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{SockFlag, accept4};
 use quorate_protocol::cbor::from_bytes;
 use quorate_protocol::frame::Sizes;
-use quorate_protocol::message::{Fault, Reason, Refusal, Request, Response};
+use quorate_protocol::message::{Fault, Phase, Reason, Refusal, Request, Response};
 use quorate_protocol::ports;
 
 use self::connection::{Broken, Connection, PublicRequest};
@@ -118,6 +118,7 @@ impl<P: Platform> Server<P> {
             open(Lane::Operator, ports::OPERATOR)?,
             open(Lane::Public, ports::PUBLIC)?,
         ];
+        say(Event::Phase(Phase::Waiting));
         Ok(Self {
             machine,
             signals,

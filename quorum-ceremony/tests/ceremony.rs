@@ -20,7 +20,7 @@ use quorate_emulator::measurements::{Measurements, process_measurements};
 use quorate_emulator::pki::DevelopmentRoot;
 use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
 use quorate_init::nsm::TransportError;
-use quorate_init::{Platform, run};
+use quorate_init::{Confinement, Halt, Platform, run};
 use quorate_protocol::atoms::Name;
 use quorate_protocol::message::{Phase, Reason};
 use quorate_protocol::ports;
@@ -51,6 +51,10 @@ impl Platform for Emulated {
         self.nsm.take().ok_or(TransportError::Open {
             errno: Errno::EBUSY,
         })
+    }
+
+    fn confine(&mut self, _: &[u8; 64]) -> Result<Confinement, Halt> {
+        Ok(Confinement::as_user())
     }
 
     fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {

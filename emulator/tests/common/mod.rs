@@ -19,8 +19,9 @@ use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
 use quorate_emulator::device::Mode;
 use quorate_emulator::machine::fault::Faults;
+use quorate_emulator::machine::qemu::Search;
 use quorate_emulator::machine::run::{Setup, Until};
-use quorate_emulator::process::{Hypervisor, Start, Started};
+use quorate_emulator::process::{Hypervisor, ProcessError, Start, Started};
 use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -102,7 +103,44 @@ pub(crate) struct World {
     pub(crate) definition: Definition,
     pub(crate) consents: Vec<Signed<DefinitionConsent>>,
     starts: u32,
+    /// Enclaves are machines with this image instead of processes.
+    image: Option<PathBuf>,
+    measurements: Measurements,
     _folder: tempfile::TempDir,
+}
+
+/// Memory of a machine, in MiB.
+const MACHINE_MEMORY: u32 = 512;
+
+/// The image that `QUORATE_IMAGE` names. Without it there are no machines, and the test says so.
+pub(crate) fn image() -> Option<PathBuf> {
+    let image = std::env::var_os("QUORATE_IMAGE").map(PathBuf::from);
+    if image.is_none() {
+        eprintln!("SKIPPED, NOTHING WAS TESTED: QUORATE_IMAGE names no image");
+    }
+    image
+}
+
+/// A static binary of the enclave side that is only for tests.
+pub(crate) fn static_binary(name: &str) -> Vec<u8> {
+    let path = enclave_binaries().join(name);
+    std::fs::read(&path).unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}. Build it with `cargo build --release --target x86_64-unknown-linux-musl -p \
+             {name}`, or run ./test",
+            path.display()
+        )
+    })
+}
+
+fn enclave_binaries() -> PathBuf {
+    std::env::var_os("QUORATE_BINARIES").map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../target/x86_64-unknown-linux-musl/release")
+        },
+        PathBuf::from,
+    )
 }
 
 pub(crate) fn init() -> PathBuf {
@@ -111,25 +149,11 @@ pub(crate) fn init() -> PathBuf {
 
 /// The static `echo`, built before the tests by `./test`.
 pub(crate) fn echo() -> Vec<u8> {
-    let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../target/x86_64-unknown-linux-musl/release")
-        },
-        PathBuf::from,
-    );
-    let path = folder.join("quorate-echo");
-    std::fs::read(&path).unwrap_or_else(|e| {
-        panic!(
-            "{}: {e}. These tests start a real application: build it with `cargo build --release \
-             --target x86_64-unknown-linux-musl -p quorate-echo`, or run ./test",
-            path.display()
-        )
-    })
+    static_binary("quorate-echo")
 }
 
-/// The image that enclaves are booted from, if they are to be machines.
-pub(crate) fn image() -> Option<PathBuf> {
+/// The image that every enclave is to boot, if they are to be machines.
+fn machines() -> Option<PathBuf> {
     match std::env::var_os("QUORATE_ENCLAVES") {
         None => None,
         Some(kind) if kind == "machine" => {
@@ -141,10 +165,7 @@ pub(crate) fn image() -> Option<PathBuf> {
 }
 
 fn measurements() -> Measurements {
-    match image() {
-        Some(image) => convert(quorate_emulator::machine::image::measure(&image).unwrap()),
-        None => convert(quorate_emulator::process::measure(&init()).unwrap()),
-    }
+    convert(quorate_emulator::process::measure(&init()).unwrap())
 }
 
 pub(crate) fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
@@ -169,8 +190,24 @@ fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
 
 impl World {
     pub(crate) fn new(members: u8, threshold: u8) -> Self {
+        Self::with(members, threshold, machines())
+    }
+
+    /// The same people with machines that run this image.
+    pub(crate) fn of_machines(members: u8, threshold: u8, image: PathBuf) -> Self {
+        Self::with(members, threshold, Some(image))
+    }
+
+    fn with(members: u8, threshold: u8, image: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hypervisor = Hypervisor::new(folder.path()).unwrap();
+        let mut hypervisor = Hypervisor::new(folder.path()).unwrap();
+        if let Some(qemu) = std::env::var_os("QUORATE_QEMU") {
+            hypervisor.look_for_qemu(Search::Given(qemu.into()));
+        }
+        let measurements = match &image {
+            None => measurements(),
+            Some(image) => convert(quorate_emulator::machine::image::measure(image).unwrap()),
+        };
         let people: Vec<_> = (1..=members)
             .map(|n| Person::new(&format!("member-{n}"), n))
             .collect();
@@ -183,7 +220,7 @@ impl World {
                 partition: Name::new(AttestationRoot::DEVELOPMENT).unwrap(),
                 fingerprint: Sha256::of(&root_der(&hypervisor)),
             },
-            measurements: measurements(),
+            measurements: measurements.clone(),
         };
         let definition = Checked::new(fields).unwrap();
         let consents = consents(&definition, &people);
@@ -195,40 +232,67 @@ impl World {
             definition,
             consents,
             starts: 0,
+            image,
+            measurements,
             _folder,
         }
     }
 
     /// A new enclave that waits.
     pub(crate) fn start(&mut self) -> Enclave {
-        self.starts += 1;
-        let name = Name::new(&format!("enclave-{}", self.starts)).unwrap();
-        let (role_arn, mode) = (None, Mode::Normal);
-        let started = match image() {
-            Some(image) => {
-                let setup = Setup {
-                    image,
-                    cid: None,
-                    memory_mib: 512,
-                    cpus: 2,
-                    role_arn,
-                    mode,
-                    ports: vec![5100],
-                    faults: Faults::default(),
-                    until: Until::Listening,
-                };
-                self.hypervisor.start_machine(&name, &setup)
+        match self.image.clone() {
+            None => {
+                self.starts += 1;
+                let started = self
+                    .hypervisor
+                    .start(&Start {
+                        name: self.newest(),
+                        init: init(),
+                        role_arn: None,
+                        mode: Mode::Normal,
+                    })
+                    .unwrap();
+                Enclave { started }
             }
-            None => self.hypervisor.start(&Start {
-                name,
-                init: init(),
-                role_arn,
-                mode,
-            }),
-        };
-        Enclave {
-            started: started.unwrap(),
+            Some(image) => {
+                let started = self.start_machine(image, Faults::default());
+                started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
+            }
         }
+    }
+
+    /// The name of the enclave that was started last.
+    pub(crate) fn newest(&self) -> Name {
+        Name::new(&format!("enclave-{}", self.starts)).unwrap()
+    }
+
+    /// A new machine that waits, and in which these things go wrong.
+    pub(crate) fn start_machine(
+        &mut self,
+        image: PathBuf,
+        faults: Faults,
+    ) -> Result<Enclave, ProcessError> {
+        self.starts += 1;
+        let setup = Setup {
+            image,
+            cid: None,
+            memory_mib: MACHINE_MEMORY,
+            cpus: 2,
+            role_arn: None,
+            mode: Mode::Normal,
+            ports: vec![5100, 5101],
+            faults,
+            until: Until::Listening,
+        };
+        let name = self.newest();
+        let started = self.hypervisor.start_machine(&name, &setup)?;
+        Ok(Enclave { started })
+    }
+
+    /// What the console of an enclave shows.
+    pub(crate) fn console(&self, name: &Name) -> String {
+        let path = self._folder.path().join(name.as_str()).join("console.log");
+        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
     }
 
     pub(crate) fn genesis_request(&self) -> GenesisRequest {
@@ -307,7 +371,7 @@ impl World {
             quorum_key: commitments.quorum_key().unwrap(),
             epoch: commitments.epoch(),
             commitments,
-            measurements: measurements(),
+            measurements: self.measurements.clone(),
             applications: vec![application("echo", binary)],
             manifest_set: set(&self.people, self.threshold),
             share_set: set(&self.people, self.threshold),

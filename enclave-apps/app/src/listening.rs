@@ -5,10 +5,8 @@
 //! refuses one of another family. Who the peer is means nothing here: everything outside is hostile.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-
-use nix::sys::socket::{SockFlag, accept4};
 
 use crate::sys;
 
@@ -27,8 +25,7 @@ impl ListeningSocket {
     /// # Errors
     /// What the kernel said.
     pub fn accept(&self) -> io::Result<UnixStream> {
-        let accepted = accept4(self.0.as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
-        Ok(UnixStream::from(sys::adopt(accepted)))
+        Ok(UnixStream::from(sys::accept(self)?))
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use quorate_protocol::application::ApplicationCertificate;
@@ -18,6 +19,7 @@ use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, MAX_REP
 
 use super::process::Process;
 use crate::log::{Event, say};
+use crate::sandbox::Sandbox;
 use crate::uploads::Binary;
 
 /// Certificates kept for the evidence: those of the newest starts.
@@ -28,6 +30,8 @@ pub(super) struct Entry {
     pub(super) manifest: Application,
     pub(super) binary: Binary,
     pub(super) listeners: Vec<(u32, OwnedFd)>,
+    /// Where all its starts run.
+    pub(super) sandbox: Rc<Sandbox>,
     /// Starts so far; the number of the newest.
     pub(super) starts: u64,
     pub(super) process: Option<Process>,
@@ -46,11 +50,13 @@ impl Entry {
         manifest: Application,
         binary: Binary,
         listeners: Vec<(u32, OwnedFd)>,
+        sandbox: Rc<Sandbox>,
     ) -> Self {
         Self {
             manifest,
             binary,
             listeners,
+            sandbox,
             starts: 0,
             process: None,
             due: Instant::now(),
