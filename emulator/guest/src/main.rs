@@ -46,7 +46,13 @@ fn main() {
 
 fn serve() -> io::Result<()> {
     let none: Option<&str> = None;
-    mount(Some("devtmpfs"), "/dev", Some("devtmpfs"), MsFlags::empty(), none)?;
+    mount(
+        Some("devtmpfs"),
+        "/dev",
+        Some("devtmpfs"),
+        MsFlags::empty(),
+        none,
+    )?;
     let jobs: [(u32, fn(File) -> io::Result<()>); 6] = [
         (7000, echo),
         (7001, take),
@@ -68,7 +74,12 @@ fn serve() -> io::Result<()> {
 }
 
 fn vsock() -> io::Result<OwnedFd> {
-    Ok(socket(AddressFamily::Vsock, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
+    Ok(socket(
+        AddressFamily::Vsock,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?)
 }
 
 fn listener(port: u32) -> io::Result<OwnedFd> {
@@ -144,7 +155,10 @@ fn relay(mut stream: File) -> io::Result<()> {
     let mut port = [0; 4];
     stream.read_exact(&mut port)?;
     let parent = vsock()?;
-    connect(parent.as_raw_fd(), &VsockAddr::new(PARENT, u32::from_be_bytes(port)))?;
+    connect(
+        parent.as_raw_fd(),
+        &VsockAddr::new(PARENT, u32::from_be_bytes(port)),
+    )?;
     let (mut up, mut down) = (File::from(parent.try_clone()?), File::from(parent));
     let mut back = stream.try_clone()?;
     let there = thread::spawn(move || {
