@@ -2,12 +2,13 @@
 //!
 //! Guarantees: an enclave holds nothing until an approved manifest was checked along its chain and
 //! the people it names have given their shares; a refused request changes nothing, any number of
-//! them; secrets are erased when their phase ends. `machine` routes requests, `genesis` and
-//! `instance` are the phases as types, `server` is the event loop.
+//! them; secrets are erased when their phase ends; the key leaves only to an attested enclave that
+//! the manifests allow, and only after that was written down. `machine` routes requests, `genesis`,
+//! `instance`, `import` and `export` are the phases as types, `server` is the event loop.
 //!
 //! Trusts: the NSM and the kernel of its image. Nothing that comes over a socket.
 //!
-//! Does not: mount, sandbox or harden as a real PID 1 yet, forward keys, reshare.
+//! Does not: mount, sandbox or harden as a real PID 1 yet, reshare.
 //!
 //! The library is generic over what it stands on ([`Platform`]), so that the same code runs against
 //! the real Nitro Security Module and against an emulated one. No Cargo feature selects between
@@ -24,11 +25,14 @@
     )
 )]
 
+mod anchor;
 mod applications;
 mod clock;
 mod device;
 mod entropy;
+mod export;
 mod genesis;
+mod import;
 mod instance;
 mod log;
 mod machine;

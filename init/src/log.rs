@@ -23,6 +23,8 @@ pub(crate) enum Event<'a> {
         start: u64,
         exit: Exit,
     },
+    /// The key was forwarded; which forward of this instance it was.
+    Forwarded { count: u64 },
     /// The enclave ends.
     Halting(&'a Halt),
     /// An application did what it may not, and is ended.
@@ -64,6 +66,7 @@ impl fmt::Display for Event<'_> {
                     "ended application={application} start={start} {how}={number}"
                 )
             }
+            Self::Forwarded { count } => write!(f, "forwarded count={count}"),
             Self::Halting(halt) => write!(f, "halting reason=\"{halt}\""),
             Self::Misconduct {
                 application,

@@ -37,7 +37,7 @@ pub const IDLE: Duration = Duration::from_secs(60);
 /// was ready.
 pub const FRAME: Duration = Duration::from_secs(10);
 /// Applications that were asked to stop are killed after this long.
-const STOP: Duration = Duration::from_secs(2);
+pub(crate) const STOP: Duration = Duration::from_secs(2);
 /// Bytes read from one connection at a time.
 const READ: usize = 64 * 1024;
 

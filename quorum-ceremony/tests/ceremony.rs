@@ -219,6 +219,7 @@ fn propose(place: &Place, image: &[u8]) {
         measurements: place.measurements(image),
         applications: vec![ApplicationSpec::parse(&text).unwrap()],
         valid_days: 1,
+        forward: manifest::ForwardPlan::Keep,
     };
     manifest::propose(&place.folder(), &plan).unwrap();
 }

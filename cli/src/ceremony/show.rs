@@ -1,5 +1,7 @@
 //! What each step shows.
 
+mod forward;
+
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, UnixMillis};
@@ -30,6 +32,7 @@ use quorate_verify::chain::Successor;
 use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
+pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use super::report::Report;
 
 /// What nobody can know from a chain alone.
@@ -433,6 +436,7 @@ fn manifest(report: Report, manifest: &Manifest, digest: Digest<Manifest>) -> Re
             )],
             json!({ "not_before": validity.not_before.0, "not_after": validity.not_after.0 }),
         );
+    let report = forward::policy(report, manifest.forward.as_ref());
     measurements(report, &manifest.measurements)
 }
 
@@ -509,6 +513,9 @@ fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -
     }
     if successor.changes_share_set {
         changes.push("CHANGES WHO HOLDS SHARES".into());
+    }
+    if successor.changes_forward {
+        changes.push("CHANGES WHETHER THE KEY MAY BE FORWARDED".into());
     }
     let Some(before) = before else {
         changes.insert(0, "the first manifest".into());
@@ -707,6 +714,8 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Launching => "launching",
         Phase::Running => "running",
         Phase::Halting => "halting",
+        Phase::HandingOver => "handing-over",
+        Phase::HandedOver => "handed-over",
     }
 }
 
@@ -752,13 +761,19 @@ mod tests {
             sequence: 1,
             changes_manifest_set: false,
             changes_share_set: false,
+            changes_forward: false,
         };
         assert_eq!(changes(None, &manifest, &successor), ["the first manifest"]);
         successor.changes_manifest_set = true;
         successor.changes_share_set = true;
-        let both = ["CHANGES WHO APPROVES MANIFESTS", "CHANGES WHO HOLDS SHARES"];
-        assert_eq!(changes(Some(&manifest), &manifest, &successor), both);
+        successor.changes_forward = true;
+        let all = [
+            "CHANGES WHO APPROVES MANIFESTS",
+            "CHANGES WHO HOLDS SHARES",
+            "CHANGES WHETHER THE KEY MAY BE FORWARDED",
+        ];
+        assert_eq!(changes(Some(&manifest), &manifest, &successor), all);
         let words = changes(None, &manifest, &successor);
-        assert_eq!(words.get(1..), Some(both.map(String::from).as_slice()));
+        assert_eq!(words.get(1..), Some(all.map(String::from).as_slice()));
     }
 }

@@ -281,6 +281,7 @@ impl World {
                 not_after: UnixMillis(u64::MAX >> 12),
             },
             suites: vec![1],
+            forward: None,
         }
     }
 

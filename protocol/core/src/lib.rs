@@ -38,6 +38,7 @@ pub mod cose;
 pub mod definition;
 pub mod digest;
 pub mod evidence;
+pub mod forward;
 pub mod frame;
 pub mod genesis;
 pub mod instance;
@@ -57,4 +58,4 @@ pub mod ticket;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;

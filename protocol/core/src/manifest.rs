@@ -1,7 +1,7 @@
 //! What is allowed to run, who approved it, and the chain that leads there from genesis.
 //!
-//! This format holds only what is enforced today. Egress, key forward, rollback anchors, log and
-//! witness policy arrive with the code that enforces them, under a new format number.
+//! This format holds only what is enforced today. Egress, rollback anchors, log and witness policy
+//! arrive with the code that enforces them, under a new format number.
 
 use alloc::vec::Vec;
 
@@ -12,6 +12,7 @@ use crate::cbor::{Checked, Rules, object};
 use crate::cose::Signed;
 use crate::definition::Measurements;
 use crate::digest::Digest;
+use crate::forward::ForwardPolicy;
 use crate::genesis::{CommitmentList, Epoch, Genesis};
 use crate::invalid::{Invalid, Naming};
 use crate::keys::VerificationKey;
@@ -255,6 +256,9 @@ pub struct ManifestFields {
     /// Accepted cipher suites, ascending.
     #[n(13)]
     pub suites: Vec<u16>,
+    /// Whether and until when the key is forwarded; absent: never.
+    #[n(14)]
+    pub forward: Option<ForwardPolicy>,
 }
 
 /// A manifest whose rules hold. Whether anyone approved it is the chain's matter.
@@ -392,7 +396,7 @@ pub struct Link {
 }
 
 object! {
-    Manifest => "quorate/manifest/v2", 512 * 1024;
+    Manifest => "quorate/manifest/v3", 512 * 1024;
     Approval => "quorate/approval/v1", 256;
     Link => "quorate/link/v1", 640 * 1024;
 }

@@ -13,7 +13,8 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
+use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
     GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
@@ -133,6 +134,7 @@ impl World {
                 not_after: time(365 * 86_400),
             },
             suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+            forward: None,
         };
         change(&mut fields);
         checked(fields)
@@ -181,6 +183,10 @@ impl World {
             fields.manifest_set = second.manifest_set.clone();
             fields.measurements = measurements("next image", true);
             fields.applications = vec![echo(), notary()];
+            fields.forward = Some(ForwardPolicy {
+                not_after: time(300 * 86_400),
+                approvals: ApprovalRule::Always,
+            });
         });
         vec![self.link(first), self.link(second), self.link(third)]
     }
@@ -317,7 +323,7 @@ impl World {
             Provision { grant, receipt }
         });
         let provisioning = Provisioning {
-            provisions: provisions.collect(),
+            origin: Origin::Members(provisions.collect()),
             ring: self.ring(&manifest),
             certificate: self.certificate(&manifest),
         };
@@ -329,6 +335,7 @@ impl World {
             document: document(),
             provisioning: Some(provisioning),
             applications: vec![self.application(&manifest)],
+            forwards: Vec::new(),
         }
     }
 
