@@ -36,7 +36,7 @@ fn changed(change: impl FnOnce(&Instance<'_>, &mut Evidence)) -> Report {
 }
 
 /// Exactly these checks failed, the first for the reason of this code.
-fn assert_fails(report: &Report, ids: &[&str], code: &str) {
+pub(crate) fn assert_fails(report: &Report, ids: &[&str], code: &str) {
     let failed: Vec<_> = report.failed().map(|check| check.id).collect();
     assert_eq!(failed, ids);
     let error = report.failed().next().unwrap().error.as_ref().unwrap();
@@ -88,6 +88,7 @@ fn whole_evidence_is_accepted() {
         ("genesis-pin", Verdict::NotPerformed, false),
         ("expectations", Verdict::NotPerformed, false),
         ("challenge", Verdict::NotPerformed, false),
+        ("forwarded", Verdict::NotPerformed, false),
         ("statements", Verdict::NotPerformed, false),
     ];
     assert_eq!(open, expected);
@@ -656,7 +657,11 @@ defects! {
 #[test]
 fn every_check_that_can_fail_has_failed_in_a_test() {
     // The table above and the tests beside it name every id but the one that never fails.
-    let source = concat!(include_str!("evidence.rs"), include_str!("statements.rs"));
+    let source = concat!(
+        include_str!("evidence.rs"),
+        include_str!("forward.rs"),
+        include_str!("statements.rs")
+    );
     for id in CHECK_IDS.iter().filter(|id| **id != "challenge") {
         let row = format!("=> \"{id}\" ");
         let test = format!("&[\"{id}\"");
