@@ -84,3 +84,60 @@ impl ForwardAnchor for MemoryAnchor {
         self.0.last().map(Anchored).ok_or(Exhausted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use p256::ecdsa::SigningKey;
+    use quorate_protocol::atoms::{Sha256, Text, UnixMillis};
+    use quorate_protocol::cbor::Checked;
+    use quorate_protocol::digest::Digest;
+    use quorate_protocol::forward::ForwardRecordFields;
+    use quorate_protocol::keys::{KeyPair, VerificationKey};
+
+    use super::*;
+
+    fn made(count: u64) -> Made {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let verification = VerificationKey::of(&key);
+        let pair = KeyPair::from_attested(&[verification.to_uncompressed(); 2].concat()).unwrap();
+        let record = ForwardRecordFields {
+            genesis: Digest::from_bytes([1; 32]),
+            from: Digest::from_bytes([2; 32]),
+            to: Digest::from_bytes([2; 32]),
+            exporter: pair.clone(),
+            exporter_module: Text::default(),
+            importer: pair,
+            importer_module: Text::default(),
+            document: Sha256([3; 32]),
+            count,
+            time: UnixMillis(count),
+        };
+        Made {
+            record: Signed::sign(Checked::new(record).unwrap(), &key),
+            live_register: Pcr([4; 48]),
+        }
+    }
+
+    #[test]
+    fn records_are_kept_in_order_and_counted() {
+        let mut anchor = MemoryAnchor::default();
+        for count in 1..=3 {
+            assert_eq!(anchor.next_count(), count);
+            let anchored = anchor.anchor(made(count)).ok().unwrap();
+            assert_eq!(anchored.record().unverified().count, count);
+        }
+        assert_eq!(anchor.made().len(), 3);
+    }
+
+    #[test]
+    fn one_forward_too_many_fails_closed() {
+        let mut anchor = MemoryAnchor::default();
+        for count in 1..=MAX_FORWARDS as u64 {
+            assert_eq!(anchor.check_room(), Ok(()));
+            assert!(anchor.anchor(made(count)).is_ok());
+        }
+        assert_eq!(anchor.check_room(), Err(Exhausted));
+        assert!(anchor.anchor(made(65)).is_err());
+        assert_eq!(anchor.made().len(), MAX_FORWARDS);
+    }
+}

@@ -54,6 +54,17 @@ impl Exports {
         self.anchor.made().last().map(|made| made.record.digest())
     }
 
+    /// The nonce that an importer has to have attested with.
+    fn open_nonce(&self, now: UnixMillis) -> Result<&Nonce, Denied> {
+        let Some(challenge) = &self.challenge else {
+            return Err(refuse(Reason::ForwardNonce, "no challenge is open"));
+        };
+        if now > challenge.expires {
+            return Err(refuse(Reason::ForwardChallengeExpired, ""));
+        }
+        Ok(&challenge.nonce)
+    }
+
     /// What was forwarded, for the evidence.
     pub(crate) fn shown(&self) -> Vec<ForwardMade> {
         let made = self.anchor.made().iter();
@@ -117,11 +128,11 @@ impl Provisioned {
         let now = now(device)?;
         let from = self.identity.manifest();
         let policy = forward::policy(from, now).map_err(|e| refused(&e))?;
-        let nonce = self.open_nonce(now)?;
+        let nonce = self.exports.open_nonce(now)?;
         let (chain, relation) = self.target(&request)?;
         let to = chain.manifest();
         let setup = self.attested(&request, &chain, nonce, now)?;
-        check_role(device, setup.role_register)?;
+        check_role(device.role_register()?, setup.role_register)?;
         forward::approvers(policy, relation, from, to, &request.approvals)
             .map_err(|e| refused(&e))?;
         let suite = Suite::P256Sha256Aes256Gcm;
@@ -152,16 +163,6 @@ impl Provisioned {
             certificate: self.provisioning.certificate.clone(),
             sealed,
         })
-    }
-
-    fn open_nonce(&self, now: UnixMillis) -> Result<&Nonce, Denied> {
-        let Some(challenge) = &self.exports.challenge else {
-            return Err(refuse(Reason::ForwardNonce, "no challenge is open"));
-        };
-        if now > challenge.expires {
-            return Err(refuse(Reason::ForwardChallengeExpired, ""));
-        }
-        Ok(&challenge.nonce)
     }
 
     /// What the importer must run: this instance's chain, or that and one more link.
@@ -287,16 +288,16 @@ fn now<T: Transport>(device: &mut Device<T>) -> Result<UnixMillis, Halt> {
 }
 
 /// The importer's parent has the role of this one's, and this one's has a role at all.
-fn check_role<T: Transport>(device: &mut Device<T>, theirs: Pcr) -> Result<(), Denied> {
-    let own = device.role_register()?;
+fn check_role(own: Pcr, theirs: Option<Pcr>) -> Result<(), Denied> {
     let another = |what: &str| Err(refuse(Reason::ForwardOtherAccount, what));
     if own == Pcr::ZERO {
         return another("PCR3 is zero here: without a role no account can be told from another");
     }
-    if theirs != own {
-        return another(&format!("PCR{PCR_ROLE} is {theirs} there and {own} here"));
+    match theirs {
+        Some(theirs) if theirs == own => Ok(()),
+        Some(theirs) => another(&format!("PCR{PCR_ROLE} is {theirs} there and {own} here")),
+        None => another("PCR3 is not in the document"),
     }
-    Ok(())
 }
 
 /// Seals the quorum secret to the importer of an anchored record.
@@ -368,5 +369,62 @@ fn document_reason(error: &InstanceError) -> Reason {
         InstanceError::Measurement { .. } => Reason::ForwardMeasurements,
         InstanceError::Validity { .. } => Reason::OutsideValidity,
         _ => Reason::ForwardKeys,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason<T>(result: Result<T, Denied>) -> Option<Reason> {
+        match result {
+            Err(Denied::Refused(refusal)) => Some(refusal.reason),
+            _ => None,
+        }
+    }
+
+    fn with_challenge(expires: u64) -> Exports {
+        Exports {
+            challenge: Some(ForwardChallenge {
+                nonce: Bytes::new(vec![7; 32]).unwrap(),
+                expires: UnixMillis(expires),
+            }),
+            anchor: MemoryAnchor::default(),
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_open_to_its_last_moment() {
+        let exports = with_challenge(1000);
+        let nonce = exports.open_nonce(UnixMillis(1000)).ok();
+        assert_eq!(nonce.map(|nonce| nonce.as_slice().len()), Some(32));
+    }
+
+    #[test]
+    fn an_expired_challenge_fails_closed() {
+        let exports = with_challenge(1000);
+        let refused = reason(exports.open_nonce(UnixMillis(1001)));
+        assert_eq!(refused, Some(Reason::ForwardChallengeExpired));
+    }
+
+    #[test]
+    fn no_challenge_fails_closed() {
+        let refused = reason(Exports::default().open_nonce(UnixMillis(0)));
+        assert_eq!(refused, Some(Reason::ForwardNonce));
+    }
+
+    #[test]
+    fn another_role_or_none_at_all_fails_closed() {
+        let (own, other) = (Pcr([3; 48]), Pcr([4; 48]));
+        assert!(check_role(own, Some(own)).is_ok());
+        for (own, theirs) in [
+            (own, Some(other)),
+            (own, Some(Pcr::ZERO)),
+            (own, None),
+            (Pcr::ZERO, Some(Pcr::ZERO)),
+        ] {
+            let refused = reason(check_role(own, theirs));
+            assert_eq!(refused, Some(Reason::ForwardOtherAccount));
+        }
     }
 }

@@ -57,8 +57,9 @@ pub struct VerifiedSetup {
     pub setup: KeyPair,
     /// PCR17: what its live keys will have to be.
     pub live_register: Pcr,
-    /// PCR3: the role of its parent instance; all zero where that has none.
-    pub role_register: Pcr,
+    /// PCR3: the role of its parent instance; all zero where that has none, absent where it is not
+    /// locked.
+    pub role_register: Option<Pcr>,
     /// About the document.
     pub facts: DocumentFacts,
 }
@@ -137,7 +138,7 @@ pub fn verify_setup(
     Ok(VerifiedSetup {
         setup,
         live_register,
-        role_register: register(&attested, PCR_ROLE)?,
+        role_register: register(&attested, PCR_ROLE).ok(),
         facts,
     })
 }

@@ -96,6 +96,8 @@ pub(crate) struct World {
     pub(crate) threshold: u8,
     pub(crate) definition: Definition,
     pub(crate) consents: Vec<Signed<DefinitionConsent>>,
+    /// The role of the parent instance of every enclave that is started.
+    pub(crate) role: Option<String>,
     starts: u32,
     _folder: tempfile::TempDir,
 }
@@ -176,6 +178,7 @@ impl World {
             threshold,
             definition,
             consents,
+            role: None,
             starts: 0,
             _folder,
         }
@@ -189,7 +192,7 @@ impl World {
             .start(&Start {
                 name: Name::new(&format!("enclave-{}", self.starts)).unwrap(),
                 init: init(),
-                role_arn: None,
+                role_arn: self.role.clone(),
                 mode: Mode::Normal,
             })
             .unwrap();

@@ -234,7 +234,7 @@ fn receipt_that_is_not_for_this_grant_fails_closed() {
     let setup = VerifiedSetup {
         setup: instance.setup.clone(),
         live_register: quorate_protocol::atoms::Pcr([7; 48]),
-        role_register: quorate_protocol::atoms::Pcr::ZERO,
+        role_register: None,
         facts: quorate_verify::instance::DocumentFacts {
             document: quorate_protocol::atoms::Sha256::of(b"document"),
             module_id: String::new(),
