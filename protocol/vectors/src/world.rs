@@ -30,10 +30,11 @@ use quorate_protocol::members::{Member, MemberSet, MemberSetFields, Role};
 use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
-use quorate_sealing::{Suite, seal};
+use quorate_sealing::Suite;
 use quorate_sharing::{Secret, Share, split};
 
 use crate::keys::{encryption, generator, pair, scalar, signing, verification};
+use crate::sealing::sealed_share;
 
 /// 2026-11-21T12:00:00Z; every time of the samples is a little later.
 const START: u64 = 1_795_262_400_000;
@@ -449,26 +450,6 @@ fn record(definition: &Definition, output: GenesisOutput, shares: &[Share]) -> G
         output,
         document: document(),
     }
-}
-
-fn sealed_share(
-    rng: &mut ChaCha20Rng,
-    recipient: &quorate_protocol::keys::EncryptionKey,
-    context: &quorate_protocol::genesis::SealContext,
-    share: &Share,
-) -> SealedShare {
-    let suite = Suite::P256Sha256Aes256Gcm;
-    let info = context.info.as_bytes();
-    let sealed = seal(
-        suite,
-        recipient.inner(),
-        info,
-        &context.aad,
-        &*share.to_bytes(),
-        rng,
-    )
-    .expect("a share is short");
-    SealedShare::new(suite, sealed).expect("one scalar")
 }
 
 fn measurements(image: &str, whole: bool) -> Measurements {
