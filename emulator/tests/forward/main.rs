@@ -342,7 +342,7 @@ fn a_successor_takes_the_key_with_approvals_of_the_share_set() {
     let given = namespace.approvals(&namespace.first.manifest, &second.manifest);
     let request = ExportRequest {
         link: Some(second),
-        approvals: given.clone(),
+        approvals: given,
         ..same(&exporter.enclave, &importer.enclave)
     };
     let forwarded = export(&exporter.enclave, &request);

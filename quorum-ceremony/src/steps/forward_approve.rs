@@ -149,7 +149,7 @@ impl Review {
             name: keys.name().clone(),
             index,
             signing_key: public.signing,
-            encryption_key: public.encryption.clone(),
+            encryption_key: public.encryption,
         };
         let subject = (from.genesis, Digest::of(&from), Digest::of(&to));
         let known = self

@@ -273,7 +273,7 @@ fn refused(
 
 #[test]
 fn too_few_forward_approvals_fails_closed() {
-    let error = refused(|_, _, given| drop(given.pop()));
+    let error = refused(|_, _, given| given.truncate(2));
     let expected = ForwardError::ApprovalsMissing {
         need: 3,
         have: 2,

@@ -271,10 +271,7 @@ pub(super) fn responses(world: &World, chain: &[Link]) -> Vec<Sample> {
             "exported",
             &Response::Exported(Box::new(forward.key(world))),
         ),
-        plain(
-            "imported",
-            &Response::Imported(Box::new(forward.confirmed.clone())),
-        ),
+        plain("imported", &Response::Imported(Box::new(forward.confirmed))),
         plain("handed over", &Response::HandedOver),
         plain("refused, a forward", &Response::Refused(refused)),
     ]
