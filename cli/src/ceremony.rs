@@ -10,8 +10,8 @@ mod report;
 mod show;
 
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
-    receipt, status,
+    approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
+    manifest, provision, receipt, status,
 };
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
@@ -61,6 +61,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 measurements: measurements(&a.measurements)?,
                 applications: a.application.clone(),
                 valid_days: a.valid_days,
+                forward: a.forward_plan(),
             };
             output.print(&show::proposed(&manifest::propose(
                 &a.shared.folder,
@@ -92,6 +93,17 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let entered = passphrase::read(&a.keyed, false)?;
             let development = step.setup().facts.development;
             output.print(&show::given(&step.give(&entered)?, development))?;
+        }
+        Ceremony::ForwardApprove(a) => {
+            protect()?;
+            let step = forward_approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
+            before_key(output, &show::forward_review(&step))?;
+            let entered = passphrase::read(&a.keyed, false)?;
+            output.print(&show::forward_approved(&step.approve(&entered)?))?;
+        }
+        Ceremony::Forward(a) => {
+            let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
+            output.print(&show::forwarded(&done))?;
         }
         Ceremony::Evidence(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);

@@ -42,6 +42,13 @@ use crate::refuse::Halt;
 use crate::sandbox::Confinement;
 use crate::uploads::Uploads;
 
+/// What is told about applications that have ended, and their ports are closed.
+pub(crate) struct Ended {
+    pub(crate) status: Vec<ApplicationStatus>,
+    pub(crate) log: Log,
+    pub(crate) certificates: Vec<Signed<ApplicationCertificate>>,
+}
+
 /// All applications, in the order of the manifest.
 pub(crate) struct Applications {
     entries: Vec<Entry>,
@@ -309,6 +316,15 @@ impl Applications {
         // How often they were started does not matter any more.
         while self.reap().is_err() {}
         self.entries.iter().all(|e| e.process.is_none())
+    }
+
+    /// What is left of applications that have ended.
+    pub(crate) fn retire(self) -> Ended {
+        Ended {
+            status: self.status(),
+            log: self.log(),
+            certificates: self.certificates().cloned().collect(),
+        }
     }
 
     /// Ends every application at once.

@@ -27,6 +27,8 @@ pub(crate) enum Event<'a> {
         start: u64,
         exit: Exit,
     },
+    /// The key was forwarded; which forward of this instance it was.
+    Forwarded { count: u64 },
     /// The enclave ends.
     Halting(&'a Halt),
     /// The sign of life was answered, or why not.
@@ -77,6 +79,7 @@ impl fmt::Display for Event<'_> {
             Self::Heartbeat(Some(errno)) => {
                 write!(f, "heartbeat answered=no error=\"{errno}\"")
             }
+            Self::Forwarded { count } => write!(f, "forwarded count={count}"),
             Self::Halting(halt) => write!(f, "halting reason=\"{halt}\""),
             Self::Misconduct {
                 application,

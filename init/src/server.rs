@@ -43,7 +43,7 @@ pub const FRAME: Duration = Duration::from_secs(10);
 const MAX_HELD: usize = 12 * 1024 * 1024;
 const _: () = assert!(MAX_HELD > <Response as Sizes>::LARGEST + <Request as Sizes>::LARGEST);
 /// Applications that were asked to stop are killed after this long.
-const STOP: Duration = Duration::from_secs(2);
+pub(crate) const STOP: Duration = Duration::from_secs(2);
 /// Bytes read from one connection at a time.
 const READ: usize = 64 * 1024;
 

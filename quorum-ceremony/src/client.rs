@@ -16,6 +16,7 @@ use quorate_protocol::atoms::{Bytes, Sha256};
 use quorate_protocol::cbor::{DecodeError, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{Confirmed, ExportRequest, ForwardChallenge, ForwardedKey};
 use quorate_protocol::frame::{Assembler, FrameError, frame};
 use quorate_protocol::genesis::Document;
 use quorate_protocol::message::{
@@ -170,6 +171,32 @@ const fn refusal_code(reason: Reason) -> &'static str {
         Reason::ShareRepeated => "refused-share-repeated",
         Reason::SuiteNotAccepted => "refused-suite-not-accepted",
         Reason::NothingToAttest => "refused-nothing-to-attest",
+        Reason::ForwardNotAllowed => "refused-forward-not-allowed",
+        Reason::ForwardEnded => "refused-forward-ended",
+        Reason::ForwardOlder => "refused-forward-older",
+        Reason::ForwardOtherManifest => "refused-forward-other-manifest",
+        Reason::ForwardNotSuccessor => "refused-forward-not-successor",
+        Reason::ForwardOtherGenesis => "refused-forward-other-genesis",
+        Reason::ForwardOtherAccount => "refused-forward-other-account",
+        Reason::ForwardDebug => "refused-forward-debug",
+        Reason::ForwardMeasurements => "refused-forward-measurements",
+        Reason::ForwardNonce => "refused-forward-nonce",
+        Reason::ForwardChallengeExpired => "refused-forward-challenge-expired",
+        Reason::ForwardDocument => "refused-forward-document",
+        Reason::ForwardKeys => "refused-forward-keys",
+        Reason::ForwardApprovalsMissing => "refused-forward-approvals-missing",
+        Reason::ForwardApprovalOfAnother => "refused-forward-approval-of-another",
+        Reason::ForwardApprovalOfStranger => "refused-forward-approval-of-stranger",
+        Reason::ForwardApprovalRepeated => "refused-forward-approval-repeated",
+        Reason::ForwardApprovalSignature => "refused-forward-approval-signature",
+        Reason::ForwardsExhausted => "refused-forwards-exhausted",
+        Reason::RecordForAnother => "refused-record-for-another",
+        Reason::RecordUnproven => "refused-record-unproven",
+        Reason::KeyUnreadable => "refused-key-unreadable",
+        Reason::KeyWrong => "refused-key-wrong",
+        Reason::ConfirmationForAnother => "refused-confirmation-for-another",
+        Reason::ConfirmationSignature => "refused-confirmation-signature",
+        Reason::HandedOver => "refused-handed-over",
         Reason::Internal => "refused-internal",
         // A reason of a newer contract; this one cannot name it.
         _ => "refused",
@@ -335,6 +362,50 @@ impl Client {
     pub fn evidence(&mut self, nonce: Nonce) -> Result<Evidence, ClientError> {
         match self.ask(&Request::Evidence(EvidenceRequest { nonce }), LONG)? {
             Response::Evidence(evidence) => Ok(*evidence),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// A nonce for an importer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn challenge(&mut self) -> Result<ForwardChallenge, ClientError> {
+        match self.ask(&Request::Challenge, SHORT)? {
+            Response::Challenge(challenge) => Ok(challenge),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// The key, sealed to an importer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn export(&mut self, request: ExportRequest) -> Result<ForwardedKey, ClientError> {
+        match self.ask(&Request::Export(Box::new(request)), LONG)? {
+            Response::Exported(forwarded) => Ok(*forwarded),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Gives an importer the key.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn import(&mut self, forwarded: ForwardedKey) -> Result<Confirmed, ClientError> {
+        match self.ask(&Request::Import(Box::new(forwarded)), LONG)? {
+            Response::Imported(confirmed) => Ok(*confirmed),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Ends an exporter.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn hand_over(&mut self, confirmed: Confirmed) -> Result<(), ClientError> {
+        match self.ask(&Request::HandOver(Box::new(confirmed)), LONG)? {
+            Response::HandedOver => Ok(()),
             _ => Err(ClientError::WrongKind),
         }
     }

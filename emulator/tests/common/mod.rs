@@ -102,6 +102,8 @@ pub(crate) struct World {
     pub(crate) threshold: u8,
     pub(crate) definition: Definition,
     pub(crate) consents: Vec<Signed<DefinitionConsent>>,
+    /// The role of the parent instance of every enclave that is started.
+    pub(crate) role: Option<String>,
     starts: u32,
     /// Enclaves are machines with this image instead of processes.
     image: Option<PathBuf>,
@@ -231,6 +233,7 @@ impl World {
             threshold,
             definition,
             consents,
+            role: None,
             starts: 0,
             image,
             measurements,
@@ -248,7 +251,7 @@ impl World {
                     .start(&Start {
                         name: self.newest(),
                         init: init(),
-                        role_arn: None,
+                        role_arn: self.role.clone(),
                         mode: Mode::Normal,
                     })
                     .unwrap();
@@ -278,7 +281,7 @@ impl World {
             cid: None,
             memory_mib: MACHINE_MEMORY,
             cpus: 2,
-            role_arn: None,
+            role_arn: self.role.clone(),
             mode: Mode::Normal,
             ports: vec![5100, 5101],
             faults,
@@ -380,6 +383,7 @@ impl World {
                 not_after: UnixMillis(u64::MAX >> 12),
             },
             suites: vec![1],
+            forward: None,
         }
     }
 

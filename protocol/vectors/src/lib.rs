@@ -21,6 +21,7 @@ pub mod mutate;
 mod objects;
 mod refused;
 mod samples;
+mod sealing;
 mod seeds;
 pub mod tree;
 mod wallets;

@@ -16,7 +16,8 @@ use quorate_protocol::definition::{
 };
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::{Destination, Host};
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
+use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
     GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
@@ -32,10 +33,11 @@ use quorate_protocol::members::{Member, MemberSet, MemberSetFields, Role};
 use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
-use quorate_sealing::{Suite, seal};
+use quorate_sealing::Suite;
 use quorate_sharing::{Secret, Share, split};
 
 use crate::keys::{encryption, generator, pair, scalar, signing, verification};
+use crate::sealing::sealed_share;
 
 /// 2026-11-21T12:00:00Z; every time of the samples is a little later.
 const START: u64 = 1_795_262_400_000;
@@ -136,6 +138,7 @@ impl World {
                 not_after: time(365 * 86_400),
             },
             suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+            forward: None,
         };
         change(&mut fields);
         checked(fields)
@@ -195,6 +198,10 @@ impl World {
             fields.manifest_set = second.manifest_set.clone();
             fields.measurements = measurements("next image", true);
             fields.applications = vec![echo(), notary()];
+            fields.forward = Some(ForwardPolicy {
+                not_after: time(300 * 86_400),
+                approvals: ApprovalRule::Always,
+            });
         });
         vec![self.link(first), self.link(second), self.link(third)]
     }
@@ -331,7 +338,7 @@ impl World {
             Provision { grant, receipt }
         });
         let provisioning = Provisioning {
-            provisions: provisions.collect(),
+            origin: Origin::Members(provisions.collect()),
             ring: self.ring(&manifest),
             certificate: self.certificate(&manifest),
         };
@@ -343,6 +350,7 @@ impl World {
             document: document(),
             provisioning: Some(provisioning),
             applications: vec![self.application(&manifest)],
+            forwards: Vec::new(),
         }
     }
 
@@ -468,26 +476,6 @@ fn record(definition: &Definition, output: GenesisOutput, shares: &[Share]) -> G
         output,
         document: document(),
     }
-}
-
-fn sealed_share(
-    rng: &mut ChaCha20Rng,
-    recipient: &quorate_protocol::keys::EncryptionKey,
-    context: &quorate_protocol::genesis::SealContext,
-    share: &Share,
-) -> SealedShare {
-    let suite = Suite::P256Sha256Aes256Gcm;
-    let info = context.info.as_bytes();
-    let sealed = seal(
-        suite,
-        recipient.inner(),
-        info,
-        &context.aad,
-        &*share.to_bytes(),
-        rng,
-    )
-    .expect("a share is short");
-    SealedShare::new(suite, sealed).expect("one scalar")
 }
 
 fn measurements(image: &str, whole: bool) -> Measurements {
