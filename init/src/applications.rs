@@ -9,6 +9,7 @@
 //! Does not yet: sandbox beyond no new privileges, limits and inherited descriptors. Until then an
 //! application shares user and file system view with init.
 
+mod dials;
 mod edges;
 mod entry;
 mod launch;
@@ -22,13 +23,14 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{DialReason, ENTROPY_COST, Entropy, FromInit, NotDialed, ToInit};
+use quorate_protocol::control::{DIAL_COST, ENTROPY_COST, Entropy, FromInit, NotDialed, ToInit};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{ApplicationStatus, Exit, Log};
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
+use self::dials::{Dials, Outcome};
 use self::edges::{Complaint, Edges, opposite};
 use self::entry::Entry;
 use self::launch::Start;
@@ -46,6 +48,7 @@ use crate::uploads::Uploads;
 pub(crate) struct Applications {
     entries: Vec<Entry>,
     edges: Edges,
+    dials: Dials,
     /// Positions, each after all it calls.
     order: Vec<usize>,
     null: File,
@@ -90,6 +93,7 @@ impl Applications {
         Ok(Self {
             entries,
             edges: Edges::of(applications),
+            dials: Dials::default(),
             order: manifest.start_order(),
             null,
         })
@@ -112,6 +116,7 @@ impl Applications {
             }
         }
         self.renew_edges(now)?;
+        self.finish_dials(now);
         for at in 0..self.order.len() {
             let position = self.order.get(at).copied().unwrap_or_default();
             if self.may_start(position, now) {
@@ -130,7 +135,8 @@ impl Applications {
             // One that is due and does not run waits for others, whose readiness wakes us.
             None => Some(e.due).filter(|due| *due > now),
         });
-        entries.chain(self.edges.deadline()).min()
+        let others = [self.edges.deadline(), self.dials.deadline()];
+        entries.chain(others.into_iter().flatten()).min()
     }
 
     /// Control sockets of those that run, with their positions.
@@ -139,14 +145,20 @@ impl Applications {
         alive.filter_map(|(at, e)| e.alive().map(|process| (at, process.control())))
     }
 
+    /// Sockets of connections that are being made: something is to be done when one can be written.
+    pub(crate) fn dials(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.dials.sockets()
+    }
+
     /// Reads one message of an application and does what it asks for.
     ///
     /// # Errors
     /// [`Halt`] if the NSM fails.
-    pub(crate) fn hear<T: Transport>(
+    pub(crate) fn hear<P: Platform>(
         &mut self,
         position: usize,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<(), Halt> {
         let entry = self.entries.get_mut(position);
         let Some(process) = entry.and_then(Entry::alive_mut) else {
@@ -154,7 +166,7 @@ impl Applications {
         };
         match process.hear() {
             Ok(Some(said)) => {
-                let heeded = self.heed(position, said, device)?;
+                let heeded = self.heed(position, said, platform, device)?;
                 if let Err(misconduct) = heeded {
                     self.punish(position, misconduct);
                 }
@@ -165,11 +177,12 @@ impl Applications {
         Ok(())
     }
 
-    fn heed<T: Transport>(
+    fn heed<P: Platform>(
         &mut self,
         position: usize,
         said: ToInit,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<Result<(), Misconduct>, Halt> {
         let now = Instant::now();
         if let ToInit::Renew(renew) = &said {
@@ -193,6 +206,7 @@ impl Applications {
         };
         let cost = match said {
             ToInit::Entropy(_) => ENTROPY_COST,
+            ToInit::Dial(_) => DIAL_COST,
             _ => 1,
         };
         if let Err(misconduct) = process.charge(cost, now) {
@@ -222,8 +236,20 @@ impl Applications {
             ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
             ToInit::Renew(_) => Ok(()),
             ToInit::Dial(dial) => {
-                let (number, reason) = (dial.number, DialReason::NoProxy);
-                process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
+                let entry = &entry.manifest;
+                match self.dials.begin(position, entry, &dial, platform, now) {
+                    // What became of it is told by `advance`, in this same turn if it is there.
+                    Ok(()) => Ok(()),
+                    Err(reason) => {
+                        say(Event::NotDialed {
+                            application: &entry.name,
+                            start,
+                            reason,
+                        });
+                        let number = dial.number;
+                        process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
+                    }
+                }
             }
         })
     }
@@ -258,6 +284,7 @@ impl Applications {
             // What it left behind has the keys of a start that is over.
             end(process);
             self.edges.ended(position);
+            self.dials.ended(position);
             if let Some(entry) = self.entries.get_mut(position) {
                 entry.ended(exit);
                 if entry.restarts_left() == 0 {
@@ -417,6 +444,36 @@ impl Applications {
         Ok(())
     }
 
+    /// Tells applications what became of the connections they asked for.
+    fn finish_dials(&mut self, now: Instant) {
+        for outcome in self.dials.finished(now) {
+            let Outcome {
+                application,
+                number,
+                connection,
+            } = outcome;
+            let entry = self.entries.get(application);
+            let Some((entry, process)) = entry.and_then(|e| Some((e, e.alive()?))) else {
+                continue;
+            };
+            let told = match &connection {
+                Ok(fd) => process.tell(&FromInit::Dialed(number), Some(fd.as_fd())),
+                Err(reason) => {
+                    let reason = *reason;
+                    say(Event::NotDialed {
+                        application: &entry.manifest.name,
+                        start: entry.starts,
+                        reason,
+                    });
+                    process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
+                }
+            };
+            if let Err(misconduct) = told {
+                self.punish(application, misconduct);
+            }
+        }
+    }
+
     fn hand_over(&mut self, position: usize, end: EdgeEnd, descriptor: &OwnedFd) {
         let entry = self.entries.get(position);
         let Some(process) = entry.and_then(Entry::alive) else {
@@ -435,6 +492,7 @@ impl Applications {
         let start = entry.starts;
         if let Some(process) = entry.process.as_mut() {
             process.end();
+            self.dials.ended(position);
             say(Event::Misconduct {
                 application: &entry.manifest.name,
                 start,

@@ -8,7 +8,7 @@ use core::fmt;
 use std::io::Write as _;
 
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::Report;
+use quorate_protocol::control::{DialReason, Report};
 use quorate_protocol::message::{Exit, Phase, Reason};
 
 use crate::applications::Misconduct;
@@ -30,6 +30,12 @@ pub(crate) enum Event<'a> {
         application: &'a Name,
         start: u64,
         misconduct: Misconduct,
+    },
+    /// A connection that an application asked for is not made.
+    NotDialed {
+        application: &'a Name,
+        start: u64,
+        reason: DialReason,
     },
     /// The phase changed.
     Phase(Phase),
@@ -72,6 +78,14 @@ impl fmt::Display for Event<'_> {
             } => write!(
                 f,
                 "misconduct application={application} start={start} what={misconduct:?}"
+            ),
+            Self::NotDialed {
+                application,
+                start,
+                reason,
+            } => write!(
+                f,
+                "not-dialed application={application} start={start} reason={reason:?}"
             ),
             Self::Phase(phase) => write!(f, "phase name={phase:?}"),
             Self::Ready { application, start } => {

@@ -219,7 +219,7 @@ impl<P: Platform> Machine<P> {
     pub(crate) fn hear(&mut self, position: usize) -> Result<(), Halt> {
         let before = self.phase();
         if let State::Running(_, applications) = &mut self.state {
-            applications.hear(position, &mut self.device)?;
+            applications.hear(position, &mut self.platform, &mut self.device)?;
         }
         self.note_phase(before);
         Ok(())

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, listen, socket,
+    AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, connect, listen, socket,
 };
 use quorate_init::nsm::{DevNsm, TransportError};
 use quorate_init::{Platform, run};
@@ -35,6 +35,16 @@ impl Platform for Nitro {
         bind(fd.as_raw_fd(), &VsockAddr::new(libc::VMADDR_CID_ANY, port))?;
         listen(&fd, Backlog::new(128)?)?;
         Ok(fd)
+    }
+
+    fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        use std::os::fd::AsRawFd as _;
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Vsock, SockType::Stream, flags, None)?;
+        match connect(fd.as_raw_fd(), &VsockAddr::new(pid1::PARENT, port)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(fd),
+            Err(errno) => Err(errno),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, VsockAddr, connect, ge
 use nix::sys::stat::{Mode, umask};
 
 /// The parent instance, as enclaves address it.
-const PARENT: u32 = 3;
+pub(crate) const PARENT: u32 = 3;
 /// Where Nitro's tools wait for the sign of life.
 const HEARTBEAT_PORT: u32 = 9000;
 /// The sign, and the answer.

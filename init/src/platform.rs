@@ -22,4 +22,12 @@ pub trait Platform {
     /// # Errors
     /// What the kernel said; init halts.
     fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno>;
+
+    /// A stream socket whose connection to `port` of the parent has begun: non-blocking,
+    /// close-on-exec, connected or being connected. Called while the enclave serves, so it must not
+    /// wait.
+    ///
+    /// # Errors
+    /// What the kernel said; the application that wanted the connection is told that there is none.
+    fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno>;
 }

@@ -1,7 +1,8 @@
 //! init in an emulated enclave: the same library as in production, on a socket NSM and Unix sockets.
 //!
 //! Started by the emulator with the NSM's socket as standard input and one argument, the enclave's
-//! directory. It listens there on `operator.sock`, `public.sock` and `port-N.sock`.
+//! directory. It listens there on `operator.sock`, `public.sock` and `port-N.sock`, and connects to
+//! `parent-N.sock` for port N of the parent.
 //!
 //! It ends when the emulator does, however that ends: without its hypervisor there is no enclave.
 //!
@@ -10,7 +11,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::unistd::getppid;
 use quorate_emulator::MARKER;
 use quorate_emulator::server::SocketNsm;
@@ -53,6 +55,14 @@ impl Platform for Emulated {
         let mode = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&path, mode).map_err(|e| errno(&e))?;
         Ok(listener.into())
+    }
+
+    fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        let path = self.directory.join(format!("parent-{port}.sock"));
+        connect(fd.as_raw_fd(), &UnixAddr::new(&path)?)?;
+        Ok(fd)
     }
 }
 
