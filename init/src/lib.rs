@@ -32,6 +32,7 @@ mod genesis;
 mod instance;
 mod log;
 mod machine;
+mod memory;
 pub mod nsm;
 mod platform;
 mod refuse;
@@ -39,6 +40,7 @@ mod server;
 mod sys;
 mod uploads;
 
+pub use memory::available_memory;
 pub use platform::Platform;
 pub use refuse::Halt;
 pub use server::{FRAME, IDLE, MAX_CONNECTIONS, run};

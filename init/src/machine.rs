@@ -112,10 +112,12 @@ impl<P: Platform> Machine<P> {
             (Lane::Public, _) => Err(refuse(Reason::WrongPort, "")),
             (Lane::Operator, Request::Upload(piece)) => {
                 self.waiting()?;
-                self.uploads
-                    .take(&piece)
+                let platform = &mut self.platform;
+                let memory = |held| platform.available_memory(held);
+                let taken = self.uploads.take(&piece, Instant::now(), memory);
+                taken
                     .map(Response::Uploaded)
-                    .map_err(|r| refuse(r, ""))
+                    .map_err(|refused| refuse(refused.reason(), &refused.detail()))
             }
             (Lane::Operator, Request::Genesis(request)) => {
                 self.waiting()?;

@@ -17,7 +17,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, connect, listen, socket,
 };
 use quorate_init::nsm::{DevNsm, TransportError};
-use quorate_init::{Platform, run};
+use quorate_init::{Platform, available_memory, run};
 
 struct Nitro;
 
@@ -35,6 +35,10 @@ impl Platform for Nitro {
         bind(fd.as_raw_fd(), &VsockAddr::new(libc::VMADDR_CID_ANY, port))?;
         listen(&fd, Backlog::new(128)?)?;
         Ok(fd)
+    }
+
+    fn available_memory(&mut self, _held: u64) -> Option<u64> {
+        available_memory()
     }
 
     fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno> {

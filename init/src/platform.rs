@@ -30,4 +30,8 @@ pub trait Platform {
     /// # Errors
     /// What the kernel said; the application that wanted the connection is told that there is none.
     fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno>;
+
+    /// Bytes of memory that could be had now, of which init holds `held` in memory files already;
+    /// `None` if that is not known, and then nothing large is taken.
+    fn available_memory(&mut self, held: u64) -> Option<u64>;
 }

@@ -53,6 +53,10 @@ impl Platform for Emulated {
         })
     }
 
+    fn available_memory(&mut self, _: u64) -> Option<u64> {
+        quorate_init::available_memory()
+    }
+
     fn dial(&mut self, _: u32) -> Result<OwnedFd, Errno> {
         // No application of these tests connects anywhere.
         Err(Errno::ECONNREFUSED)

@@ -109,8 +109,13 @@ pub(crate) fn init() -> PathBuf {
     env!("CARGO_BIN_EXE_quorate-init-emulated").into()
 }
 
-/// The static `echo`, built before the tests by `./test`.
+/// The static `echo`.
 pub(crate) fn echo() -> Vec<u8> {
+    binary("echo")
+}
+
+/// A static application, built before the tests by `./test`.
+pub(crate) fn binary(name: &str) -> Vec<u8> {
     let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
         || {
             Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -118,11 +123,11 @@ pub(crate) fn echo() -> Vec<u8> {
         },
         PathBuf::from,
     );
-    let path = folder.join("quorate-echo");
+    let path = folder.join(format!("quorate-{name}"));
     std::fs::read(&path).unwrap_or_else(|e| {
         panic!(
             "{}: {e}. These tests start a real application: build it with `cargo build --release \
-             --target x86_64-unknown-linux-musl -p quorate-echo`, or run ./test",
+             --target x86_64-unknown-linux-musl -p quorate-{name}`, or run ./test",
             path.display()
         )
     })
@@ -201,6 +206,11 @@ impl World {
 
     /// A new enclave that waits.
     pub(crate) fn start(&mut self) -> Enclave {
+        self.start_with(None)
+    }
+
+    /// The same with so many bytes of memory for binaries.
+    pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
         self.starts += 1;
         let name = Name::new(&format!("enclave-{}", self.starts)).unwrap();
         let (role_arn, mode) = (None, Mode::Normal);
@@ -209,7 +219,7 @@ impl World {
                 let setup = Setup {
                     image,
                     cid: None,
-                    memory_mib: 512,
+                    memory_mib: memory.map_or(512, |bytes| u32::try_from(bytes >> 20).unwrap()),
                     cpus: 2,
                     role_arn,
                     mode,
@@ -223,6 +233,7 @@ impl World {
                 name,
                 init: init(),
                 role_arn,
+                memory,
                 mode,
             }),
         };
@@ -319,12 +330,17 @@ impl World {
         }
     }
 
-    /// A manifest approved by exactly the threshold.
+    /// A manifest approved by exactly the threshold of the manifest set, and of the share set where
+    /// an application may connect somewhere.
     pub(crate) fn approved(&self, fields: ManifestFields) -> Link {
         let manifest: Manifest = Checked::new(fields).unwrap();
         let signers = &self.people[..usize::from(self.threshold)];
+        let mut all = approvals(&manifest, signers, Role::ManifestSet);
+        if !manifest.egress_policy().is_empty() {
+            all.extend(approvals(&manifest, signers, Role::ShareSet));
+        }
         Link {
-            approvals: approvals(&manifest, signers, Role::ManifestSet),
+            approvals: all,
             manifest,
         }
     }

@@ -36,6 +36,10 @@ impl Platform for Parent {
         Err(Errno::ENOSYS)
     }
 
+    fn available_memory(&mut self, _: u64) -> Option<u64> {
+        None
+    }
+
     fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno> {
         assert_eq!(port, ports::EGRESS);
         self.answers.pop().expect("one more than expected")
