@@ -33,6 +33,7 @@
 )]
 
 pub mod address;
+pub mod binary;
 pub mod challenge;
 pub mod client;
 pub mod error;
@@ -44,6 +45,7 @@ pub mod private;
 pub mod random;
 pub mod steps;
 pub mod storage;
+pub mod upload;
 pub mod workspace;
 
 pub use error::{Blame, CeremonyError, Explanation, StepError};

@@ -287,23 +287,23 @@ fn from_strangers_to_evidence() {
     propose(&place, b"the image");
     assert_eq!(next(&place), status::Next::Approve);
     approve_as(&place, "alice").unwrap();
-    assert!(boot::boot(&folder, &birth, &binaries(), None).is_err());
+    assert!(boot::boot(&folder, &birth, &binaries(), None, &mut |_| {}).is_err());
     approve_as(&place, "carol").unwrap();
     assert_eq!(next(&place), status::Next::Boot);
 
     // The genesis enclave never boots; an enclave of another image refuses too.
     assert_eq!(
-        refused_for(boot::boot(&folder, &birth, &binaries(), None)),
+        refused_for(boot::boot(&folder, &birth, &binaries(), None, &mut |_| {})),
         Reason::WrongPhase
     );
     let wrong = place.start("wrong", b"another image");
     assert_eq!(
-        refused_for(boot::boot(&folder, &wrong, &binaries(), None)),
+        refused_for(boot::boot(&folder, &wrong, &binaries(), None, &mut |_| {})),
         Reason::MeasurementMismatch
     );
 
     let one = place.start("one", b"the image");
-    let started = boot::boot(&folder, &one, &binaries(), None).unwrap();
+    let started = boot::boot(&folder, &one, &binaries(), None, &mut |_| {}).unwrap();
     assert!(started.uploaded > 0);
     let look = |stage| attest::attest(&folder, &place.private("bob"), &one, stage);
     assert_eq!(
@@ -378,7 +378,7 @@ fn rollback_is_refused(place: &Place) {
         approve_as(place, member).unwrap();
     }
     let socket = place.start("old-enclave", b"the image");
-    boot::boot(&old, &socket, &binaries(), None).unwrap();
+    boot::boot(&old, &socket, &binaries(), None, &mut |_| {}).unwrap();
     let refused = provision::attest(&old, &place.private("alice"), &socket);
     assert_eq!(
         refused.err().map(|error| error.code()),
@@ -392,7 +392,7 @@ fn rollback_is_refused(place: &Place) {
     );
     // The newer one is given shares.
     let newer = place.start("newer-enclave", b"the newer image");
-    boot::boot(&folder, &newer, &binaries(), None).unwrap();
+    boot::boot(&folder, &newer, &binaries(), None, &mut |_| {}).unwrap();
     assert_eq!(provision_as(place, "alice", &newer).unwrap().accepted, 1);
 }
 
@@ -411,7 +411,7 @@ fn share_under_another_development_root_fails_closed() {
     approve_as(&place, "bob").unwrap();
     // The image measures the same; only its security module is another's.
     let stranger = other.start("stranger", b"the image");
-    boot::boot(&place.folder(), &stranger, &binaries(), None).unwrap();
+    boot::boot(&place.folder(), &stranger, &binaries(), None, &mut |_| {}).unwrap();
     let refused = provision_as(&place, "alice", &stranger);
     assert_eq!(
         refused.err().map(|error| error.code()),
