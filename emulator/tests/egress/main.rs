@@ -229,12 +229,14 @@ fn a_name_that_leads_into_the_hosts_network_fails_closed() {
 /// One server for each certificate that is wrong, and a good one to show that all is well.
 #[test]
 fn a_certificate_that_is_not_good_fails_closed() {
-    let (root, stranger) = (Root::new("test root"), Root::new("test root"));
+    let root = Root::new("test root");
+    let (namesake, stranger) = (Root::new("test root"), Root::new("a stranger"));
     let identities = [
         (root.server("other.example", NOW), "not valid for name"),
         (root.server("api.example.com", NOW), "not valid for name"),
         (root.server(HOST, OVER), "expired"),
         (root.server(HOST, LATER), "not valid yet"),
+        (namesake.server(HOST, NOW), "BadSignature"),
         (stranger.server(HOST, NOW), "UnknownIssuer"),
     ];
     let wrong = identities.map(|(identity, words)| {
