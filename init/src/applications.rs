@@ -23,14 +23,14 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{DIAL_COST, ENTROPY_COST, Entropy, FromInit, NotDialed, ToInit};
+use quorate_protocol::control::{DIAL_COST, ENTROPY_COST, Entropy, FromInit, ToInit};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{ApplicationStatus, Exit, Log};
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
-use self::dials::{Dials, Outcome};
+use self::dials::Dials;
 use self::edges::{Complaint, Edges, opposite};
 use self::entry::Entry;
 use self::launch::Start;
@@ -236,20 +236,11 @@ impl Applications {
             ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
             ToInit::Renew(_) => Ok(()),
             ToInit::Dial(dial) => {
-                let entry = &entry.manifest;
-                match self.dials.begin(position, entry, &dial, platform, now) {
-                    // What became of it is told by `advance`, in this same turn if it is there.
-                    Ok(()) => Ok(()),
-                    Err(reason) => {
-                        say(Event::NotDialed {
-                            application: &entry.name,
-                            start,
-                            reason,
-                        });
-                        let number = dial.number;
-                        process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
-                    }
-                }
+                let begun = self
+                    .dials
+                    .begin(position, &entry.manifest, &dial, platform, now);
+                // What became of it is told by `advance`, in this same turn if it is there.
+                begun.or_else(|reason| entry.not_dialed(dial.number, reason))
             }
         })
     }
@@ -442,36 +433,6 @@ impl Applications {
             }
         }
         Ok(())
-    }
-
-    /// Tells applications what became of the connections they asked for.
-    fn finish_dials(&mut self, now: Instant) {
-        for outcome in self.dials.finished(now) {
-            let Outcome {
-                application,
-                number,
-                connection,
-            } = outcome;
-            let entry = self.entries.get(application);
-            let Some((entry, process)) = entry.and_then(|e| Some((e, e.alive()?))) else {
-                continue;
-            };
-            let told = match &connection {
-                Ok(fd) => process.tell(&FromInit::Dialed(number), Some(fd.as_fd())),
-                Err(reason) => {
-                    let reason = *reason;
-                    say(Event::NotDialed {
-                        application: &entry.manifest.name,
-                        start: entry.starts,
-                        reason,
-                    });
-                    process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
-                }
-            };
-            if let Err(misconduct) = told {
-                self.punish(application, misconduct);
-            }
-        }
     }
 
     fn hand_over(&mut self, position: usize, end: EdgeEnd, descriptor: &OwnedFd) {

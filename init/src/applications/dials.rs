@@ -17,12 +17,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::sockopt::SocketError;
 use nix::sys::socket::{MsgFlags, getsockopt, send};
 use quorate_protocol::cbor::to_bytes;
-use quorate_protocol::control::{Dial, DialReason, MAX_DIALS};
+use quorate_protocol::control::{Dial, DialReason, FromInit, MAX_DIALS};
 use quorate_protocol::egress::EgressRequest;
 use quorate_protocol::frame::frame;
 use quorate_protocol::manifest::Application;
 use quorate_protocol::ports;
 
+use super::Applications;
 use crate::platform::Platform;
 
 /// How long the parent's egress port may take to accept.
@@ -44,13 +45,13 @@ struct Pending {
 }
 
 /// What became of a connection.
-pub(super) struct Outcome {
+struct Outcome {
     /// Position of the application in the manifest.
-    pub(super) application: usize,
+    application: usize,
     /// Number of its request.
-    pub(super) number: u64,
+    number: u64,
     /// The connection, in blocking mode.
-    pub(super) connection: Result<OwnedFd, DialReason>,
+    connection: Result<OwnedFd, DialReason>,
 }
 
 impl Dials {
@@ -106,7 +107,7 @@ impl Dials {
     }
 
     /// Takes out those that are connected, failed, or took too long.
-    pub(super) fn finished(&mut self, now: Instant) -> Vec<Outcome> {
+    fn finished(&mut self, now: Instant) -> Vec<Outcome> {
         let mut finished = Vec::new();
         for pending in core::mem::take(&mut self.0) {
             let connection = match connected(&pending.socket) {
@@ -125,6 +126,30 @@ impl Dials {
             });
         }
         finished
+    }
+}
+
+impl Applications {
+    /// Tells applications what became of the connections they asked for.
+    pub(super) fn finish_dials(&mut self, now: Instant) {
+        for outcome in self.dials.finished(now) {
+            let Outcome {
+                application,
+                number,
+                connection,
+            } = outcome;
+            let entry = self.entries.get(application);
+            let Some((entry, process)) = entry.and_then(|e| Some((e, e.alive()?))) else {
+                continue;
+            };
+            let told = match &connection {
+                Ok(fd) => process.tell(&FromInit::Dialed(number), Some(fd.as_fd())),
+                Err(reason) => entry.not_dialed(number, *reason),
+            };
+            if let Err(misconduct) = told {
+                self.punish(application, misconduct);
+            }
+        }
     }
 }
 
