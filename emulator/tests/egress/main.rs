@@ -159,8 +159,8 @@ fn what_was_fetched_over_tls_is_proved() {
     let root = Root::new("test root");
     let port = server(&root.server(HOST, NOW), b"a body".into(), End::Orderly);
     let listed = destination(HOST, port);
-    let stage = Stage::start(&root, &[listed.clone()]);
-    proxy(&stage.directory(), &[listed.clone()], LOOPBACK);
+    let stage = Stage::start(&root, std::slice::from_ref(&listed));
+    proxy(&stage.directory(), std::slice::from_ref(&listed), LOOPBACK);
     for _ in 0..3 {
         let fetched = stage.fetched(&listed);
         let answer = fetched.answer.as_slice();
@@ -180,9 +180,9 @@ fn a_destination_that_the_manifest_does_not_list_fails_closed() {
         destination("other.example", port),
         destination("example", port),
     ];
-    let stage = Stage::start(&root, &[listed.clone()]);
+    let stage = Stage::start(&root, std::slice::from_ref(&listed));
     // The proxy would connect to all of them.
-    let all = [&others[..], &[listed.clone()]].concat();
+    let all = [&others[..], std::slice::from_ref(&listed)].concat();
     proxy(&stage.directory(), &all, LOOPBACK);
     for other in &others {
         stage.refused(other, Step::Dial, "not in this application's egress list");
@@ -208,7 +208,7 @@ fn a_destination_that_the_proxy_does_not_list_fails_closed() {
     let port = server(&root.server(HOST, NOW), b"a body".into(), End::Orderly);
     let (listed, other) = (destination(HOST, port), destination("other.example", port));
     let stage = Stage::start(&root, &[listed.clone(), other.clone()]);
-    proxy(&stage.directory(), &[listed.clone()], LOOPBACK);
+    proxy(&stage.directory(), std::slice::from_ref(&listed), LOOPBACK);
     stage.refused(&other, Step::Dial, "does not have this destination");
     stage.fetched(&listed);
 }
@@ -273,12 +273,12 @@ fn no_proxy_fails_closed() {
     let root = Root::new("test root");
     let port = server(&root.server(HOST, NOW), b"a body".into(), End::Orderly);
     let listed = destination(HOST, port);
-    let stage = Stage::start(&root, &[listed.clone()]);
+    let stage = Stage::start(&root, std::slice::from_ref(&listed));
     stage.refused(&listed, Step::Dial, "no egress proxy runs on the parent");
     let line = "not-dialed application=fetch start=1 reason=NoProxy";
     assert!(stage.console().contains(line));
     // It may come later.
-    proxy(&stage.directory(), &[listed.clone()], LOOPBACK);
+    proxy(&stage.directory(), std::slice::from_ref(&listed), LOOPBACK);
     stage.fetched(&listed);
 }
 
@@ -304,7 +304,7 @@ fn a_parent_that_answers_as_it_likes_fails_closed() {
             "corrupt message",
         ),
     ];
-    let stage = Stage::start(&root, &[listed.clone()]);
+    let stage = Stage::start(&root, std::slice::from_ref(&listed));
     let (next, answers) = std::sync::mpsc::channel::<&'static [u8]>();
     let answers = std::sync::Mutex::new(answers);
     parent(&stage.directory(), move |mut stream| {
@@ -327,7 +327,7 @@ fn a_parent_that_answers_as_it_likes_fails_closed() {
 fn a_parent_that_is_slow_fails_closed() {
     let root = Root::new("test root");
     let listed = destination(HOST, 443);
-    let stage = Stage::start(&root, &[listed.clone()]);
+    let stage = Stage::start(&root, std::slice::from_ref(&listed));
     let turn = std::sync::atomic::AtomicUsize::new(0);
     parent(&stage.directory(), move |mut stream| {
         let drip = match turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
