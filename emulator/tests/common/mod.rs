@@ -223,7 +223,7 @@ impl World {
                     cpus: 2,
                     role_arn,
                     mode,
-                    ports: vec![5100],
+                    ports: vec![5100, 5102, 5103],
                     faults: Faults::default(),
                     until: Until::Listening,
                 };
@@ -484,9 +484,10 @@ impl Enclave {
     pub(crate) fn upload(&self, binary: &[u8]) {
         let mut stream = self.connect();
         let chunk = quorate_protocol::message::MAX_CHUNK;
+        let sha256 = Sha256::of(binary);
         for (n, piece) in binary.chunks(chunk).enumerate() {
             let upload = Upload {
-                sha256: Sha256::of(binary),
+                sha256,
                 size: binary.len() as u64,
                 offset: (n * chunk) as u64,
                 data: Bytes::new(piece.to_vec()).unwrap(),
