@@ -13,6 +13,7 @@ readonly MUSL_TARGET=x86_64-unknown-linux-musl
 readonly ENCLAVE_BUILDS=(
     "-p quorate-init"
     "-p quorate-echo"
+    "-p quorate-fetch"
     "-p quorate-key-generation"
     "-p quorate-policy"
     "-p quorate-replayer"

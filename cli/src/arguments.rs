@@ -15,6 +15,7 @@ use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
 
 pub(crate) use crate::app::App;
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
+pub(crate) use crate::egress::EgressProxy;
 pub(crate) use crate::emulate::{Console, Emulate};
 pub(crate) use crate::enclave::Enclave;
 pub(crate) use crate::image::Image;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     /// Run enclaves on a Nitro parent instance
     #[command(subcommand, arg_required_else_help = true)]
     Enclave(Enclave),
+    /// Connect enclaves of this machine to where a manifest allows, and nowhere else
+    EgressProxy(EgressProxy),
     /// Check enclave applications
     #[command(subcommand, arg_required_else_help = true)]
     App(App),

@@ -8,11 +8,13 @@ mod arguments;
 mod passphrase;
 mod report;
 mod show;
+mod upload;
 
 use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
     manifest, provision, receipt, status,
 };
+use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
@@ -77,7 +79,10 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Boot(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let started = boot::boot(folder, socket, &a.application, a.manifest)?;
+            let mut shown = upload::Shown::new(output);
+            let mut tell = |progress: Progress<'_>| shown.tell(progress);
+            let started = boot::boot(folder, socket, &a.application, a.manifest, &mut tell)?;
+            shown.end();
             output.print(&show::started(&started))?;
         }
         Ceremony::Attest(a) => {

@@ -26,6 +26,7 @@ mod app;
 mod arguments;
 mod ceremony;
 mod demo;
+mod egress;
 mod emulate;
 mod enclave;
 mod failure;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Emulate(what) => emulate::run(&what, output),
         Command::Console(console) => emulate::console(&console, output),
         Command::Enclave(enclave) => enclave::run(&enclave, output),
+        Command::EgressProxy(proxy) => egress::run(&proxy, output),
         Command::App(app) => app::run(&app, output),
         Command::Image(image) => image::run(&image, output),
     };

@@ -8,6 +8,7 @@
 //!
 //! What keeps a process in its place is [`crate::sandbox`]'s.
 
+mod dials;
 mod edges;
 mod entry;
 mod launch;
@@ -22,13 +23,14 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{DialReason, ENTROPY_COST, Entropy, FromInit, NotDialed, ToInit};
+use quorate_protocol::control::{DIAL_COST, ENTROPY_COST, Entropy, FromInit, ToInit};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{ApplicationStatus, Exit, Log};
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
+use self::dials::Dials;
 use self::edges::{Complaint, Edges, opposite};
 use self::entry::Entry;
 use self::launch::Start;
@@ -53,6 +55,7 @@ pub(crate) struct Ended {
 pub(crate) struct Applications {
     entries: Vec<Entry>,
     edges: Edges,
+    dials: Dials,
     /// Positions, each after all it calls.
     order: Vec<usize>,
     null: File,
@@ -95,6 +98,7 @@ impl Applications {
         Ok(Self {
             entries,
             edges: Edges::of(applications),
+            dials: Dials::default(),
             order: manifest.start_order(),
             null,
         })
@@ -117,6 +121,7 @@ impl Applications {
             }
         }
         self.renew_edges(now)?;
+        self.finish_dials(now);
         for at in 0..self.order.len() {
             let position = self.order.get(at).copied().unwrap_or_default();
             if self.may_start(position, now) {
@@ -135,7 +140,8 @@ impl Applications {
             // One that is due and does not run waits for others, whose readiness wakes us.
             None => Some(e.due).filter(|due| *due > now),
         });
-        entries.chain(self.edges.deadline()).min()
+        let others = [self.edges.deadline(), self.dials.deadline()];
+        entries.chain(others.into_iter().flatten()).min()
     }
 
     /// Control sockets of those that run, with their positions.
@@ -144,14 +150,20 @@ impl Applications {
         alive.filter_map(|(at, e)| e.alive().map(|process| (at, process.control())))
     }
 
+    /// Sockets of connections that are being made: something is to be done when one can be written.
+    pub(crate) fn dials(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.dials.sockets()
+    }
+
     /// Reads one message of an application and does what it asks for.
     ///
     /// # Errors
     /// [`Halt`] if the NSM fails.
-    pub(crate) fn hear<T: Transport>(
+    pub(crate) fn hear<P: Platform>(
         &mut self,
         position: usize,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<(), Halt> {
         let entry = self.entries.get_mut(position);
         let Some(process) = entry.and_then(Entry::alive_mut) else {
@@ -159,7 +171,7 @@ impl Applications {
         };
         match process.hear() {
             Ok(Some(said)) => {
-                let heeded = self.heed(position, said, device)?;
+                let heeded = self.heed(position, said, platform, device)?;
                 if let Err(misconduct) = heeded {
                     self.punish(position, misconduct);
                 }
@@ -170,11 +182,12 @@ impl Applications {
         Ok(())
     }
 
-    fn heed<T: Transport>(
+    fn heed<P: Platform>(
         &mut self,
         position: usize,
         said: ToInit,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<Result<(), Misconduct>, Halt> {
         let now = Instant::now();
         if let ToInit::Renew(renew) = &said {
@@ -198,6 +211,7 @@ impl Applications {
         };
         let cost = match said {
             ToInit::Entropy(_) => ENTROPY_COST,
+            ToInit::Dial(_) => DIAL_COST,
             _ => 1,
         };
         if let Err(misconduct) = process.charge(cost, now) {
@@ -227,8 +241,11 @@ impl Applications {
             ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
             ToInit::Renew(_) => Ok(()),
             ToInit::Dial(dial) => {
-                let (number, reason) = (dial.number, DialReason::NoProxy);
-                process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
+                let begun = self
+                    .dials
+                    .begin(position, &entry.manifest, &dial, platform, now);
+                // What became of it is told by `advance`, in this same turn if it is there.
+                begun.or_else(|reason| entry.not_dialed(dial.number, reason))
             }
         })
     }
@@ -261,6 +278,7 @@ impl Applications {
                 continue;
             };
             self.edges.ended(position);
+            self.dials.ended(position);
             if let Some(entry) = self.entries.get_mut(position) {
                 // What it left behind has the keys of a start that is over.
                 entry.sandbox.end(process);
@@ -452,6 +470,7 @@ impl Applications {
         let start = entry.starts;
         if let Some(process) = entry.process.as_mut() {
             process.end();
+            self.dials.ended(position);
             say(Event::Misconduct {
                 application: &entry.manifest.name,
                 start,

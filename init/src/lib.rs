@@ -37,6 +37,7 @@ mod import;
 mod instance;
 mod log;
 mod machine;
+mod memory;
 pub mod nsm;
 mod platform;
 mod refuse;
@@ -45,6 +46,7 @@ mod server;
 mod sys;
 mod uploads;
 
+pub use memory::available_memory;
 pub use platform::Platform;
 pub use refuse::Halt;
 pub use sandbox::{Confinement, FirstProcess, PARENT, end};

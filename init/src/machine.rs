@@ -139,10 +139,12 @@ impl<P: Platform> Machine<P> {
             (Lane::Public, _) => Err(refuse(Reason::WrongPort, "")),
             (Lane::Operator, Request::Upload(piece)) => {
                 self.waiting()?;
-                self.uploads
-                    .take(&piece)
+                let platform = &mut self.platform;
+                let memory = |held| platform.available_memory(held);
+                let taken = self.uploads.take(&piece, Instant::now(), memory);
+                taken
                     .map(Response::Uploaded)
-                    .map_err(|r| refuse(r, ""))
+                    .map_err(|refused| refuse(refused.reason(), &refused.detail()))
             }
             (Lane::Operator, Request::Genesis(request)) => {
                 self.waiting()?;
@@ -329,10 +331,8 @@ impl<P: Platform> Machine<P> {
     /// [`Halt`].
     pub(crate) fn hear(&mut self, position: usize) -> Result<(), Halt> {
         let before = self.phase();
-        if let State::Running(_, applications) | State::HandingOver(_, applications, _) =
-            &mut self.state
-        {
-            applications.hear(position, &mut self.device)?;
+        if let State::Running(_, applications) = &mut self.state {
+            applications.hear(position, &mut self.platform, &mut self.device)?;
         }
         self.note_phase(before);
         Ok(())

@@ -10,7 +10,7 @@
 //! Does not: keep order between connections, or promise anything to a host that floods the
 //! operators' own port; the host can always stop the service.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,8 @@ enum Source {
     Listener(usize),
     Connection(usize, usize),
     Application(usize),
+    /// A connection for an application: `advance` looks at all of them.
+    Dial,
 }
 
 impl<P: Platform> Server<P> {
@@ -141,7 +143,7 @@ impl<P: Platform> Server<P> {
             match *source {
                 Source::Signals => self.signal()?,
                 Source::Application(position) => self.machine.hear(position)?,
-                Source::Listener(_) | Source::Connection(..) => {}
+                Source::Listener(_) | Source::Connection(..) | Source::Dial => {}
             }
         }
         self.machine.advance()?;
@@ -181,14 +183,16 @@ impl<P: Platform> Server<P> {
                 deadline = Some(deadline.map_or(due, |d| d.min(due)));
             }
         }
-        let controls: Vec<(usize, BorrowedFd<'_>)> = self
-            .machine
-            .applications()
-            .map(|a| a.controls().collect())
-            .unwrap_or_default();
-        for (position, control) in controls {
-            sources.push(Source::Application(position));
-            fds.push(PollFd::new(control, PollFlags::POLLIN));
+        if let Some(applications) = self.machine.applications() {
+            let applications = &*applications;
+            for (position, control) in applications.controls() {
+                sources.push(Source::Application(position));
+                fds.push(PollFd::new(control, PollFlags::POLLIN));
+            }
+            for dial in applications.dials() {
+                sources.push(Source::Dial);
+                fds.push(PollFd::new(dial, PollFlags::POLLOUT));
+            }
         }
         let timeout = deadline.map_or(PollTimeout::NONE, |due| {
             let left = due

@@ -9,6 +9,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -21,8 +22,8 @@ use quorate_protocol::frame::{Assembler, FrameError, frame};
 use quorate_protocol::genesis::Document;
 use quorate_protocol::message::{
     AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest, GenesisResponse,
-    Log, MAX_CHUNK, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status,
-    Upload, Uploaded,
+    Log, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status, Upload,
+    Uploaded,
 };
 use quorate_protocol::provision::ProvisionReceipt;
 use thiserror::Error;
@@ -41,6 +42,12 @@ const PIECE: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// The binary is shorter than it was when it was hashed.
+    #[error("{} is shorter than it was a moment ago", .path.display())]
+    BinaryChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The connection ended before the answer was complete.
     #[error("the enclave closed the connection before it had answered")]
     Closed,
@@ -97,6 +104,11 @@ impl ClientError {
     #[must_use]
     pub const fn explain(&self) -> Explanation {
         let (code, blame, remedy) = match self {
+            Self::BinaryChanged { .. } => (
+                "binary-changed",
+                Blame::You,
+                "let whatever writes the file finish, and repeat the command",
+            ),
             Self::Closed | Self::Io { .. } => (
                 "connection-lost",
                 Blame::Enclave,
@@ -280,34 +292,11 @@ impl Client {
         }
     }
 
-    /// Sends a binary in pieces, from where an earlier attempt ended. Returns the bytes sent.
+    /// Sends a piece of a binary, or asks with an empty one how much has arrived.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn upload(&mut self, sha256: Sha256, binary: &[u8]) -> Result<u64, ClientError> {
-        let size = u64::try_from(binary.len()).unwrap_or(u64::MAX);
-        let mut sent = 0_u64;
-        let mut state = self.upload_piece(sha256, size, 0, &[])?;
-        while !state.complete {
-            let Uploaded { received, .. } = state;
-            let stuck = ClientError::UploadStuck { received, size };
-            let rest = usize::try_from(received)
-                .ok()
-                .and_then(|at| binary.get(at..))
-                .filter(|rest| !rest.is_empty())
-                .ok_or_else(|| stuck.clone())?;
-            let piece = rest.get(..MAX_CHUNK).unwrap_or(rest);
-            state = self.upload_piece(sha256, size, received, piece)?;
-            // Every answer moves on, so the loop ends.
-            if !state.complete && state.received <= received {
-                return Err(stuck);
-            }
-            sent = sent.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        }
-        Ok(sent)
-    }
-
-    fn upload_piece(
+    pub fn upload_piece(
         &mut self,
         sha256: Sha256,
         size: u64,

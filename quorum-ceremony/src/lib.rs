@@ -34,6 +34,7 @@
 )]
 
 pub mod address;
+pub mod binary;
 pub mod challenge;
 pub mod client;
 pub mod error;
@@ -45,6 +46,7 @@ pub mod private;
 pub mod random;
 pub mod steps;
 pub mod storage;
+pub mod upload;
 pub mod workspace;
 
 pub use error::{Blame, CeremonyError, Explanation, StepError};

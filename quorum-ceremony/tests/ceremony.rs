@@ -60,6 +60,15 @@ impl Platform for Emulated {
         Ok(Confinement::as_user())
     }
 
+    fn available_memory(&mut self, _: u64) -> Option<u64> {
+        quorate_init::available_memory()
+    }
+
+    fn dial(&mut self, _: u32) -> Result<OwnedFd, Errno> {
+        // No application of these tests connects anywhere.
+        Err(Errno::ECONNREFUSED)
+    }
+
     fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
         let name = match port {
             ports::OPERATOR => "operator.sock".to_owned(),
@@ -290,23 +299,23 @@ fn from_strangers_to_evidence() {
     propose(&place, b"the image");
     assert_eq!(next(&place), status::Next::Approve);
     approve_as(&place, "alice").unwrap();
-    assert!(boot::boot(&folder, &birth, &binaries(), None).is_err());
+    assert!(boot::boot(&folder, &birth, &binaries(), None, &mut |_| {}).is_err());
     approve_as(&place, "carol").unwrap();
     assert_eq!(next(&place), status::Next::Boot);
 
     // The genesis enclave never boots; an enclave of another image refuses too.
     assert_eq!(
-        refused_for(boot::boot(&folder, &birth, &binaries(), None)),
+        refused_for(boot::boot(&folder, &birth, &binaries(), None, &mut |_| {})),
         Reason::WrongPhase
     );
     let wrong = place.start("wrong", b"another image");
     assert_eq!(
-        refused_for(boot::boot(&folder, &wrong, &binaries(), None)),
+        refused_for(boot::boot(&folder, &wrong, &binaries(), None, &mut |_| {})),
         Reason::MeasurementMismatch
     );
 
     let one = place.start("one", b"the image");
-    let started = boot::boot(&folder, &one, &binaries(), None).unwrap();
+    let started = boot::boot(&folder, &one, &binaries(), None, &mut |_| {}).unwrap();
     assert!(started.uploaded > 0);
     let look = |stage| attest::attest(&folder, &place.private("bob"), &one, stage);
     assert_eq!(
@@ -381,7 +390,7 @@ fn rollback_is_refused(place: &Place) {
         approve_as(place, member).unwrap();
     }
     let socket = place.start("old-enclave", b"the image");
-    boot::boot(&old, &socket, &binaries(), None).unwrap();
+    boot::boot(&old, &socket, &binaries(), None, &mut |_| {}).unwrap();
     let refused = provision::attest(&old, &place.private("alice"), &socket);
     assert_eq!(
         refused.err().map(|error| error.code()),
@@ -395,7 +404,7 @@ fn rollback_is_refused(place: &Place) {
     );
     // The newer one is given shares.
     let newer = place.start("newer-enclave", b"the newer image");
-    boot::boot(&folder, &newer, &binaries(), None).unwrap();
+    boot::boot(&folder, &newer, &binaries(), None, &mut |_| {}).unwrap();
     assert_eq!(provision_as(place, "alice", &newer).unwrap().accepted, 1);
 }
 
@@ -414,7 +423,7 @@ fn share_under_another_development_root_fails_closed() {
     approve_as(&place, "bob").unwrap();
     // The image measures the same; only its security module is another's.
     let stranger = other.start("stranger", b"the image");
-    boot::boot(&place.folder(), &stranger, &binaries(), None).unwrap();
+    boot::boot(&place.folder(), &stranger, &binaries(), None, &mut |_| {}).unwrap();
     let refused = provision_as(&place, "alice", &stranger);
     assert_eq!(
         refused.err().map(|error| error.code()),
@@ -460,7 +469,7 @@ fn upgrade_without_shares() {
     approve_as(&place, "alice").unwrap();
     approve_as(&place, "carol").unwrap();
     let one = place.start("one", b"the image");
-    boot::boot(&folder, &one, &binaries(), None).unwrap();
+    boot::boot(&folder, &one, &binaries(), None, &mut |_| {}).unwrap();
     for member in ["bob", "alice"] {
         provision_as(&place, member, &one).unwrap();
     }
@@ -476,7 +485,7 @@ fn upgrade_without_shares() {
         waits.map(|error| error.code()),
         Some("importer-not-waiting")
     );
-    boot::boot(&folder, &two, &binaries(), None).unwrap();
+    boot::boot(&folder, &two, &binaries(), None, &mut |_| {}).unwrap();
 
     // Nobody has approved; then one; then a forged file in the third name.
     let forward = |from: &Path, to: &Path| forward::forward(&folder, from, to);
@@ -525,7 +534,7 @@ fn upgrade_without_shares() {
 
     // A replacement of the same manifest; the operator's machine dies before the hand-over.
     let three = place.start("three", b"the newer image");
-    boot::boot(&folder, &three, &binaries(), None).unwrap();
+    boot::boot(&folder, &three, &binaries(), None, &mut |_| {}).unwrap();
     assert_eq!(refused_for(forward(&one, &three)), Reason::HandedOver);
     let mut exporter = Client::connect(&two).unwrap();
     let mut importer = Client::connect(&three).unwrap();

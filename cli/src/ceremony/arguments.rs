@@ -6,8 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use quorate_protocol::atoms::Name;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
-use quorate_quorum_ceremony::address::Address;
 use quorate_protocol::forward::ApprovalRule;
+use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
@@ -255,7 +255,8 @@ people and its key are those of the manifest before.
 
 An application is NAME=PATH, then any of ,port=N (5100 or higher, repeatable) ,memory=BYTES
 (268435456) ,calls=NAME+NAME (the applications it may call) ,shares=NAME+NAME (those that can open
-what it seals for them) ,restarts=N (3) ,back-off=MS (10, doubled each time) ,back-off-max=MS
+what it seals for them) ,egress=HOST:PORT+HOST:PORT (where it may connect to; a change of that
+needs the share holders' approvals too) ,restarts=N (3) ,back-off=MS (10, doubled each time) ,back-off-max=MS
 (10000) ,start-deadline=MS (10000) ,arg=TEXT ,env=NAME=VALUE (repeatable). `quorate app check`
 tells whether a binary would run.
 
@@ -342,8 +343,8 @@ pub(crate) struct ApproveArguments {
 /// Boot an instance.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Compares each binary with the manifest, uploads it (an interrupted upload goes on where it ended)
-and boots the newest approved manifest. The enclave then waits for shares.
+Compares each binary with the manifest, uploads it (up to 512 MiB; an interrupted upload goes on
+where it ended, at once and in the next run) and boots the newest approved manifest. The enclave then waits for shares.
 
 Example:
   quorate ceremony boot --folder ceremony --socket one/operator.sock \\

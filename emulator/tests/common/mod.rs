@@ -149,9 +149,28 @@ pub(crate) fn init() -> PathBuf {
     env!("CARGO_BIN_EXE_quorate-init-emulated").into()
 }
 
-/// The static `echo`, built before the tests by `./test`.
+/// The static `echo`.
 pub(crate) fn echo() -> Vec<u8> {
-    static_binary("quorate-echo")
+    binary("echo")
+}
+
+/// A static application, built before the tests by `./test`.
+pub(crate) fn binary(name: &str) -> Vec<u8> {
+    let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../target/x86_64-unknown-linux-musl/release")
+        },
+        PathBuf::from,
+    );
+    let path = folder.join(format!("quorate-{name}"));
+    std::fs::read(&path).unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}. These tests start a real application: build it with `cargo build --release \
+             --target x86_64-unknown-linux-musl -p quorate-{name}`, or run ./test",
+            path.display()
+        )
+    })
 }
 
 /// The image that every enclave is to boot, if they are to be machines.
@@ -243,24 +262,44 @@ impl World {
 
     /// A new enclave that waits.
     pub(crate) fn start(&mut self) -> Enclave {
-        match self.image.clone() {
-            None => {
-                self.starts += 1;
-                let started = self
-                    .hypervisor
-                    .start(&Start {
-                        name: self.newest(),
-                        init: init(),
-                        role_arn: self.role.clone(),
-                        mode: Mode::Normal,
-                    })
-                    .unwrap();
-                Enclave { started }
-            }
+        self.start_with(None)
+    }
+
+    /// The same with so many bytes of memory for binaries, where enclaves are processes.
+    pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
+        self.start_with(None)
+    }
+
+    /// The same with so many bytes of memory for binaries.
+    pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
+        self.starts += 1;
+        let name = Name::new(&format!("enclave-{}", self.starts)).unwrap();
+        let (role_arn, mode) = (None, Mode::Normal);
+        let started = match image() {
             Some(image) => {
-                let started = self.start_machine(image, Faults::default());
-                started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
+                let setup = Setup {
+                    image,
+                    cid: None,
+                    memory_mib: memory.map_or(512, |bytes| u32::try_from(bytes >> 20).unwrap()),
+                    cpus: 2,
+                    role_arn,
+                    mode,
+                    ports: vec![5100, 5102, 5103],
+                    faults: Faults::default(),
+                    until: Until::Listening,
+                };
+                self.hypervisor.start_machine(&name, &setup)
             }
+            None => self.hypervisor.start(&Start {
+                name,
+                init: init(),
+                role_arn,
+                memory,
+                mode,
+            }),
+        };
+        Enclave {
+            started: started.unwrap(),
         }
     }
 
@@ -275,15 +314,25 @@ impl World {
         image: PathBuf,
         faults: Faults,
     ) -> Result<Enclave, ProcessError> {
+        self.start_machine_with(image, faults, MACHINE_MEMORY)
+    }
+
+    /// The same with so much memory, in MiB.
+    fn start_machine_with(
+        &mut self,
+        image: PathBuf,
+        faults: Faults,
+        memory_mib: u32,
+    ) -> Result<Enclave, ProcessError> {
         self.starts += 1;
         let setup = Setup {
             image,
             cid: None,
-            memory_mib: MACHINE_MEMORY,
+            memory_mib,
             cpus: 2,
             role_arn: self.role.clone(),
             mode: Mode::Normal,
-            ports: vec![5100, 5101],
+            ports: vec![5100, 5101, 5102, 5103],
             faults,
             until: Until::Listening,
         };
@@ -387,12 +436,17 @@ impl World {
         }
     }
 
-    /// A manifest approved by exactly the threshold.
+    /// A manifest approved by exactly the threshold of the manifest set, and of the share set where
+    /// an application may connect somewhere.
     pub(crate) fn approved(&self, fields: ManifestFields) -> Link {
         let manifest: Manifest = Checked::new(fields).unwrap();
         let signers = &self.people[..usize::from(self.threshold)];
+        let mut all = approvals(&manifest, signers, Role::ManifestSet);
+        if !manifest.egress_policy().is_empty() {
+            all.extend(approvals(&manifest, signers, Role::ShareSet));
+        }
         Link {
-            approvals: approvals(&manifest, signers, Role::ManifestSet),
+            approvals: all,
             manifest,
         }
     }
@@ -536,9 +590,10 @@ impl Enclave {
     pub(crate) fn upload(&self, binary: &[u8]) {
         let mut stream = self.connect();
         let chunk = quorate_protocol::message::MAX_CHUNK;
+        let sha256 = Sha256::of(binary);
         for (n, piece) in binary.chunks(chunk).enumerate() {
             let upload = Upload {
-                sha256: Sha256::of(binary),
+                sha256,
                 size: binary.len() as u64,
                 offset: (n * chunk) as u64,
                 data: Bytes::new(piece.to_vec()).unwrap(),

@@ -27,6 +27,7 @@ use zeroize::Zeroizing;
 use crate::call::{self, Caller, Handler};
 use crate::clock::{Clock, ClockState};
 use crate::control::Control;
+use crate::dial::Dialer;
 use crate::edge::{Line, Peer};
 use crate::entropy::Entropy;
 use crate::error::AppError;
@@ -218,6 +219,11 @@ impl App {
             reader: reader.into(),
         });
         found.map(|found| Arc::clone(&found.key))
+    }
+
+    /// Makes connections to the destinations of the manifest entry.
+    pub fn dialer(&self) -> Dialer {
+        Dialer(Arc::clone(&self.control))
     }
 
     /// Randomness for keys: the NSM's mixed with the kernel's.

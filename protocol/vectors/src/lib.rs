@@ -19,6 +19,7 @@ pub mod keys;
 pub mod kinds;
 pub mod mutate;
 mod objects;
+mod programs;
 mod refused;
 mod samples;
 mod sealing;

@@ -11,19 +11,18 @@ use quorate_protocol::definition::{Definition, Measurements};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::GenesisRecord;
-use quorate_protocol::manifest::{
-    Application, Link, MAX_BINARY, Manifest, ManifestFields, Validity,
-};
+use quorate_protocol::manifest::{Application, Link, Manifest, ManifestFields, Validity};
 use quorate_sealing::Suite;
 use quorate_verify::attestation::Freshness;
 use quorate_verify::chain::{ChainError, check_successor, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::verify_genesis_document;
 
+use crate::binary::BinaryFile;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{ApplicationSpec, InputError};
-use crate::storage::{Published, read_named};
+use crate::storage::Published;
 use crate::workspace::Workspace;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -82,10 +81,9 @@ pub fn propose(folder: &Path, plan: &Plan) -> Result<Proposed, CeremonyError> {
     let (genesis, record) = record(&workspace)?;
     let links = workspace.links(genesis.definition(), None)?.links;
     let mut applications = Vec::new();
-    let max = usize::try_from(MAX_BINARY).unwrap_or(usize::MAX);
     for spec in &plan.applications {
-        let binary = read_named(&spec.binary.path, max)?;
-        applications.push(spec.entry(&binary)?);
+        let binary = BinaryFile::open(&spec.binary.path)?;
+        applications.push(spec.entry(binary.size(), binary.sha256()));
     }
     let validity = validity(wall_clock(), plan.valid_days)?;
     let parts = Parts {

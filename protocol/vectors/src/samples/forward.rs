@@ -22,7 +22,8 @@ use quorate_sealing::{Suite, seal};
 
 use super::{Sample, plain, signed};
 use crate::keys::{generator, pair, scalar, signing, verification};
-use crate::world::{World, bytes, document, echo, index, text, time};
+use crate::programs::echo;
+use crate::world::{World, bytes, document, index, text, time};
 
 /// Everything that one forward is made of.
 pub(crate) struct Forward {
