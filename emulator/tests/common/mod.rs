@@ -265,41 +265,29 @@ impl World {
         self.start_with(None)
     }
 
-    /// The same with so many bytes of memory for binaries, where enclaves are processes.
-    pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
-        self.start_with(None)
-    }
-
     /// The same with so many bytes of memory for binaries.
     pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
-        self.starts += 1;
-        let name = Name::new(&format!("enclave-{}", self.starts)).unwrap();
-        let (role_arn, mode) = (None, Mode::Normal);
-        let started = match image() {
-            Some(image) => {
-                let setup = Setup {
-                    image,
-                    cid: None,
-                    memory_mib: memory.map_or(512, |bytes| u32::try_from(bytes >> 20).unwrap()),
-                    cpus: 2,
-                    role_arn,
-                    mode,
-                    ports: vec![5100, 5102, 5103],
-                    faults: Faults::default(),
-                    until: Until::Listening,
-                };
-                self.hypervisor.start_machine(&name, &setup)
+        match self.image.clone() {
+            None => {
+                self.starts += 1;
+                let started = self
+                    .hypervisor
+                    .start(&Start {
+                        name: self.newest(),
+                        init: init(),
+                        role_arn: self.role.clone(),
+                        memory,
+                        mode: Mode::Normal,
+                    })
+                    .unwrap();
+                Enclave { started }
             }
-            None => self.hypervisor.start(&Start {
-                name,
-                init: init(),
-                role_arn,
-                memory,
-                mode,
-            }),
-        };
-        Enclave {
-            started: started.unwrap(),
+            Some(image) => {
+                let mebibytes =
+                    memory.map_or(MACHINE_MEMORY, |bytes| u32::try_from(bytes >> 20).unwrap());
+                let started = self.start_machine_with(image, Faults::default(), mebibytes);
+                started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
+            }
         }
     }
 

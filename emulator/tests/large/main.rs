@@ -15,6 +15,7 @@ use quorate_protocol::atoms::{Bytes, Name, Sha256};
 use quorate_protocol::manifest::MAX_BINARY;
 use quorate_protocol::message::{MAX_CHUNK, Reason, Refusal, Request, Upload};
 use quorate_quorum_ceremony::CeremonyError;
+use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::binary::BinaryFile;
 use quorate_quorum_ceremony::client::{Client, ClientError};
 use quorate_quorum_ceremony::upload::upload;
@@ -55,9 +56,9 @@ fn file(folder: &Path, size: u64, mark: u8) -> PathBuf {
 
 fn send(enclave: &Enclave, binary: &mut BinaryFile) -> Result<u64, CeremonyError> {
     let name = Name::new("large").unwrap();
-    let socket = &enclave.started.operator;
-    let mut client = Client::connect(socket).unwrap();
-    upload(socket, &mut client, &name, binary, &mut |_| {})
+    let socket = Address::Unix(enclave.started.operator.clone());
+    let mut client = Client::connect(&socket).unwrap();
+    upload(&socket, &mut client, &name, binary, &mut |_| {})
 }
 
 fn refusal(outcome: Result<u64, CeremonyError>) -> Refusal {
