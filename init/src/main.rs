@@ -14,9 +14,7 @@ use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, connect, listen, socket,
 };
 use quorate_init::nsm::{DevNsm, TransportError};
-use quorate_init::{
-    Confinement, FirstProcess, Halt, PARENT, Platform, available_memory, end, run,
-};
+use quorate_init::{Confinement, FirstProcess, Halt, PARENT, Platform, available_memory, end, run};
 
 struct Nitro {
     /// Until it was used to confine this process.

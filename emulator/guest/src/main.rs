@@ -35,6 +35,9 @@ const PARENT: u32 = 3;
 const ANY: u32 = u32::MAX;
 const PIECE: usize = 64 * 1024;
 
+/// What is done with one connection.
+type Job = fn(File) -> io::Result<()>;
+
 static NSM: Mutex<Option<DevNsm>> = Mutex::new(None);
 
 fn main() {
@@ -53,7 +56,7 @@ fn serve() -> io::Result<()> {
         MsFlags::empty(),
         none,
     )?;
-    let jobs: [(u32, fn(File) -> io::Result<()>); 6] = [
+    let jobs: [(u32, Job); 6] = [
         (7000, echo),
         (7001, take),
         (7002, give),
@@ -89,7 +92,7 @@ fn listener(port: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn accept_all(listener: &OwnedFd, job: fn(File) -> io::Result<()>) {
+fn accept_all(listener: &OwnedFd, job: Job) {
     loop {
         match sys::accept(listener.as_raw_fd()) {
             Ok(fd) => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use quorate_emulator::machine::vsock::ports::parent_socket;
 
-use crate::guest::{Bench, Guest, PATIENCE, name, patient};
+use crate::guest::{Bench, PATIENCE, name, patient};
 
 /// Bytes that are not the same anywhere.
 fn bytes(len: usize) -> Vec<u8> {
@@ -159,33 +159,64 @@ fn a_guest_reaches_the_parent() {
     assert_eq!(nothing, b"");
 }
 
-/// Median time of one echo of so many bytes.
-fn median(guest: &Guest, len: usize) -> Duration {
-    let mut stream = guest.connect(7000);
-    let sent = bytes(len);
-    let mut back = vec![0; len];
-    let mut times = Vec::new();
-    for _ in 0..200 {
-        let since = Instant::now();
-        stream.write_all(&sent).unwrap();
-        stream.read_exact(&mut back).unwrap();
-        times.push(since.elapsed());
+/// Times of echoes of each size, in turn, so that a busy computer is as busy for each.
+fn times(stream: &mut UnixStream, sizes: &[usize], rounds: usize) -> Vec<Vec<Duration>> {
+    let mut times = vec![Vec::new(); sizes.len()];
+    for _ in 0..rounds {
+        for (times, len) in times.iter_mut().zip(sizes) {
+            let sent = bytes(*len);
+            let mut back = vec![0; *len];
+            let since = Instant::now();
+            stream.write_all(&sent).unwrap();
+            stream.read_exact(&mut back).unwrap();
+            times.push(since.elapsed());
+        }
     }
-    times.sort();
-    times[times.len() / 2]
+    for times in &mut times {
+        times.sort();
+    }
+    times
 }
 
 #[test]
 fn there_is_no_cliff_at_any_size() {
+    const SIZES: [usize; 6] = [64, 1024, 4096, 16 * 1024, 64 * 1024, 256 * 1024];
     let Some(mut bench) = Bench::new() else {
         return;
     };
     let guest = bench.start_test("one", &[]);
-    let small = median(&guest, 64);
-    for len in [1024, 4096, 16 * 1024, 64 * 1024] {
-        let large = median(&guest, len);
-        let times = large.as_secs_f64() / small.as_secs_f64();
-        println!("echo of {len} bytes: {large:?}, {times:.2} times that of 64 ({small:?})");
+    let (mut near, mut far) = UnixStream::pair().unwrap();
+    let plain = thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(len @ 1..) = far.read(&mut buffer) {
+            far.write_all(&buffer[..len]).unwrap();
+        }
+    });
+    let sockets = times(&mut near, &SIZES[..5], 300);
+    drop(near);
+    plain.join().unwrap();
+    let mut stream = guest.connect(7000);
+    times(&mut stream, &SIZES, 20);
+    let vsock = times(&mut stream, &SIZES, 200);
+    let median = |times: &[Duration]| times[times.len() / 2];
+    for (number, (len, times)) in SIZES.iter().zip(&vsock).enumerate() {
+        let ratio = |of: Duration, to: Duration| of.as_secs_f64() / to.as_secs_f64();
+        println!(
+            "echo of {len} bytes: median {:?} ({:.2} times that of 64), least {:?} ({:.2}); \
+             plain Unix socket {:?}",
+            median(times),
+            ratio(median(times), median(&vsock[0])),
+            times[0],
+            ratio(times[0], vsock[0][0]),
+            sockets.get(number).map(|times| median(times)),
+        );
+        // A cliff is a step: four times the bytes may never cost more than eight times the time.
+        if let Some(before) = number.checked_sub(1).map(|before| &vsock[before]) {
+            assert!(
+                ratio(median(times), median(before)) < 8.0,
+                "a cliff at {len} bytes"
+            );
+        }
     }
 }
 
