@@ -12,11 +12,6 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-<<<<<<< HEAD
-use std::sync::Arc;
-use std::sync::Mutex;
-=======
->>>>>>> machine
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -180,10 +175,6 @@ pub(crate) struct Machine {
     stopped: bool,
     module: String,
     vsock: Vsock,
-<<<<<<< HEAD
-    // In a mutex so that a machine may be looked at from several threads.
-=======
->>>>>>> machine
     heartbeat: Mutex<Receiver<()>>,
     // Ended after QEMU, and only then.
     daemons: Option<(VhostUserDaemon<Nsm>, VhostUserDaemon<Vsock>)>,
@@ -272,11 +263,7 @@ impl Machine {
     /// Waits for the guest's sign of life. False when it has not come within `limit`.
     pub(crate) fn await_heartbeat(&self, limit: Duration) -> bool {
         let heartbeat = self.heartbeat.lock();
-<<<<<<< HEAD
-        let heartbeat = heartbeat.unwrap_or_else(std::sync::PoisonError::into_inner);
-=======
         let heartbeat = heartbeat.unwrap_or_else(PoisonError::into_inner);
->>>>>>> machine
         match heartbeat.recv_timeout(limit) {
             Ok(()) => true,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,

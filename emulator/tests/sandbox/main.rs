@@ -16,8 +16,6 @@ use std::time::{Duration, Instant};
 
 use attacks::{BOUNDED, REFUSED};
 use common::{Instance, World, application, image, static_binary};
-use quorate_emulator::machine::fault::{Faults, NsmAnswer, NsmCall, NsmError, NsmOperation};
-use quorate_init::nsm::wire::ErrorCode;
 use quorate_protocol::atoms::Text;
 use quorate_protocol::message::{ApplicationStatus, Exit, Phase};
 
@@ -183,31 +181,6 @@ fn a_machine_without_memory_says_so_and_ends() {
     }
     let console = world.console(&name);
     assert!(console.contains("panic_on_oom"), "{console}");
-}
-
-/// What init asks its NSM for before it listens, and the reason it gives when that fails.
-#[test]
-fn a_machine_whose_nsm_fails_fails_closed() {
-    let Some(image) = image() else { return };
-    let mut world = World::of_machines(3, 2, image.clone());
-    for operation in [NsmOperation::DescribeNsm, NsmOperation::GetRandom] {
-        for answer in [
-            NsmAnswer::Error(ErrorCode::InternalError),
-            NsmAnswer::Garbage,
-        ] {
-            let mut faults = Faults::default();
-            let when = NsmCall::Each(operation);
-            faults.nsm.errors.push(NsmError { when, answer });
-            let started = world.start_machine(image.clone(), faults);
-            assert!(started.is_err(), "{operation:?} {answer:?}");
-            let console = world.console(&world.newest());
-            println!("{operation:?} {answer:?}: {console}");
-            assert!(
-                console.contains("quorate-init: halting reason=\""),
-                "{operation:?} {answer:?}: {console}"
-            );
-        }
-    }
 }
 
 #[test]
