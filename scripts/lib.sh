@@ -14,6 +14,7 @@ readonly ENCLAVE_BUILDS=(
     "-p quorate-init"
     "-p quorate-attack"
     "-p quorate-echo"
+    "-p quorate-fetch"
     "-p quorate-key-generation"
     "-p quorate-policy"
     "-p quorate-replayer"
@@ -44,6 +45,15 @@ build_enclave() {
 build_cli() {
     # shellcheck disable=SC2086
     cargo build --release --locked --target-dir target $CLI_BUILD
+}
+
+# The enclave image, from locked inputs, in a folder of this checkout.
+readonly IMAGE_WORK=target/image-work
+readonly IMAGE=target/image/quorate.eif
+
+build_image() {
+    "$CLI_BINARY" --plain image fetch
+    "$CLI_BINARY" --plain image build --work "$IMAGE_WORK" --out "$(dirname "$IMAGE")"
 }
 
 # The verifier for a page: WebAssembly and the script that loads it.

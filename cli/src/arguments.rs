@@ -15,7 +15,9 @@ use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
 
 pub(crate) use crate::app::App;
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
+pub(crate) use crate::egress::EgressProxy;
 pub(crate) use crate::emulate::{Console, Emulate};
+pub(crate) use crate::enclave::Enclave;
 pub(crate) use crate::image::Image;
 
 /// Largest number of members a demo takes. Shares allow 255; a person watches this.
@@ -69,6 +71,11 @@ pub(crate) enum Command {
     Emulate(Emulate),
     /// Follow what an emulated enclave prints, until it ends
     Console(Console),
+    /// Run enclaves on a Nitro parent instance
+    #[command(subcommand, arg_required_else_help = true)]
+    Enclave(Enclave),
+    /// Connect enclaves of this machine to where a manifest allows, and nowhere else
+    EgressProxy(EgressProxy),
     /// Check enclave applications
     #[command(subcommand, arg_required_else_help = true)]
     App(App),
@@ -253,11 +260,14 @@ pub(crate) struct VerifyEvidence {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Every person is a process of their own with a folder of their own; only files and the enclave's
-sockets pass between them. The enclaves are emulated: the path is real, the hardware is not.
+sockets pass between them. The enclaves are emulated: the path is real, the hardware is not. With
+--machine they are virtual machines that boot the very image a Nitro instance would.
 
 Examples:
   quorate demo
   quorate demo --members 7 --threshold 4 --out /tmp/seven
+  quorate demo --machine
+      boots target/image/quorate.eif, which `quorate image build` makes
   quorate demo --keep
       leaves the enclave and its application running until Ctrl-C
   quorate demo --json | tail -n 1
@@ -274,6 +284,14 @@ pub(crate) struct Demo {
     /// Where the results go; a folder an earlier demo made is replaced, any other is refused
     #[arg(long, value_name = "DIR", default_value = "quorate-demo")]
     pub(crate) out: PathBuf,
+
+    /// Boot the enclave image in a virtual machine, in place of an ordinary process
+    #[arg(long)]
+    pub(crate) machine: bool,
+
+    /// The image to boot [default: `image/quorate.eif` in the folder above this program's]
+    #[arg(long, value_name = "IMAGE.eif", requires = "machine")]
+    pub(crate) image: Option<PathBuf>,
 
     /// Where `quorate-init-emulated`, `quorate-policy`, `quorate-key-generation`, `quorate-signing`
     /// and `quorate-replayer` are [default: the static release binaries beside this program]

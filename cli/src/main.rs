@@ -4,6 +4,7 @@
 //! * [`verify`] reads attestation documents and evidence as a stranger does.
 //! * [`vectors`] runs a set of attestation documents against what is known of each.
 //! * [`emulate`] runs enclaves under a development root, as machines and as processes.
+//! * [`enclave`] starts and ends enclaves on a Nitro parent instance.
 //! * [`ceremony`] is what the people of a quorum type.
 //! * [`app`] tells whether a binary would run in an enclave.
 //! * [`image`] reads, measures, signs and proves enclave images.
@@ -25,7 +26,9 @@ mod app;
 mod arguments;
 mod ceremony;
 mod demo;
+mod egress;
 mod emulate;
+mod enclave;
 mod failure;
 mod files;
 mod image;
@@ -60,6 +63,8 @@ fn main() -> ExitCode {
         Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
         Command::Emulate(what) => emulate::run(&what, output),
         Command::Console(console) => emulate::console(&console, output),
+        Command::Enclave(enclave) => enclave::run(&enclave, output),
+        Command::EgressProxy(proxy) => egress::run(&proxy, output),
         Command::App(app) => app::run(&app, output),
         Command::Image(image) => image::run(&image, output),
     };

@@ -364,6 +364,44 @@ fn three_people_two_of_whom_it_takes() {
     demo("3", 2, &["--members", "3", "--threshold", "2"]);
 }
 
+/// The image that `./test` has built, if it has.
+fn image() -> Option<String> {
+    let image = std::env::var("QUORATE_IMAGE").ok();
+    if image.is_none() {
+        eprintln!("SKIPPED: no QUORATE_IMAGE; ./test --only machine");
+    }
+    image
+}
+
+#[test]
+fn the_whole_path_in_machines() {
+    let Some(image) = image() else { return };
+    demo("5", 3, &["--machine", "--image", &image]);
+}
+
+#[test]
+fn an_image_that_is_none_in_machines_fails_closed() {
+    let (Some(_), Some(place)) = (image(), Place::new()) else {
+        return;
+    };
+    let out = place.out("none");
+    let own = place.binaries.join("quorate-policy");
+    let own = own.to_str().expect("UTF-8");
+    let line = [
+        "demo",
+        "--machine",
+        "--image",
+        own,
+        "--out",
+        out.to_str().expect("UTF-8"),
+    ];
+    let (code, told) = place.json(&line);
+    assert_ne!(code, Some(0));
+    assert_eq!(told["error"]["code"], "image-unusable", "{told}");
+    assert!(!out.exists());
+    place.assert_nothing_is_left();
+}
+
 /// A process and when it started, in ticks: process ids are used again.
 type Process = (u32, String);
 

@@ -179,6 +179,8 @@ pub struct Start {
     pub init: PathBuf,
     /// The ARN of the parent instance's role (PCR3), if it has one.
     pub role_arn: Option<String>,
+    /// Bytes of memory it has for binaries; as much as this machine has if that is not said.
+    pub memory: Option<u64>,
     /// Whether PCR0 to 2 are zero, as in debug mode.
     pub mode: Mode,
 }
@@ -317,7 +319,7 @@ impl Hypervisor {
         make_folder(&directory, name)?;
         let (end, guest) = server::socket_pair()?;
         let console = directory.join("console.log");
-        let child = spawn(&binary, &directory, &console, guest.into_fd())?;
+        let child = spawn(&binary, &directory, &console, guest.into_fd(), start.memory)?;
         let pid = child.id();
         let process = Process {
             child,
@@ -426,6 +428,7 @@ fn spawn(
     directory: &Path,
     console: &Path,
     nsm: OwnedFd,
+    memory: Option<u64>,
 ) -> Result<Child, ProcessError> {
     let path = directory.join("init");
     let log = create(console, 0o600)?;
@@ -441,6 +444,7 @@ fn spawn(
         .map_err(|error| file_error(&path, "written", &error))?;
     Command::new(&path)
         .arg(directory)
+        .args(memory.map(|bytes| bytes.to_string()))
         .env_clear()
         .current_dir(directory)
         .process_group(0)

@@ -8,6 +8,7 @@
 //!
 //! What keeps a process in its place is [`crate::sandbox`]'s.
 
+mod dials;
 mod edges;
 mod entry;
 mod launch;
@@ -22,13 +23,14 @@ use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{ENTROPY_COST, Entropy, FromInit, ToInit};
+use quorate_protocol::control::{DIAL_COST, ENTROPY_COST, Entropy, FromInit, ToInit};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{ApplicationStatus, Exit, Log};
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
+use self::dials::Dials;
 use self::edges::{Complaint, Edges, opposite};
 use self::entry::Entry;
 use self::launch::Start;
@@ -42,10 +44,18 @@ use crate::refuse::Halt;
 use crate::sandbox::Confinement;
 use crate::uploads::Uploads;
 
+/// What is told about applications that have ended, and their ports are closed.
+pub(crate) struct Ended {
+    pub(crate) status: Vec<ApplicationStatus>,
+    pub(crate) log: Log,
+    pub(crate) certificates: Vec<Signed<ApplicationCertificate>>,
+}
+
 /// All applications, in the order of the manifest.
 pub(crate) struct Applications {
     entries: Vec<Entry>,
     edges: Edges,
+    dials: Dials,
     /// Positions, each after all it calls.
     order: Vec<usize>,
     null: File,
@@ -88,6 +98,7 @@ impl Applications {
         Ok(Self {
             entries,
             edges: Edges::of(applications),
+            dials: Dials::default(),
             order: manifest.start_order(),
             null,
         })
@@ -110,6 +121,7 @@ impl Applications {
             }
         }
         self.renew_edges(now)?;
+        self.finish_dials(now);
         for at in 0..self.order.len() {
             let position = self.order.get(at).copied().unwrap_or_default();
             if self.may_start(position, now) {
@@ -128,7 +140,8 @@ impl Applications {
             // One that is due and does not run waits for others, whose readiness wakes us.
             None => Some(e.due).filter(|due| *due > now),
         });
-        entries.chain(self.edges.deadline()).min()
+        let others = [self.edges.deadline(), self.dials.deadline()];
+        entries.chain(others.into_iter().flatten()).min()
     }
 
     /// Control sockets of those that run, with their positions.
@@ -137,14 +150,20 @@ impl Applications {
         alive.filter_map(|(at, e)| e.alive().map(|process| (at, process.control())))
     }
 
+    /// Sockets of connections that are being made: something is to be done when one can be written.
+    pub(crate) fn dials(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.dials.sockets()
+    }
+
     /// Reads one message of an application and does what it asks for.
     ///
     /// # Errors
     /// [`Halt`] if the NSM fails.
-    pub(crate) fn hear<T: Transport>(
+    pub(crate) fn hear<P: Platform>(
         &mut self,
         position: usize,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<(), Halt> {
         let entry = self.entries.get_mut(position);
         let Some(process) = entry.and_then(Entry::alive_mut) else {
@@ -152,7 +171,7 @@ impl Applications {
         };
         match process.hear() {
             Ok(Some(said)) => {
-                let heeded = self.heed(position, said, device)?;
+                let heeded = self.heed(position, said, platform, device)?;
                 if let Err(misconduct) = heeded {
                     self.punish(position, misconduct);
                 }
@@ -163,11 +182,12 @@ impl Applications {
         Ok(())
     }
 
-    fn heed<T: Transport>(
+    fn heed<P: Platform>(
         &mut self,
         position: usize,
         said: ToInit,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<Result<(), Misconduct>, Halt> {
         let now = Instant::now();
         if let ToInit::Renew(renew) = &said {
@@ -191,6 +211,7 @@ impl Applications {
         };
         let cost = match said {
             ToInit::Entropy(_) => ENTROPY_COST,
+            ToInit::Dial(_) => DIAL_COST,
             _ => 1,
         };
         if let Err(misconduct) = process.charge(cost, now) {
@@ -219,6 +240,13 @@ impl Applications {
             }
             ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
             ToInit::Renew(_) => Ok(()),
+            ToInit::Dial(dial) => {
+                let begun = self
+                    .dials
+                    .begin(position, &entry.manifest, &dial, platform, now);
+                // What became of it is told by `advance`, in this same turn if it is there.
+                begun.or_else(|reason| entry.not_dialed(dial.number, reason))
+            }
         })
     }
 
@@ -250,6 +278,7 @@ impl Applications {
                 continue;
             };
             self.edges.ended(position);
+            self.dials.ended(position);
             if let Some(entry) = self.entries.get_mut(position) {
                 // What it left behind has the keys of a start that is over.
                 entry.sandbox.end(process);
@@ -305,6 +334,15 @@ impl Applications {
         // How often they were started does not matter any more.
         while self.reap().is_err() {}
         self.entries.iter().all(|e| e.process.is_none())
+    }
+
+    /// What is left of applications that have ended.
+    pub(crate) fn retire(self) -> Ended {
+        Ended {
+            status: self.status(),
+            log: self.log(),
+            certificates: self.certificates().cloned().collect(),
+        }
     }
 
     /// Ends every application at once.
@@ -432,6 +470,7 @@ impl Applications {
         let start = entry.starts;
         if let Some(process) = entry.process.as_mut() {
             process.end();
+            self.dials.ended(position);
             say(Event::Misconduct {
                 application: &entry.manifest.name,
                 start,

@@ -12,6 +12,7 @@ use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::message::{Nonce, Reason};
 use quorate_sealing::DecryptionKey;
 use quorate_sharing::Secret;
+use quorate_verify::instance::PCR_ROLE;
 
 use crate::clock::Clock;
 use crate::entropy;
@@ -80,6 +81,11 @@ impl<T: Transport> Device<T> {
             chunk.copy_from_slice(random);
         }
         Ok(())
+    }
+
+    /// The register of the parent instance's role (PCR3).
+    pub(crate) fn role_register(&mut self) -> Result<Pcr, Halt> {
+        Ok(Pcr(self.nsm.describe_pcr(PCR_ROLE.into())?.value))
     }
 
     /// A generator for one purpose.

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::Report;
+use quorate_protocol::control::{DialReason, Report};
 use quorate_protocol::message::{Exit, Phase, Reason};
 
 use crate::applications::Misconduct;
@@ -27,6 +27,8 @@ pub(crate) enum Event<'a> {
         start: u64,
         exit: Exit,
     },
+    /// The key was forwarded; which forward of this instance it was.
+    Forwarded { count: u64 },
     /// The enclave ends.
     Halting(&'a Halt),
     /// The sign of life was answered, or why not.
@@ -39,6 +41,12 @@ pub(crate) enum Event<'a> {
     },
     /// A fault of init's own, at this place of its source.
     Panicked { file: &'a str, line: u32 },
+    /// A connection that an application asked for is not made.
+    NotDialed {
+        application: &'a Name,
+        start: u64,
+        reason: DialReason,
+    },
     /// The phase changed.
     Phase(Phase),
     /// An application said that it serves.
@@ -77,6 +85,7 @@ impl fmt::Display for Event<'_> {
             Self::Heartbeat(Some(errno)) => {
                 write!(f, "heartbeat answered=no error=\"{errno}\"")
             }
+            Self::Forwarded { count } => write!(f, "forwarded count={count}"),
             Self::Halting(halt) => write!(f, "halting reason=\"{halt}\""),
             Self::Misconduct {
                 application,
@@ -89,9 +98,15 @@ impl fmt::Display for Event<'_> {
             Self::Panicked { file, line } => {
                 write!(f, "halting reason=\"panic at {file}:{line}\"")
             }
-            Self::Phase(phase) => {
-                write!(f, "phase name={phase:?} uptime_ms={}", uptime())
-            }
+            Self::NotDialed {
+                application,
+                start,
+                reason,
+            } => write!(
+                f,
+                "not-dialed application={application} start={start} reason={reason:?}"
+            ),
+            Self::Phase(phase) => write!(f, "phase name={phase:?}"),
             Self::Ready { application, start } => {
                 write!(f, "ready application={application} start={start}")
             }

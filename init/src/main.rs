@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, listen, socket,
+    AddressFamily, Backlog, SockFlag, SockType, VsockAddr, bind, connect, listen, socket,
 };
 use quorate_init::nsm::{DevNsm, TransportError};
-use quorate_init::{Confinement, FirstProcess, Halt, Platform, end, run};
+use quorate_init::{Confinement, FirstProcess, Halt, PARENT, Platform, available_memory, end, run};
 
 struct Nitro {
     /// Until it was used to confine this process.
@@ -38,6 +38,19 @@ impl Platform for Nitro {
         bind(fd.as_raw_fd(), &VsockAddr::new(libc::VMADDR_CID_ANY, port))?;
         listen(&fd, Backlog::new(128)?)?;
         Ok(fd)
+    }
+
+    fn available_memory(&mut self, _held: u64) -> Option<u64> {
+        available_memory()
+    }
+
+    fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Vsock, SockType::Stream, flags, None)?;
+        match connect(fd.as_raw_fd(), &VsockAddr::new(PARENT, port)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => Ok(fd),
+            Err(errno) => Err(errno),
+        }
     }
 }
 

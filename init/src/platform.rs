@@ -31,4 +31,16 @@ pub trait Platform {
     /// # Errors
     /// What the kernel said; init halts.
     fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno>;
+
+    /// A stream socket whose connection to `port` of the parent has begun: non-blocking,
+    /// close-on-exec, connected or being connected. Called while the enclave serves, so it must not
+    /// wait.
+    ///
+    /// # Errors
+    /// What the kernel said; the application that wanted the connection is told that there is none.
+    fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno>;
+
+    /// Bytes of memory that could be had now, of which init holds `held` in memory files already;
+    /// `None` if that is not known, and then nothing large is taken.
+    fn available_memory(&mut self, held: u64) -> Option<u64>;
 }

@@ -133,7 +133,18 @@ fn refusal(reason: Reason, member: Option<ShareIndex>, detail: &str) -> Refusal 
         | Reason::ChainInvalid
         | Reason::ApprovalsMissing
         | Reason::ApprovalInvalid
-        | Reason::OutsideValidity => Fault::Ceremony,
+        | Reason::OutsideValidity
+        | Reason::ForwardNotAllowed
+        | Reason::ForwardEnded
+        | Reason::ForwardOlder
+        | Reason::ForwardOtherManifest
+        | Reason::ForwardNotSuccessor
+        | Reason::ForwardOtherGenesis
+        | Reason::ForwardApprovalsMissing
+        | Reason::ForwardApprovalOfAnother
+        | Reason::ForwardApprovalOfStranger
+        | Reason::ForwardApprovalRepeated
+        | Reason::ForwardApprovalSignature => Fault::Ceremony,
         Reason::ShareUnreadable | Reason::ShareWrong => Fault::Member,
         Reason::Internal => Fault::Enclave,
         _ => Fault::Caller,

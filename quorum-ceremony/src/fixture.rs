@@ -332,6 +332,7 @@ impl World {
                 not_after: UnixMillis(now + 3_600_000),
             },
             suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+            forward: before.and_then(|before| before.forward.clone()),
         })
         .unwrap()
     }
@@ -375,6 +376,7 @@ pub(crate) fn application(text: &str, binary: &[u8]) -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
     }
 }
 

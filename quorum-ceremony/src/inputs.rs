@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use quorate_protocol::atoms::{Name, Pcr, Sha256, Text};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::definition::{MeasurementFields, Measurements};
+use quorate_protocol::egress::Destination;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::manifest::{Application, MAX_BINARY, RestartPolicy};
 use serde_json::{Map, Value};
@@ -34,7 +35,8 @@ pub enum InputError {
     /// `NAME=PATH` and what may follow it.
     #[error(
         "an application is NAME=PATH, then ,port= ,memory= ,calls=NAME+NAME ,shares=NAME+NAME \
-         ,restarts= ,back-off= ,back-off-max= ,start-deadline= ,arg= or ,env=NAME=VALUE"
+         ,egress=HOST:PORT+HOST:PORT ,restarts= ,back-off= ,back-off-max= ,start-deadline= ,arg= \
+         or ,env=NAME=VALUE"
     )]
     Application,
     /// The binary of an application is empty or too large.
@@ -44,6 +46,12 @@ pub enum InputError {
         path: PathBuf,
         /// Its size in bytes.
         size: u64,
+    },
+    /// One destination is given twice.
+    #[error("{destination} is given twice")]
+    DestinationRepeated {
+        /// The destination.
+        destination: Destination,
     },
     /// A value breaks a rule of the contract.
     #[error("{0}")]
@@ -100,6 +108,9 @@ impl InputError {
                 ("measurement-digits", "copy the whole value, 96 digits")
             }
             Self::NameRepeated { .. } => ("name-repeated", "give each name once"),
+            Self::DestinationRepeated { .. } => {
+                ("destination-repeated", "give each destination once")
+            }
             Self::Number { .. } => ("number-malformed", "give a decimal number without unit"),
             Self::PartitionUnknown => (
                 "partition-unknown",
@@ -219,13 +230,15 @@ pub struct ApplicationSpec {
     restart: RestartPolicy,
     calls: Vec<Name>,
     shares: Vec<Name>,
+    egress: Vec<Destination>,
     arguments: Vec<Text<4096>>,
     environment: Vec<Text<4096>>,
 }
 
 impl ApplicationSpec {
     /// Reads `NAME=PATH`, then any of `,port=N ,memory=BYTES ,calls=NAME+NAME ,shares=NAME+NAME
-    /// ,restarts=N ,back-off=MS ,back-off-max=MS ,start-deadline=MS ,arg=TEXT ,env=NAME=VALUE`.
+    /// ,egress=HOST:PORT+HOST:PORT ,restarts=N ,back-off=MS ,back-off-max=MS ,start-deadline=MS
+    /// ,arg=TEXT ,env=NAME=VALUE`.
     /// Ports, arguments and variables may be repeated. A path or value cannot contain a comma.
     ///
     /// # Errors
@@ -245,6 +258,7 @@ impl ApplicationSpec {
             },
             calls: Vec::new(),
             shares: Vec::new(),
+            egress: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
         };
@@ -283,6 +297,7 @@ impl ApplicationSpec {
             "memory" => self.memory = number(value, "the memory limit")?,
             "calls" => self.calls = names(value)?,
             "shares" => self.shares = names(value)?,
+            "egress" => self.egress = destinations(value)?,
             "restarts" => restart.restarts = number(value, "the number of restarts")?,
             "back-off" => restart.first_back_off_ms = number(value, "the first back-off")?,
             "back-off-max" => restart.largest_back_off_ms = number(value, "the largest back-off")?,
@@ -294,21 +309,12 @@ impl ApplicationSpec {
         Ok(())
     }
 
-    /// The manifest entry for a binary of these bytes.
-    ///
-    /// # Errors
-    /// [`InputError::BinarySize`].
-    pub fn entry(&self, binary: &[u8]) -> Result<Application, InputError> {
-        let size = u64::try_from(binary.len()).unwrap_or(u64::MAX);
-        if size == 0 || size > MAX_BINARY {
-            return Err(InputError::BinarySize {
-                path: self.binary.path.clone(),
-                size,
-            });
-        }
-        Ok(Application {
+    /// The manifest entry for a binary of this size and hash.
+    #[must_use]
+    pub fn entry(&self, size: u64, sha256: Sha256) -> Application {
+        Application {
             name: self.binary.name.clone(),
-            sha256: Sha256::of(binary),
+            sha256,
             size,
             arguments: self.arguments.clone(),
             environment: self.environment.clone(),
@@ -317,7 +323,8 @@ impl ApplicationSpec {
             restart: self.restart.clone(),
             calls: self.calls.clone(),
             shares: self.shares.clone(),
-        })
+            egress: self.egress.clone(),
+        }
     }
 }
 
@@ -337,6 +344,19 @@ fn names(text: &str) -> Result<Vec<Name>, InputError> {
     match names.array_windows().find(|[a, b]| a == b) {
         Some([name, _]) => Err(InputError::NameRepeated { name: name.clone() }),
         None => Ok(names),
+    }
+}
+
+/// `HOST:PORT+HOST:PORT`, each once.
+fn destinations(text: &str) -> Result<Vec<Destination>, InputError> {
+    let all = text.split('+').map(Destination::parse);
+    let mut all = all.collect::<Result<Vec<_>, _>>()?;
+    all.sort();
+    match all.array_windows().find(|[a, b]| a == b) {
+        Some([destination, _]) => Err(InputError::DestinationRepeated {
+            destination: destination.clone(),
+        }),
+        None => Ok(all),
     }
 }
 

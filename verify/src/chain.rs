@@ -8,7 +8,8 @@
 //! * the threshold of the manifest set **before** it approved it, so a set that only the manifest
 //!   itself names approves nothing;
 //! * where it changes the manifest set, the threshold of the new set approved it too; where it
-//!   changes the share set, the threshold of the share set before it did besides;
+//!   changes the share set, who may connect where (before the first manifest nobody may anywhere)
+//!   or the forward policy, the threshold of the share set before it did besides;
 //! * no approval in the link is wrong, not even one more than needed.
 //!
 //! It does not say that no newer manifest exists: [`HighestSeen`] is what a reader can do about
@@ -24,6 +25,8 @@ mod seen;
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress::Destination;
+use quorate_protocol::forward::ForwardPolicy;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
@@ -103,6 +106,20 @@ pub struct Successor {
     /// Whether it brings in another share set; then the present share set's threshold must
     /// approve too.
     pub changes_share_set: bool,
+    /// Whether another application may connect, or one to other destinations; then the present
+    /// share set's threshold must approve too.
+    pub changes_egress: bool,
+    /// Whether it changes if, until when and to what the key is forwarded. Before the first
+    /// manifest nothing is. Then too the present share set's threshold must approve.
+    pub changes_forward: bool,
+}
+
+impl Successor {
+    /// Whether the threshold of the present share set must approve besides.
+    #[must_use]
+    pub const fn needs_share_set(&self) -> bool {
+        self.changes_share_set || self.changes_egress || self.changes_forward
+    }
 }
 
 /// Somebody whose approval of a manifest has been verified.
@@ -231,6 +248,8 @@ struct Head<'a> {
     last_set_change: Option<Digest<Manifest>>,
     manifest_set: MemberSet,
     share_set: MemberSet,
+    egress: Vec<(Name, Vec<Destination>)>,
+    forward: Option<ForwardPolicy>,
 }
 
 impl<'a> Head<'a> {
@@ -244,6 +263,8 @@ impl<'a> Head<'a> {
             last_set_change: None,
             manifest_set: definition.manifest_set.clone(),
             share_set: definition.share_set.clone(),
+            egress: Vec::new(),
+            forward: None,
         }
     }
 
@@ -289,6 +310,8 @@ impl<'a> Head<'a> {
             sequence,
             changes_manifest_set: manifest.manifest_set != self.manifest_set,
             changes_share_set: manifest.share_set != self.share_set,
+            changes_egress: manifest.egress_policy() != self.egress,
+            changes_forward: manifest.forward != self.forward,
         })
     }
 
@@ -344,7 +367,7 @@ impl<'a> Head<'a> {
                 &approvers.new_manifest_set,
             )?;
         }
-        if successor.changes_share_set {
+        if successor.needs_share_set() {
             reached(
                 ApprovingSet::ShareSet,
                 &self.share_set,
@@ -381,6 +404,8 @@ impl<'a> Head<'a> {
     fn advance(&mut self, successor: &Successor, manifest: &Manifest) {
         self.sequence = successor.sequence;
         self.digest = Some(successor.digest);
+        self.egress = manifest.egress_policy();
+        self.forward.clone_from(&manifest.forward);
         if successor.changes_manifest_set || successor.changes_share_set {
             self.last_set_change = Some(successor.digest);
             self.manifest_set = manifest.manifest_set.clone();

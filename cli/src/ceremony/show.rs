@@ -1,11 +1,14 @@
 //! What each step shows.
 
+mod forward;
+
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::control::ReportKind;
 use quorate_protocol::definition::{Definition, MeasurementFields};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress;
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::members::MemberSetFields;
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, Log, Phase, Status};
@@ -30,6 +33,7 @@ use quorate_verify::chain::Successor;
 use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
+pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use super::report::Report;
 
 /// What nobody can know from a chain alone.
@@ -433,6 +437,7 @@ fn manifest(report: Report, manifest: &Manifest, digest: Digest<Manifest>) -> Re
             )],
             json!({ "not_before": validity.not_before.0, "not_after": validity.not_after.0 }),
         );
+    let report = forward::policy(report, manifest.forward.as_ref());
     measurements(report, &manifest.measurements)
 }
 
@@ -461,6 +466,10 @@ fn application_lines(application: &Application) -> Vec<String> {
         match application.shares.as_slice() {
             [] => "  nobody else opens what it seals".into(),
             names => format!("  WHAT IT SEALS FOR THEM, {} CAN OPEN", listed(names)),
+        },
+        match application.egress.as_slice() {
+            [] => "  connects nowhere".into(),
+            destinations => format!("  MAY CONNECT TO {}", egress::listed(destinations)),
         },
     ];
     lines.extend(
@@ -496,6 +505,7 @@ fn application_json(application: &Application) -> Value {
         "start_deadline_ms": application.restart.start_deadline_ms,
         "calls": application.calls.iter().map(Name::as_str).collect::<Vec<_>>(),
         "shares": application.shares.iter().map(Name::as_str).collect::<Vec<_>>(),
+        "egress": application.egress.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "arguments": application.arguments.iter().map(|text| text.as_str()).collect::<Vec<_>>(),
         "environment": application.environment.iter().map(|text| text.as_str()).collect::<Vec<_>>(),
     })
@@ -509,6 +519,12 @@ fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -
     }
     if successor.changes_share_set {
         changes.push("CHANGES WHO HOLDS SHARES".into());
+    }
+    if successor.changes_egress {
+        changes.push("CHANGES WHERE APPLICATIONS MAY CONNECT".into());
+    }
+    if successor.changes_forward {
+        changes.push("CHANGES WHETHER THE KEY MAY BE FORWARDED".into());
     }
     let Some(before) = before else {
         changes.insert(0, "the first manifest".into());
@@ -707,6 +723,8 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Launching => "launching",
         Phase::Running => "running",
         Phase::Halting => "halting",
+        Phase::HandingOver => "handing-over",
+        Phase::HandedOver => "handed-over",
     }
 }
 
@@ -752,13 +770,22 @@ mod tests {
             sequence: 1,
             changes_manifest_set: false,
             changes_share_set: false,
+            changes_egress: false,
+            changes_forward: false,
         };
         assert_eq!(changes(None, &manifest, &successor), ["the first manifest"]);
         successor.changes_manifest_set = true;
         successor.changes_share_set = true;
-        let both = ["CHANGES WHO APPROVES MANIFESTS", "CHANGES WHO HOLDS SHARES"];
-        assert_eq!(changes(Some(&manifest), &manifest, &successor), both);
+        successor.changes_egress = true;
+        successor.changes_forward = true;
+        let all = [
+            "CHANGES WHO APPROVES MANIFESTS",
+            "CHANGES WHO HOLDS SHARES",
+            "CHANGES WHERE APPLICATIONS MAY CONNECT",
+            "CHANGES WHETHER THE KEY MAY BE FORWARDED",
+        ];
+        assert_eq!(changes(Some(&manifest), &manifest, &successor), all);
         let words = changes(None, &manifest, &successor);
-        assert_eq!(words.get(1..), Some(both.map(String::from).as_slice()));
+        assert_eq!(words.get(1..), Some(all.map(String::from).as_slice()));
     }
 }

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::PORTS;
+use super::cast::Base;
 use crate::failure::{Failure, Fault};
 use crate::files;
 
@@ -235,19 +237,25 @@ impl Emulator {
         &self.root
     }
 
-    /// PCR0 to 2 of an init, as an object.
-    pub(super) fn measure(&mut self, init: &Path) -> Result<Value, Failure> {
-        self.order(&json!({ "measure": { "init": init } }), "measured")
+    /// The measurements of what enclaves are started from, as an object.
+    pub(super) fn measure(&mut self, base: &Base) -> Result<Value, Failure> {
+        let (kind, file) = base.named();
+        self.order(&json!({ "measure": { kind: file } }), "measured")
     }
 
     /// Starts an enclave.
     pub(super) fn start_enclave(
         &mut self,
         name: &str,
-        init: &Path,
+        base: &Base,
     ) -> Result<EnclaveSockets, Failure> {
-        let order =
-            json!({ "start": { "name": name, "init": init, "role_arn": null, "debug": false } });
+        let (kind, file) = base.named();
+        let mut body = json!({ "name": name, kind: file, "role_arn": null, "debug": false });
+        // A process makes its applications' sockets itself.
+        if matches!(base, Base::Machine(_)) {
+            body["ports"] = json!(PORTS);
+        }
+        let order = json!({ "start": body });
         let started = self.order(&order, "started")?;
         let path = |key: &str| {
             let text = started.get(key).and_then(Value::as_str);

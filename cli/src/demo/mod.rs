@@ -56,6 +56,9 @@ const APPLICATIONS: [(&str, &str); 4] = [
     ("signing", "memory=268435456,restarts=8"),
 ];
 
+/// The ports among them.
+const PORTS: [u16; 2] = [5100, 5101];
+
 /// Lines of each console that are shown when the demo fails.
 const CONSOLE_LINES: usize = 20;
 
@@ -72,7 +75,7 @@ pub(crate) fn run(demo: &Demo, output: Output) -> Result<Exit, Failure> {
         ));
     }
     let out = Out::check(&demo.out)?;
-    let binaries = Binaries::find(demo.binaries.as_deref())?;
+    let binaries = Binaries::find(demo)?;
     let interrupted = interruption()?;
     let stage = Stage::set(demo, binaries, output, Arc::clone(&interrupted))?;
     stage.play(&out, demo.keep, &interrupted)
@@ -149,7 +152,8 @@ impl Stage {
         let (members, threshold) = (self.people.len(), self.threshold);
         self.progress.say(&format!(
             "{members} people, any {threshold} of whom open the key; \
-             enclaves emulated under a development root"
+             enclaves are {}, under a development root",
+            self.binaries.base.words()
         ));
         let measurements = self.measure()?;
         self.found(&measurements)?;
@@ -205,10 +209,10 @@ impl Stage {
         })
     }
 
-    /// Measures the init everyone will agree on.
+    /// Measures what everyone will agree on.
     fn measure(&mut self) -> Result<PathBuf, Failure> {
-        self.step("measure", "the emulator measures the init", |stage| {
-            let measured = stage.emulator.measure(&stage.binaries.init.clone())?;
+        self.step("measure", "the emulator measures what will run", |stage| {
+            let measured = stage.emulator.measure(&stage.binaries.base)?;
             let path = stage.workshop.join("measurements.json");
             files::write_new(&path, measured.to_string().as_bytes())?;
             Ok(path)
@@ -254,9 +258,10 @@ impl Stage {
     /// An enclave makes the key; everyone checks it and their own share. The digest is the one that
     /// everyone pinned.
     fn genesis(&mut self) -> Result<String, Failure> {
-        let init = self.binaries.init.clone();
         let enclave = self.step("enclave-1", "an enclave without a key starts", |stage| {
-            stage.emulator.start_enclave("genesis", &init)
+            stage
+                .emulator
+                .start_enclave("genesis", &stage.binaries.base)
         })?;
         let watch = Watch::start(&enclave.public)?;
         self.step(
@@ -323,11 +328,14 @@ impl Stage {
     }
 
     fn boot(&mut self) -> Result<EnclaveSockets, Failure> {
-        let init = self.binaries.init.clone();
         let enclave = self.step(
             "enclave-2",
             "another enclave without a key starts",
-            |stage| stage.emulator.start_enclave("instance", &init),
+            |stage| {
+                stage
+                    .emulator
+                    .start_enclave("instance", &stage.binaries.base)
+            },
         )?;
         let watch = Watch::start(&enclave.public)?;
         self.step(

@@ -67,6 +67,7 @@ impl Order {
                 name: name(&mut body)?,
                 init: path(&mut body, "init")?,
                 role_arn: optional_text(&mut body, "role_arn")?,
+                memory: None,
                 mode: mode(&mut body)?,
             }),
             "stop" => Self::Stop(name(&mut body)?),
@@ -255,6 +256,7 @@ mod tests {
                 name: name.clone(),
                 init: "/i".into(),
                 role_arn: None,
+                memory: None,
                 mode: Mode::Normal,
             }))
         );

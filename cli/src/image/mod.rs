@@ -14,7 +14,7 @@ mod attest;
 mod build;
 mod common;
 mod diff;
-mod expected;
+pub(crate) mod expected;
 mod fetch;
 mod inspect;
 mod lock;

@@ -35,6 +35,9 @@ const PARENT: u32 = 3;
 const ANY: u32 = u32::MAX;
 const PIECE: usize = 64 * 1024;
 
+/// What is done with one connection.
+type Job = fn(File) -> io::Result<()>;
+
 static NSM: Mutex<Option<DevNsm>> = Mutex::new(None);
 
 fn main() {
@@ -46,8 +49,14 @@ fn main() {
 
 fn serve() -> io::Result<()> {
     let none: Option<&str> = None;
-    mount(Some("devtmpfs"), "/dev", Some("devtmpfs"), MsFlags::empty(), none)?;
-    let jobs: [(u32, fn(File) -> io::Result<()>); 6] = [
+    mount(
+        Some("devtmpfs"),
+        "/dev",
+        Some("devtmpfs"),
+        MsFlags::empty(),
+        none,
+    )?;
+    let jobs: [(u32, Job); 6] = [
         (7000, echo),
         (7001, take),
         (7002, give),
@@ -68,7 +77,12 @@ fn serve() -> io::Result<()> {
 }
 
 fn vsock() -> io::Result<OwnedFd> {
-    Ok(socket(AddressFamily::Vsock, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
+    Ok(socket(
+        AddressFamily::Vsock,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?)
 }
 
 fn listener(port: u32) -> io::Result<OwnedFd> {
@@ -78,7 +92,7 @@ fn listener(port: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-fn accept_all(listener: &OwnedFd, job: fn(File) -> io::Result<()>) {
+fn accept_all(listener: &OwnedFd, job: Job) {
     loop {
         match sys::accept(listener.as_raw_fd()) {
             Ok(fd) => {
@@ -144,7 +158,10 @@ fn relay(mut stream: File) -> io::Result<()> {
     let mut port = [0; 4];
     stream.read_exact(&mut port)?;
     let parent = vsock()?;
-    connect(parent.as_raw_fd(), &VsockAddr::new(PARENT, u32::from_be_bytes(port)))?;
+    connect(
+        parent.as_raw_fd(),
+        &VsockAddr::new(PARENT, u32::from_be_bytes(port)),
+    )?;
     let (mut up, mut down) = (File::from(parent.try_clone()?), File::from(parent));
     let mut back = stream.try_clone()?;
     let there = thread::spawn(move || {

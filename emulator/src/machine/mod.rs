@@ -13,6 +13,8 @@
 
 pub mod console;
 pub mod fault;
+#[cfg(test)]
+mod hostile;
 pub mod image;
 mod nsm;
 pub mod qemu;

@@ -12,8 +12,8 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -175,7 +175,7 @@ pub(crate) struct Machine {
     stopped: bool,
     module: String,
     vsock: Vsock,
-    heartbeat: Receiver<()>,
+    heartbeat: Mutex<Receiver<()>>,
     // Ended after QEMU, and only then.
     daemons: Option<(VhostUserDaemon<Nsm>, VhostUserDaemon<Vsock>)>,
 }
@@ -227,7 +227,7 @@ impl Machine {
             stopped: false,
             module,
             vsock: vsock.clone(),
-            heartbeat,
+            heartbeat: Mutex::new(heartbeat),
             daemons: None,
         };
         let nsm = machine.serve("nsm", nsm, &nsm_socket, place)?;
@@ -262,7 +262,9 @@ impl Machine {
 
     /// Waits for the guest's sign of life. False when it has not come within `limit`.
     pub(crate) fn await_heartbeat(&self, limit: Duration) -> bool {
-        match self.heartbeat.recv_timeout(limit) {
+        let heartbeat = self.heartbeat.lock();
+        let heartbeat = heartbeat.unwrap_or_else(PoisonError::into_inner);
+        match heartbeat.recv_timeout(limit) {
             Ok(()) => true,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
         }

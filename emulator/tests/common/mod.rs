@@ -1,5 +1,8 @@
 //! A whole ceremony in one process, for tests that talk to a real emulated enclave.
 //!
+//! With `QUORATE_ENCLAVES=machine` every enclave is a virtual machine that boots `QUORATE_IMAGE`:
+//! the same tests against the very image a Nitro instance would boot.
+//!
 //! The enclave is the real init in its own process with a real (emulated) NSM; the people are keys
 //! in memory. What people's tools check is tested in `quorum-ceremony`; this is for what an enclave
 //! does with good and bad input.
@@ -99,6 +102,8 @@ pub(crate) struct World {
     pub(crate) threshold: u8,
     pub(crate) definition: Definition,
     pub(crate) consents: Vec<Signed<DefinitionConsent>>,
+    /// The role of the parent instance of every enclave that is started.
+    pub(crate) role: Option<String>,
     starts: u32,
     /// Enclaves are machines with this image instead of processes.
     image: Option<PathBuf>,
@@ -144,15 +149,44 @@ pub(crate) fn init() -> PathBuf {
     env!("CARGO_BIN_EXE_quorate-init-emulated").into()
 }
 
-/// The static `echo`, built before the tests by `./test`.
+/// The static `echo`.
 pub(crate) fn echo() -> Vec<u8> {
-    static_binary("quorate-echo")
+    binary("echo")
+}
+
+/// A static application, built before the tests by `./test`.
+pub(crate) fn binary(name: &str) -> Vec<u8> {
+    let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../target/x86_64-unknown-linux-musl/release")
+        },
+        PathBuf::from,
+    );
+    let path = folder.join(format!("quorate-{name}"));
+    std::fs::read(&path).unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}. These tests start a real application: build it with `cargo build --release \
+             --target x86_64-unknown-linux-musl -p quorate-{name}`, or run ./test",
+            path.display()
+        )
+    })
+}
+
+/// The image that every enclave is to boot, if they are to be machines.
+fn machines() -> Option<PathBuf> {
+    match std::env::var_os("QUORATE_ENCLAVES") {
+        None => None,
+        Some(kind) if kind == "machine" => {
+            let image = std::env::var_os("QUORATE_IMAGE");
+            Some(image.expect("QUORATE_IMAGE names an image").into())
+        }
+        Some(kind) => panic!("QUORATE_ENCLAVES={} is unknown", kind.display()),
+    }
 }
 
 fn measurements() -> Measurements {
-    quorate_emulator::process::measure(&init())
-        .map(convert)
-        .unwrap()
+    convert(quorate_emulator::process::measure(&init()).unwrap())
 }
 
 pub(crate) fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
@@ -177,7 +211,7 @@ fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
 
 impl World {
     pub(crate) fn new(members: u8, threshold: u8) -> Self {
-        Self::with(members, threshold, None)
+        Self::with(members, threshold, machines())
     }
 
     /// The same people with machines that run this image.
@@ -218,6 +252,7 @@ impl World {
             threshold,
             definition,
             consents,
+            role: None,
             starts: 0,
             image,
             measurements,
@@ -227,6 +262,11 @@ impl World {
 
     /// A new enclave that waits.
     pub(crate) fn start(&mut self) -> Enclave {
+        self.start_with(None)
+    }
+
+    /// The same with so many bytes of memory for binaries.
+    pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
         match self.image.clone() {
             None => {
                 self.starts += 1;
@@ -235,14 +275,17 @@ impl World {
                     .start(&Start {
                         name: self.newest(),
                         init: init(),
-                        role_arn: None,
+                        role_arn: self.role.clone(),
+                        memory,
                         mode: Mode::Normal,
                     })
                     .unwrap();
                 Enclave { started }
             }
             Some(image) => {
-                let started = self.start_machine(image, Faults::default());
+                let mebibytes =
+                    memory.map_or(MACHINE_MEMORY, |bytes| u32::try_from(bytes >> 20).unwrap());
+                let started = self.start_machine_with(image, Faults::default(), mebibytes);
                 started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
             }
         }
@@ -259,15 +302,25 @@ impl World {
         image: PathBuf,
         faults: Faults,
     ) -> Result<Enclave, ProcessError> {
+        self.start_machine_with(image, faults, MACHINE_MEMORY)
+    }
+
+    /// The same with so much memory, in MiB.
+    fn start_machine_with(
+        &mut self,
+        image: PathBuf,
+        faults: Faults,
+        memory_mib: u32,
+    ) -> Result<Enclave, ProcessError> {
         self.starts += 1;
         let setup = Setup {
             image,
             cid: None,
-            memory_mib: MACHINE_MEMORY,
+            memory_mib,
             cpus: 2,
-            role_arn: None,
+            role_arn: self.role.clone(),
             mode: Mode::Normal,
-            ports: vec![5100, 5101],
+            ports: vec![5100, 5101, 5102, 5103],
             faults,
             until: Until::Listening,
         };
@@ -371,15 +424,21 @@ impl World {
                 not_after: UnixMillis(u64::MAX >> 12),
             },
             suites: vec![1],
+            forward: None,
         }
     }
 
-    /// A manifest approved by exactly the threshold.
+    /// A manifest approved by exactly the threshold of the manifest set, and of the share set where
+    /// an application may connect somewhere.
     pub(crate) fn approved(&self, fields: ManifestFields) -> Link {
         let manifest: Manifest = Checked::new(fields).unwrap();
         let signers = &self.people[..usize::from(self.threshold)];
+        let mut all = approvals(&manifest, signers, Role::ManifestSet);
+        if !manifest.egress_policy().is_empty() {
+            all.extend(approvals(&manifest, signers, Role::ShareSet));
+        }
         Link {
-            approvals: approvals(&manifest, signers, Role::ManifestSet),
+            approvals: all,
             manifest,
         }
     }
@@ -445,6 +504,7 @@ pub(crate) fn application(name: &str, binary: &[u8]) -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
     }
 }
 
@@ -522,9 +582,10 @@ impl Enclave {
     pub(crate) fn upload(&self, binary: &[u8]) {
         let mut stream = self.connect();
         let chunk = quorate_protocol::message::MAX_CHUNK;
+        let sha256 = Sha256::of(binary);
         for (n, piece) in binary.chunks(chunk).enumerate() {
             let upload = Upload {
-                sha256: Sha256::of(binary),
+                sha256,
                 size: binary.len() as u64,
                 offset: (n * chunk) as u64,
                 data: Bytes::new(piece.to_vec()).unwrap(),

@@ -125,7 +125,11 @@ impl Bench {
     fn said(&self, text: &str) -> String {
         let folder = self.folder.path().join(text);
         let read = |file| std::fs::read_to_string(folder.join(file)).unwrap_or_default();
-        format!("--- console\n{}\n--- qemu\n{}", read("console.log"), read("qemu.log"))
+        format!(
+            "--- console\n{}\n--- qemu\n{}",
+            read("console.log"),
+            read("qemu.log")
+        )
     }
 }
 
@@ -144,10 +148,14 @@ impl Guest {
     /// The same by greeting.
     pub(crate) fn greet(&self, port: u32) -> (UnixStream, String) {
         let mut stream = patient(UnixStream::connect(self.folder.join("vsock.sock")).unwrap());
-        stream.write_all(format!("CONNECT {port}\n").as_bytes()).unwrap();
+        stream
+            .write_all(format!("CONNECT {port}\n").as_bytes())
+            .unwrap();
         let mut line = String::new();
         // One byte at a time: what follows the line is for the caller.
-        BufReader::with_capacity(1, &stream).read_line(&mut line).unwrap();
+        BufReader::with_capacity(1, &stream)
+            .read_line(&mut line)
+            .unwrap();
         (stream, line)
     }
 }
@@ -220,9 +228,7 @@ pub(crate) fn await_true(mut condition: impl FnMut() -> bool) -> bool {
 /// One request, one answer. None when the machine closes the connection without one.
 pub(crate) fn ask(socket: &Path, request: &Request) -> Option<Response> {
     let mut stream = patient(UnixStream::connect(socket).ok()?);
-    stream
-        .write_all(&frame(&to_bytes(request)).unwrap())
-        .ok()?;
+    stream.write_all(&frame(&to_bytes(request)).unwrap()).ok()?;
     let mut assembler = Assembler::new();
     loop {
         let mut buffer = vec![0; assembler.wanted::<Response>().unwrap().min(1 << 16)];

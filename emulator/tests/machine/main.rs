@@ -70,7 +70,9 @@ fn anchors(bench: &Bench) -> TrustAnchors {
 
 #[test]
 fn the_unmodified_image_boots_and_is_attested() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let role = "arn:aws:iam::123456789012:role/enclave";
     let setup = Setup {
         role_arn: Some(role.into()),
@@ -80,7 +82,9 @@ fn the_unmodified_image_boots_and_is_attested() {
     assert_eq!(status(&started.operator).phase, Phase::Waiting);
     assert_eq!(status(&started.public).phase, Phase::Waiting);
     assert!(console(&started).contains("quorate-init: heartbeat answered=yes"));
-    let beat = bench.hypervisor.await_heartbeat(&name("one"), Duration::ZERO);
+    let beat = bench
+        .hypervisor
+        .await_heartbeat(&name("one"), Duration::ZERO);
     assert_eq!(beat, Ok(true));
 
     // init compares its own registers with the definition's before it goes on.
@@ -113,7 +117,9 @@ fn the_unmodified_image_boots_and_is_attested() {
 
 #[test]
 fn an_image_with_other_measurements_refuses_the_genesis_fails_closed() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let mut measured = image::measure(&bench.image).unwrap();
     measured.pcr1[0] ^= 1;
     let started = bench.start("one");
@@ -124,7 +130,9 @@ fn an_image_with_other_measurements_refuses_the_genesis_fails_closed() {
 
 #[test]
 fn a_machine_in_debug_mode_has_zero_registers_and_fails_closed() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let setup = Setup {
         mode: Mode::Debug,
         ..bench.setup()
@@ -142,7 +150,9 @@ fn a_machine_in_debug_mode_has_zero_registers_and_fails_closed() {
 
 #[test]
 fn two_machines_run_side_by_side() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let (one, two) = (bench.start("one"), bench.start("two"));
     assert_ne!(one.module, two.module);
     let again = bench.hypervisor.start_machine(&name("one"), &bench.setup());
@@ -160,7 +170,9 @@ fn two_machines_run_side_by_side() {
 
 #[test]
 fn a_machine_with_too_little_memory_ends_and_says_why() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let setup = Setup {
         memory_mib: 32,
         ..bench.setup()
@@ -179,14 +191,46 @@ fn a_machine_with_too_little_memory_ends_and_says_why() {
 
 #[test]
 fn what_no_machine_can_have_fails_closed() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let good = bench.setup();
     for (what, setup) in [
-        ("memory in MiB", Setup { memory_mib: 31, ..good.clone() }),
-        ("memory in MiB", Setup { memory_mib: u32::MAX, ..good.clone() }),
-        ("processors", Setup { cpus: 0, ..good.clone() }),
-        ("CID", Setup { cid: Some(3), ..good.clone() }),
-        ("CID", Setup { cid: Some(u32::MAX), ..good.clone() }),
+        (
+            "memory in MiB",
+            Setup {
+                memory_mib: 31,
+                ..good.clone()
+            },
+        ),
+        (
+            "memory in MiB",
+            Setup {
+                memory_mib: u32::MAX,
+                ..good.clone()
+            },
+        ),
+        (
+            "processors",
+            Setup {
+                cpus: 0,
+                ..good.clone()
+            },
+        ),
+        (
+            "CID",
+            Setup {
+                cid: Some(3),
+                ..good.clone()
+            },
+        ),
+        (
+            "CID",
+            Setup {
+                cid: Some(u32::MAX),
+                ..good.clone()
+            },
+        ),
     ] {
         let outcome = bench.hypervisor.start_machine(&name("one"), &setup);
         match outcome {
@@ -198,7 +242,10 @@ fn what_no_machine_can_have_fails_closed() {
     }
     let no_image = bench.folder.path().join("no.eif");
     std::fs::write(&no_image, b"no image").unwrap();
-    let setup = Setup { image: no_image, ..good };
+    let setup = Setup {
+        image: no_image,
+        ..good
+    };
     let outcome = bench.hypervisor.start_machine(&name("no"), &setup);
     let refused = matches!(outcome, Err(ProcessError::Machine(MachineError::Image(_))));
     assert!(refused, "{outcome:?}");
@@ -232,7 +279,9 @@ fn a_machine_ends_with_its_process() {
     let pid = std::fs::read_to_string(told).unwrap();
     let gone = || {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        stat.map_or(true, |stat| stat.rsplit(')').next().unwrap().starts_with(" Z"))
+        stat.map_or(true, |stat| {
+            stat.rsplit(')').next().unwrap().starts_with(" Z")
+        })
     };
     assert!(await_true(gone), "QEMU {pid} is left");
 }
@@ -240,7 +289,9 @@ fn a_machine_ends_with_its_process() {
 /// The figures of the issue; the bounds are those for a computer that does nothing else.
 #[test]
 fn how_long_it_takes() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let setup = Setup {
         until: Until::Running,
         ..bench.setup()
@@ -250,7 +301,9 @@ fn how_long_it_takes() {
     let running = since.elapsed();
     assert!(await_true(|| console(&started).contains("quorate-init")));
     let first_line = since.elapsed();
-    assert!(await_true(|| ask(&started.operator, &Request::Status).is_some()));
+    assert!(await_true(
+        || ask(&started.operator, &Request::Status).is_some()
+    ));
     let answers = since.elapsed();
     println!(
         "QEMU runs after {running:?}, init's first line after {first_line:?}, status {:?} later",

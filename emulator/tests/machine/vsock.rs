@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use quorate_emulator::machine::vsock::ports::parent_socket;
 
-use crate::guest::{Bench, Guest, PATIENCE, name, patient};
+use crate::guest::{Bench, PATIENCE, name, patient};
 
 /// Bytes that are not the same anywhere.
 fn bytes(len: usize) -> Vec<u8> {
@@ -38,9 +38,22 @@ fn echo(stream: &mut UnixStream, sent: &[u8]) {
 
 #[test]
 fn any_number_of_bytes_comes_back_unchanged() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &[]);
-    for len in [1, 63, 64, 3700, 4096, 16 * 1024, 65_536, 65_537, 300_000, 4 << 20] {
+    for len in [
+        1,
+        63,
+        64,
+        3700,
+        4096,
+        16 * 1024,
+        65_536,
+        65_537,
+        300_000,
+        4 << 20,
+    ] {
         echo(&mut guest.connect(7000), &bytes(len));
     }
     // By the socket whose first line names the port; and a port nobody listens on.
@@ -56,7 +69,9 @@ fn any_number_of_bytes_comes_back_unchanged() {
 
 #[test]
 fn large_transfers_arrive_whole_in_both_directions() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &[]);
     let sent = bytes(32 << 20);
     let mut stream = guest.connect(7001);
@@ -72,7 +87,9 @@ fn large_transfers_arrive_whole_in_both_directions() {
 
     let since = Instant::now();
     let mut stream = guest.connect(7002);
-    stream.write_all(&(sent.len() as u64).to_be_bytes()).unwrap();
+    stream
+        .write_all(&(sent.len() as u64).to_be_bytes())
+        .unwrap();
     let mut came = Vec::new();
     stream.read_to_end(&mut came).unwrap();
     println!("32 MiB up in {up:?}, down in {:?}", since.elapsed());
@@ -89,12 +106,16 @@ fn large_transfers_arrive_whole_in_both_directions() {
 
 #[test]
 fn three_hundred_connections_are_served_at_once() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &[]);
     let mut streams: Vec<_> = (0..300).map(|_| guest.connect(7000)).collect();
     for round in 0..2_u8 {
         for (number, stream) in streams.iter_mut().enumerate() {
-            stream.write_all(&[round, number as u8, (number >> 8) as u8]).unwrap();
+            stream
+                .write_all(&[round, number as u8, (number >> 8) as u8])
+                .unwrap();
         }
         for (number, stream) in streams.iter_mut().enumerate() {
             let mut back = [0; 3];
@@ -108,7 +129,9 @@ fn three_hundred_connections_are_served_at_once() {
 
 #[test]
 fn a_guest_reaches_the_parent() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &[]);
     let listener = UnixListener::bind(guest.folder.join(parent_socket(1234))).unwrap();
     let serve = thread::spawn(move || {
@@ -136,37 +159,72 @@ fn a_guest_reaches_the_parent() {
     assert_eq!(nothing, b"");
 }
 
-/// Median time of one echo of so many bytes.
-fn median(guest: &Guest, len: usize) -> Duration {
-    let mut stream = guest.connect(7000);
-    let sent = bytes(len);
-    let mut back = vec![0; len];
-    let mut times = Vec::new();
-    for _ in 0..200 {
-        let since = Instant::now();
-        stream.write_all(&sent).unwrap();
-        stream.read_exact(&mut back).unwrap();
-        times.push(since.elapsed());
+/// Times of echoes of each size, in turn, so that a busy computer is as busy for each.
+fn times(stream: &mut UnixStream, sizes: &[usize], rounds: usize) -> Vec<Vec<Duration>> {
+    let mut times = vec![Vec::new(); sizes.len()];
+    for _ in 0..rounds {
+        for (times, len) in times.iter_mut().zip(sizes) {
+            let sent = bytes(*len);
+            let mut back = vec![0; *len];
+            let since = Instant::now();
+            stream.write_all(&sent).unwrap();
+            stream.read_exact(&mut back).unwrap();
+            times.push(since.elapsed());
+        }
     }
-    times.sort();
-    times[times.len() / 2]
+    for times in &mut times {
+        times.sort();
+    }
+    times
 }
 
 #[test]
 fn there_is_no_cliff_at_any_size() {
-    let Some(mut bench) = Bench::new() else { return };
+    const SIZES: [usize; 6] = [64, 1024, 4096, 16 * 1024, 64 * 1024, 256 * 1024];
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &[]);
-    let small = median(&guest, 64);
-    for len in [1024, 4096, 16 * 1024, 64 * 1024] {
-        let large = median(&guest, len);
-        let times = large.as_secs_f64() / small.as_secs_f64();
-        println!("echo of {len} bytes: {large:?}, {times:.2} times that of 64 ({small:?})");
+    let (mut near, mut far) = UnixStream::pair().unwrap();
+    let plain = thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(len @ 1..) = far.read(&mut buffer) {
+            far.write_all(&buffer[..len]).unwrap();
+        }
+    });
+    let sockets = times(&mut near, &SIZES[..5], 300);
+    drop(near);
+    plain.join().unwrap();
+    let mut stream = guest.connect(7000);
+    times(&mut stream, &SIZES, 20);
+    let vsock = times(&mut stream, &SIZES, 200);
+    let median = |times: &[Duration]| times[times.len() / 2];
+    for (number, (len, times)) in SIZES.iter().zip(&vsock).enumerate() {
+        let ratio = |of: Duration, to: Duration| of.as_secs_f64() / to.as_secs_f64();
+        println!(
+            "echo of {len} bytes: median {:?} ({:.2} times that of 64), least {:?} ({:.2}); \
+             plain Unix socket {:?}",
+            median(times),
+            ratio(median(times), median(&vsock[0])),
+            times[0],
+            ratio(times[0], vsock[0][0]),
+            sockets.get(number).map(|times| median(times)),
+        );
+        // A cliff is a step: four times the bytes may never cost more than eight times the time.
+        if let Some(before) = number.checked_sub(1).map(|before| &vsock[before]) {
+            assert!(
+                ratio(median(times), median(before)) < 8.0,
+                "a cliff at {len} bytes"
+            );
+        }
     }
 }
 
 #[test]
 fn a_slow_vsock_is_slow() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &["vsock-delay=100"]);
     let since = Instant::now();
     echo(&mut guest.connect(7000), b"slow");
@@ -176,7 +234,9 @@ fn a_slow_vsock_is_slow() {
 
 #[test]
 fn a_vsock_that_resets_ends_connections() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &["vsock-reset=40"]);
     let ended = (0..100).any(|_| {
         let mut stream = guest.connect(7000);
@@ -188,11 +248,15 @@ fn a_vsock_that_resets_ends_connections() {
 
 #[test]
 fn a_vsock_that_goes_silent_answers_no_more() {
-    let Some(mut bench) = Bench::new() else { return };
+    let Some(mut bench) = Bench::new() else {
+        return;
+    };
     let guest = bench.start_test("one", &["vsock-silence=40"]);
     let silent = (0..100).any(|_| {
         let mut stream = guest.connect(7000);
-        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
         let _ = stream.write_all(b"x");
         let answer = stream.read(&mut [0]);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -23,7 +23,6 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::thread;
 
-use quorate_app::serve::accept;
 use quorate_app::{App, AppError};
 
 /// Where it is told what to try.
@@ -41,7 +40,7 @@ fn run() -> Result<(), AppError> {
     let mut app = App::start()?;
     let listener = app.listener(port.unwrap_or(PORT))?;
     thread::spawn(move || {
-        while let Ok(stream) = accept(&listener) {
+        while let Ok(stream) = listener.accept() {
             answer(&stream);
         }
     });

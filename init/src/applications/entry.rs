@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use quorate_protocol::application::ApplicationCertificate;
 use quorate_protocol::atoms::UnixMillis;
-use quorate_protocol::control::Report;
+use quorate_protocol::control::{DialReason, FromInit, NotDialed, Report};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::{Application, RestartPolicy};
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, MAX_REPORTS, Reported};
 
-use super::process::Process;
+use super::process::{Misconduct, Process};
 use crate::log::{Event, say};
 use crate::sandbox::Sandbox;
 use crate::uploads::Binary;
@@ -149,6 +149,19 @@ impl Entry {
             start: self.starts,
             report,
         });
+    }
+
+    /// Tells it, and the log, that a connection it asked for is not made.
+    pub(super) fn not_dialed(&self, number: u64, reason: DialReason) -> Result<(), Misconduct> {
+        say(Event::NotDialed {
+            application: &self.manifest.name,
+            start: self.starts,
+            reason,
+        });
+        let told = FromInit::NotDialed(NotDialed { number, reason });
+        self.process
+            .as_ref()
+            .map_or(Ok(()), |process| process.tell(&told, None))
     }
 
     pub(super) fn status(&self) -> ApplicationStatus {

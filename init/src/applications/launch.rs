@@ -68,7 +68,7 @@ impl Start<'_> {
             live: VerificationKey::of(&live.signing_key()),
             time: device.now(),
         };
-        let certificate = Signed::sign(certificate, &identity.live.signing);
+        let certificate = Signed::sign(certificate, &instance.live.signing);
         let keys = self.keys(&live, instance)?;
         let keys_file = memory_file(c"keys", &to_secret_bytes(&keys))
             .map_err(Halt::kernel("write launch keys"))?;
@@ -83,7 +83,7 @@ impl Start<'_> {
             SockFlag::SOCK_CLOEXEC,
         )
         .map_err(Halt::kernel("make a control socket"))?;
-        let record = self.record(&certificate, device, identity.live.public.verification);
+        let record = self.record(&certificate, device, identity.live.verification);
         let record_file = memory_file(c"launch-record", &to_bytes(&record))
             .map_err(Halt::kernel("write a launch record"))?;
         seal(&record_file).map_err(Halt::kernel("seal a launch record"))?;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::application::{EdgeEnd, EdgeRole, TimeAnchor};
 use crate::atoms::{Name, codec};
 use crate::cbor::object;
+use crate::egress::Destination;
 use crate::invalid::Invalid;
 
 /// Bytes of entropy in one message, at most.
@@ -22,6 +23,10 @@ pub const CONTROL_BURST: u32 = 128;
 pub const CONTROL_RATE: u32 = 64;
 /// Messages that asking for entropy counts for: it takes the security module's time.
 pub const ENTROPY_COST: u32 = 4;
+/// Messages that asking for a connection counts for: it takes a descriptor and the host's time.
+pub const DIAL_COST: u32 = 4;
+/// Connections of one application that are being made at once, at most.
+pub const MAX_DIALS: usize = 8;
 
 /// How much a report matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -127,6 +132,51 @@ pub enum ToInit {
     /// This pair of sockets is of no more use; make another.
     #[n(5)]
     Renew(#[n(0)] Renew),
+    /// Connect to a destination of the manifest.
+    #[n(6)]
+    Dial(#[n(0)] Dial),
+}
+
+/// Asks for a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Dial {
+    /// Number of the request, chosen by the application; the answer names it.
+    #[n(0)]
+    pub number: u64,
+    /// Where to.
+    #[n(1)]
+    pub destination: Destination,
+}
+
+/// A connection that is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct NotDialed {
+    /// Number of the request.
+    #[n(0)]
+    pub number: u64,
+    /// Why.
+    #[n(1)]
+    pub reason: DialReason,
+}
+
+/// Why init makes no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
+#[cbor(index_only)]
+pub enum DialReason {
+    /// The manifest does not allow this application to connect there.
+    #[n(1)]
+    NotAllowed,
+    /// As many connections of this application are being made as may be.
+    #[n(2)]
+    TooMany,
+    /// Nobody takes connections on the parent's egress port.
+    #[n(3)]
+    NoProxy,
+    /// The parent's egress port took too long.
+    #[n(4)]
+    TimedOut,
 }
 
 /// Names a pair of sockets that is of no more use.
@@ -160,9 +210,16 @@ pub enum FromInit {
     /// The time.
     #[n(4)]
     Time(#[n(0)] TimeAnchor),
+    /// The connection of this number; it is the one descriptor that comes with it. The request to
+    /// the parent was written to it, the parent's answer was not read.
+    #[n(5)]
+    Dialed(#[n(0)] u64),
+    /// There is no connection.
+    #[n(6)]
+    NotDialed(#[n(0)] NotDialed),
 }
 
 object! {
-    ToInit => "quorate/to-init/v2", 128;
-    FromInit => "quorate/from-init/v2", 320;
+    ToInit => "quorate/to-init/v3", 320;
+    FromInit => "quorate/from-init/v3", 320;
 }

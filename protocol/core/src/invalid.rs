@@ -41,6 +41,10 @@ pub enum Invalid {
     CallCycle,
     /// The commitments are not a valid polynomial: count, an identity, or a point off the curve.
     Commitments,
+    /// A destination is not `host:port` with a port of 1 to 65535.
+    Destination,
+    /// Destinations are not in ascending order, or one repeats.
+    DestinationsNotAscending,
     /// A file descriptor is negative.
     Descriptor {
         /// Number found.
@@ -57,6 +61,8 @@ pub enum Invalid {
         /// Number found.
         found: u8,
     },
+    /// The host is not a DNS name in lower case; an address is none.
+    Host,
     /// Member indices are not ascending; an index repeats or is out of order.
     IndicesNotAscending {
         /// The index that is not greater than the one before it.
@@ -184,11 +190,19 @@ impl fmt::Display for Invalid {
                 "applications call each other in a circle, so none can start first"
             ),
             Self::Commitments => write!(f, "the commitments are not valid points"),
+            Self::Destination => write!(f, "a destination is not host:port"),
+            Self::DestinationsNotAscending => {
+                write!(f, "destinations are not in ascending order, or one repeats")
+            }
             Self::Descriptor { found } => write!(f, "descriptor {found} is negative"),
             Self::EncryptionKey => write!(f, "an encryption key is not a point of P-256"),
             Self::Environment => write!(f, "an environment entry is not NAME=value"),
             Self::EpochMismatch => write!(f, "the epoch is not the digest of the commitments"),
             Self::Format { found } => write!(f, "format {found} is not known"),
+            Self::Host => write!(
+                f,
+                "a host is not a DNS name in lower case; addresses and wildcards are none"
+            ),
             Self::IndicesNotAscending { index } => {
                 write!(f, "member index {index} is repeated or out of order")
             }

@@ -37,7 +37,9 @@ pub mod control;
 pub mod cose;
 pub mod definition;
 pub mod digest;
+pub mod egress;
 pub mod evidence;
+pub mod forward;
 pub mod frame;
 pub mod genesis;
 pub mod instance;
@@ -57,4 +59,4 @@ pub mod ticket;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;

@@ -1,7 +1,7 @@
 //! What is allowed to run, who approved it, and the chain that leads there from genesis.
 //!
-//! This format holds only what is enforced today. Egress, key forward, rollback anchors, log and
-//! witness policy arrive with the code that enforces them, under a new format number.
+//! This format holds only what is enforced today. Rollback anchors, log and witness policy arrive
+//! with the code that enforces them, under a new format number.
 
 use alloc::vec::Vec;
 
@@ -12,6 +12,8 @@ use crate::cbor::{Checked, Rules, object};
 use crate::cose::Signed;
 use crate::definition::Measurements;
 use crate::digest::Digest;
+use crate::egress::{Destination, check_destinations};
+use crate::forward::ForwardPolicy;
 use crate::genesis::{CommitmentList, Epoch, Genesis};
 use crate::invalid::{Invalid, Naming};
 use crate::keys::VerificationKey;
@@ -20,7 +22,7 @@ use crate::members::{MemberSet, Role, check_both};
 /// Applications in one manifest, at most.
 pub const MAX_APPLICATIONS: usize = 16;
 /// Largest application binary in bytes.
-pub const MAX_BINARY: u64 = 64 * 1024 * 1024;
+pub const MAX_BINARY: u64 = 512 * 1024 * 1024;
 
 /// Longest back-off and longest start-up deadline in milliseconds.
 pub const MAX_DELAY_MS: u32 = 600_000;
@@ -93,6 +95,9 @@ pub struct Application {
     /// The applications that can open what it seals for them, ascending.
     #[n(9)]
     pub shares: Vec<Name>,
+    /// Where it may connect to, ascending; nowhere if empty.
+    #[n(10)]
+    pub egress: Vec<Destination>,
 }
 
 impl Application {
@@ -153,7 +158,8 @@ impl Application {
                 found: self.memory_limit,
             });
         }
-        self.restart.check()
+        self.restart.check()?;
+        check_destinations(&self.egress)
     }
 
     /// Whether the others it names are others of this manifest, each once.
@@ -255,6 +261,9 @@ pub struct ManifestFields {
     /// Accepted cipher suites, ascending.
     #[n(13)]
     pub suites: Vec<u16>,
+    /// Whether and until when the key is forwarded; absent: never.
+    #[n(14)]
+    pub forward: Option<ForwardPolicy>,
 }
 
 /// A manifest whose rules hold. Whether anyone approved it is the chain's matter.
@@ -264,6 +273,13 @@ impl ManifestFields {
     /// The application of this name.
     pub fn application(&self, name: &Name) -> Option<&Application> {
         self.applications.iter().find(|a| a.name == *name)
+    }
+
+    /// Who may connect where: name and destinations of each application that may connect at all.
+    /// Two manifests with the same egress policy give the same.
+    pub fn egress_policy(&self) -> Vec<(Name, Vec<Destination>)> {
+        let some = self.applications.iter().filter(|a| !a.egress.is_empty());
+        some.map(|a| (a.name.clone(), a.egress.clone())).collect()
     }
 
     /// Positions of the applications in the order in which they start: each after all it calls.
@@ -392,7 +408,7 @@ pub struct Link {
 }
 
 object! {
-    Manifest => "quorate/manifest/v2", 512 * 1024;
+    Manifest => "quorate/manifest/v3", 512 * 1024;
     Approval => "quorate/approval/v1", 256;
     Link => "quorate/link/v1", 640 * 1024;
 }

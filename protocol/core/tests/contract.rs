@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use quorate_protocol::activity::{AppReason, PolicyRequest, PolicyResponse};
+use quorate_protocol::control::DialReason;
+use quorate_protocol::egress::{EgressReason, EgressRequest, EgressResponse};
 use quorate_protocol::frame::Sizes;
 use quorate_protocol::message::{Reason, Request, Response};
 use quorate_protocol::{FORMAT, ports};
@@ -57,10 +59,11 @@ fn ports_are_those_of_the_contract() {
         constant(&text, "application-port"),
         u64::from(ports::FIRST_APPLICATION)
     );
+    assert_eq!(constant(&text, "egress-port"), u64::from(ports::EGRESS));
     let written = text
         .lines()
         .filter(|line| line.contains("-port ") && line.contains('='));
-    assert_eq!(written.count(), 3, "a port that this test does not know");
+    assert_eq!(written.count(), 4, "a port that this test does not know");
 }
 
 #[test]
@@ -92,8 +95,8 @@ fn every_label_in_the_source_is_an_object_or_a_sealing_of_the_contract() {
     }
     assert_eq!(
         found,
-        KINDS.len() + 4,
-        "labels in the source: objects and four sealings"
+        KINDS.len() + 5,
+        "labels in the source: objects and five sealings"
     );
 }
 
@@ -123,6 +126,8 @@ fn message_sizes_are_those_of_the_contract() {
     compare::<Response>(rule(&text, "response"), 0);
     compare::<PolicyRequest>(rule(&text, "policy-request"), 1);
     compare::<PolicyResponse>(rule(&text, "policy-response"), 1);
+    compare::<EgressRequest>(rule(&text, "egress-request"), 1);
+    compare::<EgressResponse>(rule(&text, "egress-response"), 1);
 }
 
 #[test]
@@ -162,6 +167,8 @@ where
 fn reasons_are_those_of_the_contract() {
     compare_numbers::<Reason>("reason");
     compare_numbers::<AppReason>("app-reason");
+    compare_numbers::<EgressReason>("egress-reason");
+    compare_numbers::<DialReason>("dial-reason");
 }
 
 #[test]

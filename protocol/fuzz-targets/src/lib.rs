@@ -32,7 +32,9 @@ use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
+use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
 };
@@ -70,6 +72,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("link", object::<Link>),
     ("share-grant", object::<ShareGrant>),
     ("provision-receipt", object::<ProvisionReceipt>),
+    ("forward-approval", object::<ForwardApproval>),
+    ("forward-record", object::<ForwardRecord>),
+    ("forward-confirmation", object::<ForwardConfirmation>),
     ("key-ring", object::<KeyRing>),
     ("instance-certificate", object::<InstanceCertificate>),
     ("user-data", object::<UserData>),
@@ -82,6 +87,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ),
     ("to-init", object::<ToInit>),
     ("from-init", secret::<FromInit>),
+    ("egress-request", object::<EgressRequest>),
+    ("egress-response", object::<EgressResponse>),
     ("sealed-secret", object::<SealedSecret>),
     ("founding", object::<Founding>),
     ("organization", object::<Organization>),
@@ -106,6 +113,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-approval", signed::<Approval>),
     ("signed-share-grant", signed::<ShareGrant>),
     ("signed-provision-receipt", signed::<ProvisionReceipt>),
+    ("signed-forward-approval", signed::<ForwardApproval>),
+    ("signed-forward-record", signed::<ForwardRecord>),
+    ("signed-forward-confirmation", signed::<ForwardConfirmation>),
     ("signed-key-ring", signed::<KeyRing>),
     ("signed-instance-certificate", signed::<InstanceCertificate>),
     (
@@ -121,6 +131,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("response-frames", frames::<Response>),
     ("policy-request-frames", frames::<PolicyRequest>),
     ("policy-response-frames", frames::<PolicyResponse>),
+    ("egress-request-frames", frames::<EgressRequest>),
+    ("egress-response-frames", frames::<EgressResponse>),
     ("calls", calls),
     // Verification.
     ("evidence-verification", evidence::verification),

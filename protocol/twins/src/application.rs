@@ -6,7 +6,8 @@ use quorate_protocol::application::{
     LaunchRecord, Listener, TimeAnchor,
 };
 use quorate_protocol::cbor::Object as _;
-use quorate_protocol::control::{Renew, Report, ReportKind, ToInit};
+use quorate_protocol::control::{Dial, Renew, Report, ReportKind, ToInit};
+use quorate_protocol::egress::{EgressReason, EgressRequest, EgressResponse};
 use quorate_protocol::stored::SealedSecret;
 use serde_json::{Value, json};
 
@@ -116,6 +117,12 @@ impl Twin for Renew {
     }
 }
 
+impl Twin for Dial {
+    fn twin(&self) -> Value {
+        fields! { "number": self.number, "destination": self.destination }
+    }
+}
+
 impl Twin for ToInit {
     fn twin(&self) -> Value {
         let (message, body) = match self {
@@ -124,10 +131,35 @@ impl Twin for ToInit {
             Self::Entropy(length) => ("entropy", Some(length.get().into())),
             Self::Time => ("time", None),
             Self::Renew(renew) => ("renew", Some(renew.twin())),
+            Self::Dial(dial) => ("dial", Some(dial.twin())),
         };
         match body {
             None => json!({ "object": Self::LABEL, "message": message }),
             Some(body) => json!({ "object": Self::LABEL, "message": message, "body": body }),
+        }
+    }
+}
+
+impl Twin for EgressRequest {
+    fn twin(&self) -> Value {
+        let Self::Connect(destination) = self;
+        json!({ "object": Self::LABEL, "message": "connect", "body": destination.twin() })
+    }
+}
+
+impl Twin for EgressReason {
+    fn twin(&self) -> Value {
+        words(self)
+    }
+}
+
+impl Twin for EgressResponse {
+    fn twin(&self) -> Value {
+        match self {
+            Self::Connected => json!({ "object": Self::LABEL, "message": "connected" }),
+            Self::Refused(reason) => {
+                json!({ "object": Self::LABEL, "message": "refused", "body": reason.twin() })
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use quorate_protocol::cbor::Object as _;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress::Destination;
 use quorate_protocol::manifest::{
     Application, Approval, Link, Manifest, ManifestFields, RestartPolicy, Validity,
 };
@@ -20,6 +21,12 @@ impl Twin for RestartPolicy {
     }
 }
 
+impl Twin for Destination {
+    fn twin(&self) -> Value {
+        json!({ "host": self.host.as_str(), "port": self.port.get() })
+    }
+}
+
 impl Twin for Application {
     fn twin(&self) -> Value {
         fields! {
@@ -33,6 +40,7 @@ impl Twin for Application {
             "restart": self.restart,
             "calls": self.calls,
             "shares": self.shares,
+            "egress": self.egress,
         }
     }
 }
@@ -61,6 +69,7 @@ impl Twin for ManifestFields {
             "share_set": self.share_set,
             "validity": self.validity,
             "suites": self.suites,
+            "forward"(?): self.forward,
         }
     }
 }

@@ -11,7 +11,9 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::cose::{BadSignature, Signed};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
 };
@@ -101,6 +103,9 @@ pub const KINDS: &[Kind] = &[
     plain::<Link>(),
     signed::<ShareGrant>(),
     signed::<ProvisionReceipt>(),
+    signed::<ForwardApproval>(),
+    signed::<ForwardRecord>(),
+    signed::<ForwardConfirmation>(),
     signed::<KeyRing>(),
     signed::<InstanceCertificate>(),
     plain::<UserData>(),
@@ -110,6 +115,8 @@ pub const KINDS: &[Kind] = &[
     secret::<LaunchKeys>(),
     plain::<ToInit>(),
     secret::<FromInit>(),
+    plain::<EgressRequest>(),
+    plain::<EgressResponse>(),
     plain::<SealedSecret>(),
     signed::<Founding>(),
     signed::<Organization>(),

@@ -41,7 +41,14 @@ pub(crate) fn files(samples: &[Sample]) -> Vec<File> {
 /// Streams for the assemblers: a split pattern in the first byte, then frames.
 fn streams(samples: &[Sample]) -> Vec<File> {
     let mut files = Vec::new();
-    for stem in ["request", "response", "policy-request", "policy-response"] {
+    for stem in [
+        "request",
+        "response",
+        "policy-request",
+        "policy-response",
+        "egress-request",
+        "egress-response",
+    ] {
         let mut both = Vec::new();
         for sample in samples
             .iter()

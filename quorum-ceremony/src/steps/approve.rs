@@ -224,7 +224,7 @@ fn decide(
     let new = successor
         .changes_manifest_set
         .then_some(&candidate.manifest_set);
-    let shares = successor.changes_share_set.then_some(share_set);
+    let shares = successor.needs_share_set().then_some(share_set);
     let name = pins.name();
     let person = |set: &MemberSet| set.named(name).cloned();
     let approving = person(manifest_set).or_else(|| new.and_then(person));

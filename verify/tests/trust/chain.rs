@@ -3,6 +3,7 @@
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::egress::Destination;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::manifest::{Link, Manifest, ManifestFields};
 use quorate_protocol::members::Role::{ManifestSet, ShareSet};
@@ -565,6 +566,98 @@ fn change_of_share_set_by_the_holders_alone_fails_closed() {
         panic!("another error: {error}");
     };
     assert_eq!((set, have), (ApprovingSet::ManifestSet, 0));
+}
+
+/// A first manifest, and a second in which `change` was made to the destinations of the first
+/// application.
+fn other_destinations(
+    world: &World,
+    before: &[&str],
+    after: &[&str],
+    votes: (&[Vote], &[Vote]),
+) -> Vec<Link> {
+    let list = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|t| Destination::parse(t).unwrap())
+            .collect()
+    };
+    let mut first = world.first();
+    first.applications[0].egress = list(before);
+    let first = approved(check(first), votes.0);
+    let mut second = World::after(&first.manifest);
+    second.applications[0].egress = list(after);
+    let second = approved(check(second), votes.1);
+    vec![first, second]
+}
+
+#[test]
+fn change_of_egress_needs_the_present_holders() {
+    let world = World::new();
+    let all = [&MANIFEST_SET[..], &HOLDERS].concat();
+    let (one, two) = (["a.example:443"], ["a.example:443", "b.example:443"]);
+    // The same list needs nobody else.
+    for (before, after, votes) in [
+        (&[][..], &one[..], (&MANIFEST_SET[..], &all[..])),
+        (&one, &two, (&all, &all)),
+        (&two, &one, (&all, &all)),
+        (&one, &[], (&all, &all)),
+        (&one, &one, (&all, &MANIFEST_SET)),
+    ] {
+        let chain = other_destinations(&world, before, after, votes);
+        let verified = walk(&world.verified(), &chain).unwrap();
+        let successor = &verified.links()[1].successor;
+        assert_eq!(
+            successor.changes_egress,
+            before != after,
+            "{before:?} {after:?}"
+        );
+        assert_eq!(successor.needs_share_set(), before != after);
+        assert!(!successor.changes_share_set && !successor.changes_manifest_set);
+    }
+}
+
+#[test]
+fn change_of_egress_without_the_present_holders_fails_closed() {
+    let world = World::new();
+    let all = [&MANIFEST_SET[..], &HOLDERS].concat();
+    let few = [&MANIFEST_SET[..], &HOLDERS[..2]].concat();
+    let one = ["a.example:443"];
+    for (before, after, votes, have) in [
+        (&[][..], &one[..], (&MANIFEST_SET[..], &MANIFEST_SET[..]), 0),
+        (&[], &one, (&MANIFEST_SET, &few), 2),
+        (&one, &["a.example:8443"], (&all, &MANIFEST_SET), 0),
+        (&one, &[], (&all, &few), 2),
+    ] {
+        let chain = other_destinations(&world, before, after, votes);
+        match refusal(&world, &chain) {
+            ChainError::Threshold {
+                sequence: 2,
+                set: ApprovingSet::ShareSet,
+                need: 3,
+                have: found,
+                ..
+            } => assert_eq!(found, have),
+            error => panic!("another error: {error}"),
+        }
+    }
+}
+
+/// Before the first manifest nobody may connect anywhere, so one that allows it changes that.
+#[test]
+fn first_manifest_with_egress_without_the_holders_fails_closed() {
+    let world = World::new();
+    let one = ["a.example:443"];
+    let chain = other_destinations(&world, &one, &one, (&MANIFEST_SET, &MANIFEST_SET));
+    match refusal(&world, &chain) {
+        ChainError::Threshold {
+            sequence: 1,
+            set: ApprovingSet::ShareSet,
+            have: 0,
+            ..
+        } => {}
+        error => panic!("another error: {error}"),
+    }
 }
 
 #[test]

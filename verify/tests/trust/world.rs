@@ -20,7 +20,7 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Genesis, GenesisOutputFields, GenesisReceipt, GenesisRecord,
     MemberShare, Possession, SealedShare,
@@ -117,7 +117,7 @@ fn definition() -> DefinitionFields {
     let anchors = anchors();
     let root = anchors.iter().next().unwrap();
     DefinitionFields {
-        format: 2,
+        format: quorate_protocol::FORMAT,
         namespace: name("acme"),
         manifest_set: set(2, &["alice", "bob", "carol"]),
         share_set: set(3, &PEOPLE),
@@ -362,7 +362,7 @@ impl World {
         let definition = &self.record.definition;
         let commitments = self.record.output.commitments.clone();
         ManifestFields {
-            format: 2,
+            format: quorate_protocol::FORMAT,
             genesis: self.genesis(),
             sequence: 1,
             previous: None,
@@ -379,6 +379,7 @@ impl World {
                 not_after: UnixMillis(SIGNED_AT.0 + HOUR),
             },
             suites: vec![1],
+            forward: None,
         }
     }
 
@@ -449,6 +450,7 @@ pub(crate) fn application(text: &str) -> Application {
         },
         calls: Vec::new(),
         shares: Vec::new(),
+        egress: Vec::new(),
     }
 }
 
@@ -666,18 +668,18 @@ impl<'a> Instance<'a> {
 
     pub(crate) fn evidence(&self) -> Evidence {
         Evidence {
-            format: 2,
+            format: quorate_protocol::FORMAT,
             record: self.world.record.clone(),
             chain: self.chain.clone(),
             setup: pair("setup"),
             document: self.live_paper().document(),
             provisioning: Some(Provisioning {
                 // Bob's share came first.
-                provisions: vec![
+                origin: Origin::Members(vec![
                     self.provision(1, 2),
                     self.provision(2, 1),
                     self.provision(4, 3),
-                ],
+                ]),
                 ring: self.signed_ring(self.ring()),
                 certificate: self.signed_certificate(self.certificate()),
             }),
@@ -686,6 +688,7 @@ impl<'a> Instance<'a> {
                 self.started(self.start("echo", 2), self.proof("echo", 2)),
                 self.started(self.start("other", 1), self.proof("other", 1)),
             ],
+            forwards: Vec::new(),
         }
     }
 }

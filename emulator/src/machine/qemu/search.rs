@@ -49,7 +49,7 @@ pub enum FindError {
     #[error("{why}; this machine's own QEMU will not do: {own}")]
     Packages {
         /// Why.
-        why: quorate_builder::Error,
+        why: Box<quorate_builder::Error>,
         /// What is wrong with this machine's.
         own: QemuError,
     },
@@ -103,7 +103,10 @@ fn packaged(own: QemuError, progress: &dyn Progress) -> Result<Qemu, FindError> 
     });
     match tree {
         Ok(tree) => Ok(Qemu::in_tree(&tree)?),
-        Err(why) => Err(FindError::Packages { why, own }),
+        Err(why) => Err(FindError::Packages {
+            why: Box::new(why),
+            own,
+        }),
     }
 }
 

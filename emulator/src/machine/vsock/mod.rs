@@ -198,8 +198,12 @@ impl VhostUserBackend for Vsock {
             return Ok(());
         };
         // The lock is given back between rounds: a new socket does not wait for a busy guest.
-        while !self.0.ending.load(Ordering::Acquire) && self.state().round(receive, transmit) {}
-        Ok(())
+        loop {
+            let ending = self.0.ending.load(Ordering::Acquire);
+            if ending || !self.state().round(receive, transmit) {
+                return Ok(());
+            }
+        }
     }
 }
 

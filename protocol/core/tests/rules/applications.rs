@@ -181,6 +181,7 @@ fn five(change: impl Fn(&mut [Application])) -> impl FnOnce(&mut ManifestFields)
             ports: Vec::new(),
             calls: Vec::new(),
             shares: Vec::new(),
+            egress: Vec::new(),
             ..last.clone()
         };
         fields.applications = ["a", "b", "c", "d", "e"].map(named).to_vec();

@@ -1,6 +1,7 @@
 //! Every rule of the contract, broken alone: refused when made and when decoded, with its name.
 
 mod applications;
+mod egress;
 mod wallets;
 
 use quorate_protocol::application::LaunchRecord;
@@ -238,7 +239,8 @@ fn all_zero_measurements_fails_closed() {
 
 #[test]
 fn another_format_fails_closed() {
-    for format in [0, 1, 3, 255] {
+    let known = quorate_protocol::FORMAT;
+    for format in [0, 1, known - 1, known + 1, 255] {
         let rule = Invalid::Format { found: format };
         broken(definition(), |fields| fields.format = format, &rule);
         broken(manifest(), |fields| fields.format = format, &rule);
@@ -621,7 +623,7 @@ fn minus(a: &[u8; 32], b: &[u8]) -> [u8; 32] {
 fn every_rule_has_a_test_here() {
     let read = |path: &str| std::fs::read_to_string(folder().join(path)).expect("source");
     let rules = read("core/src/invalid.rs");
-    let files = ["main", "applications", "wallets"];
+    let files = ["main", "applications", "egress", "wallets"];
     let tests = files
         .map(|file| read(&format!("core/tests/rules/{file}.rs")))
         .concat();

@@ -9,9 +9,11 @@ use quorate_protocol::application::{
     LaunchSealingKey, Listener, TimeAnchor,
 };
 use quorate_protocol::control::{
-    Entropy, EntropyLength, FromInit, Renew, Report, ReportKind, ToInit,
+    Dial, DialReason, Entropy, EntropyLength, FromInit, NotDialed, Renew, Report, ReportKind,
+    ToInit,
 };
 use quorate_protocol::cose::Signed;
+use quorate_protocol::egress::{Destination, EgressReason, EgressRequest, EgressResponse};
 use quorate_protocol::instance::{Purpose, derive_sealing};
 use quorate_protocol::manifest::Link;
 use quorate_protocol::stored::{SealedSecret, StorageKey};
@@ -19,6 +21,7 @@ use zeroize::Zeroizing;
 
 use super::{Sample, plain, signed};
 use crate::keys::{generator, scalar, signing, verification};
+use crate::programs::destination;
 use crate::world::{World, bytes, name, time};
 
 pub(super) fn samples(small: &World, chain: &[Link]) -> Vec<Sample> {
@@ -66,6 +69,18 @@ pub(super) fn samples(small: &World, chain: &[Link]) -> Vec<Sample> {
         role: EdgeRole::Callee,
         pair: 3,
     };
+    let dial = Dial {
+        number: 7,
+        destination: destination("api.example.com", 443),
+    };
+    let longest = Dial {
+        number: u64::MAX,
+        destination: longest_destination(),
+    };
+    let not_dialed = NotDialed {
+        number: 7,
+        reason: DialReason::NotAllowed,
+    };
     let length = EntropyLength::new(256).expect("a length");
     let entropy = Entropy::new(Zeroizing::new(scalar("entropy").to_vec())).expect("a length");
     vec![
@@ -94,14 +109,35 @@ pub(super) fn samples(small: &World, chain: &[Link]) -> Vec<Sample> {
         plain("entropy", &ToInit::Entropy(length)),
         plain("time", &ToInit::Time),
         plain("renew", &ToInit::Renew(renew)),
+        plain("dial", &ToInit::Dial(dial)),
+        plain("longest dial", &ToInit::Dial(longest)),
         plain("stop", &FromInit::Stop),
         plain("edge", &FromInit::Edge(edge_end())),
         plain("entropy", &FromInit::Entropy(entropy)),
         plain("time", &FromInit::Time(anchor())),
+        plain("dialed", &FromInit::Dialed(7)),
+        plain("not dialed", &FromInit::NotDialed(not_dialed)),
+        plain(
+            "connect",
+            &EgressRequest::Connect(destination("api.example.com", 443)),
+        ),
+        plain("longest", &EgressRequest::Connect(longest_destination())),
+        plain("connected", &EgressResponse::Connected),
+        plain(
+            "refused",
+            &EgressResponse::Refused(EgressReason::AddressForbidden),
+        ),
         plain("thirty-two bytes", &stored(&[7; 32])),
         plain("nothing", &stored(&[])),
         plain("longest", &stored(&[7; 1024])),
     ]
+}
+
+/// A name of 253 bytes, the longest there is.
+fn longest_destination() -> Destination {
+    let label = "a".repeat(63);
+    let host = [label.as_str(), &label, &label, &label[..61]].join(".");
+    destination(&host, u16::MAX)
 }
 
 fn edge_end() -> EdgeEnd {

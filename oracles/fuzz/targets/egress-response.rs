@@ -1,0 +1,3 @@
+//! The fuzz target `egress-response`.
+#![cfg_attr(fuzzing, no_main)]
+quorate_fuzz::target!("egress-response");
