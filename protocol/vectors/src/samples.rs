@@ -1,6 +1,7 @@
 //! At least one sample of every kind of object.
 
 mod applications;
+mod transcripts;
 
 use quorate_protocol::atoms::{Pcr, Sha256};
 use quorate_protocol::attested::UserData;
@@ -77,6 +78,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(requests(&mut small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
     samples.extend(rebuilds());
+    samples.extend(transcripts::samples(&small, &chain));
     samples
 }
 
