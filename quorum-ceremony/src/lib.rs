@@ -43,6 +43,7 @@ pub mod private;
 pub mod random;
 pub mod steps;
 pub mod storage;
+pub mod transcript;
 pub mod workspace;
 
 pub use error::{Blame, CeremonyError, Explanation, StepError};
