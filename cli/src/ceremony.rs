@@ -8,16 +8,19 @@ mod arguments;
 mod passphrase;
 mod report;
 mod show;
+mod transcript;
+mod transcript_arguments;
 
 use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
     receipt, status,
 };
+use quorate_quorum_ceremony::transcript::Noted;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
 pub(crate) use self::arguments::{Ceremony, PartitionName};
-use self::arguments::{DefineArguments, Keyed};
+use self::arguments::{DefineArguments, Keyed, Noting};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};
 use crate::{files, pem};
@@ -32,10 +35,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             output.print(&show::joined(&step.join(&entered)?))?;
         }
         Ceremony::Define(a) => {
-            output.print(&show::defined(&define::define(
-                &a.shared.folder,
-                &plan(a)?,
-            )?))?;
+            let defined = define::define(&a.shared.folder, &plan(a)?)?;
+            note(&a.noting, &defined)?;
+            output.print(&show::defined(&defined))?;
         }
         Ceremony::Consent(a) => {
             protect()?;
@@ -46,6 +48,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Genesis(a) => {
             let born = genesis::hold(&a.shared.folder, &a.socket.socket)?;
+            note(&a.noting, &born)?;
             output.print(&show::born(&born))?;
         }
         Ceremony::Receipt(a) => {
@@ -62,10 +65,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 applications: a.application.clone(),
                 valid_days: a.valid_days,
             };
-            output.print(&show::proposed(&manifest::propose(
-                &a.shared.folder,
-                &plan,
-            )?))?;
+            let proposed = manifest::propose(&a.shared.folder, &plan)?;
+            note(&a.noting, &proposed)?;
+            output.print(&show::proposed(&proposed))?;
         }
         Ceremony::Approve(a) => {
             protect()?;
@@ -77,6 +79,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Boot(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let started = boot::boot(folder, socket, &a.application, a.manifest)?;
+            note(&a.noting, &started)?;
             output.print(&show::started(&started))?;
         }
         Ceremony::Attest(a) => {
@@ -96,8 +99,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Evidence(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let collected = evidence::collect(folder, socket, &a.out)?;
+            note(&a.noting, &collected)?;
             output.print(&show::collected(&collected, &a.out))?;
         }
+        Ceremony::Transcript(command) => return transcript::run(command, output),
+        Ceremony::Report(a) => return transcript::report(a, output),
         Ceremony::Status(a) => {
             let progress = status::read(&a.shared.folder, a.socket.as_deref())?;
             output.print(&show::progress(&progress))?;
@@ -107,6 +113,14 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
     }
     Ok(Exit::Success)
+}
+
+/// Notes what a coordinator did who is a member.
+fn note(noting: &Noting, done: &impl Noted) -> Result<(), Failure> {
+    match &noting.private {
+        Some(private) => Ok(quorate_quorum_ceremony::transcript::note(private, done)?),
+        None => Ok(()),
+    }
 }
 
 /// Shows what has been verified, before a passphrase is asked for. A program gets it with the

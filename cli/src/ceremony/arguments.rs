@@ -10,6 +10,10 @@ use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_verify::attestation::Partition;
 
+pub(crate) use super::transcript_arguments::{
+    DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
+};
+
 /// One step of a ceremony.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -25,6 +29,12 @@ A ceremony is one folder everybody can write to, and one private folder for each
   boot       coordinator     gives an empty enclave binaries, record and chain
   provision  members         verify the enclave and give it their share
   evidence   anyone          fetches what a stranger needs to verify all of it
+  transcript anyone          verifies and shows what everybody did; members sign it
+  report     anyone          makes one page of it
+
+Every step leaves a signed record of what its member did and saw in the shared folder. A coordinator
+who is a member names their private folder with --private, and what they did is signed with their
+next step.
 
 The coordinator is trusted with nothing; anybody can be it. `status` says what comes next.
 
@@ -53,6 +63,11 @@ pub(crate) enum Ceremony {
     Provision(ProvisionArguments),
     /// Fetch the evidence of an enclave
     Evidence(EvidenceArguments),
+    /// Verify, show, disclose or sign the transcript
+    #[command(subcommand)]
+    Transcript(Transcript),
+    /// Make the report of the ceremony: one page for print, and JSON
+    Report(ReportArguments),
     /// Show how far the ceremony is
     Status(StatusArguments),
     /// Show what the applications of an enclave reported
@@ -85,6 +100,15 @@ pub(crate) struct Socket {
     /// The enclave's operator socket
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: PathBuf,
+}
+
+/// Whoever does something that needs no key.
+#[derive(Debug, Args)]
+pub(crate) struct Noting {
+    /// Your private folder, if you are a member: what you did is noted there, and signed with your
+    /// next step
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: Option<PathBuf>,
 }
 
 /// Make keys.
@@ -123,6 +147,8 @@ Examples:
 pub(crate) struct DefineArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 
     /// What people call the namespace; its identity is the genesis digest, never this name
     #[arg(long, value_parser = name)]
@@ -213,6 +239,8 @@ pub(crate) struct GenesisArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) noting: Noting,
+    #[command(flatten)]
     pub(crate) socket: Socket,
 }
 
@@ -252,6 +280,8 @@ Example:
 pub(crate) struct ManifestArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 
     /// What the image must measure as: JSON with PCR0, PCR1, PCR2, PCR8?, role_arn?
     #[arg(long, value_name = "FILE")]
@@ -298,6 +328,8 @@ Example:
 pub(crate) struct BootArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
     #[command(flatten)]
     pub(crate) socket: Socket,
 
@@ -375,6 +407,8 @@ Example:
 pub(crate) struct EvidenceArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
     #[command(flatten)]
     pub(crate) socket: Socket,
 

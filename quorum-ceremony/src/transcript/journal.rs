@@ -151,19 +151,22 @@ impl<'a> Journal<'a> {
     fn own(&self, name: &Name, key: &VerificationKey) -> Result<Vec<Entry>, CeremonyError> {
         let mut own: Vec<Entry> = Vec::new();
         while own.len() < MAX_RECORDS {
-            let sequence = u64::try_from(own.len()).unwrap_or(u64::MAX).saturating_add(1);
+            let sequence = u64::try_from(own.len())
+                .unwrap_or(u64::MAX)
+                .saturating_add(1);
             let number = format!("{sequence:04}.cbor");
             let file = ["transcript", "own", &number];
             let folder = self.private.folder();
-            let kept = match folder.read(&file, Entry::MAX)? {
-                Some(bytes) => Some(from_bytes::<Entry>(&bytes).map_err(|error| {
-                    CeremonyError::Decode {
-                        path: folder.path_of(&file),
-                        error,
-                    }
-                })?),
-                None => None,
-            };
+            let kept =
+                match folder.read(&file, Entry::MAX)? {
+                    Some(bytes) => Some(from_bytes::<Entry>(&bytes).map_err(|error| {
+                        CeremonyError::Decode {
+                            path: folder.path_of(&file),
+                            error,
+                        }
+                    })?),
+                    None => None,
+                };
             let shared = self.shared_own(name, key, sequence)?;
             let next = match (kept, shared) {
                 (None, None) => break,
@@ -344,7 +347,9 @@ impl<'a> Journal<'a> {
             let follows = record.author == *key
                 && record.sequence == sequence
                 && record.previous == newest.as_ref().map(|seen| seen.record)
-                && record.definition.is_none_or(|of| Some(of) == self.definition);
+                && record
+                    .definition
+                    .is_none_or(|of| Some(of) == self.definition);
             if !follows {
                 break;
             }
