@@ -101,7 +101,7 @@ fn security_module() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Fingerprints as they are typed: well, in rows, and with a word too few.
 fn spoken() -> Vec<(&'static str, Vec<u8>)> {
-    let fingerprint = Digest::from_bytes(core::array::from_fn(|at| 31 * at as u8));
+    let fingerprint = Digest::from_bytes(core::array::from_fn(|at| (at as u8).wrapping_mul(31)));
     let words = words::words(&fingerprint);
     let typed = [
         words.join(" "),

@@ -16,6 +16,7 @@ use quorate_protocol::transcript::{Act, Fact, Leaf, MAX_LINES, Sentence, Word};
 use super::JournalError;
 use super::acts::{Content, Noted, tool};
 use crate::challenge::wall_clock;
+use crate::client::ClientError;
 use crate::error::{Blame, CeremonyError};
 use crate::private::PrivateFolder;
 use crate::random;
@@ -143,12 +144,14 @@ pub fn note(private: &Path, done: &impl Noted) -> Result<(), CeremonyError> {
     add(&private, &done.content(), Effect::None)
 }
 
-/// Notes that `act` was refused because of somebody else, and gives the error back.
+/// Notes that `act` was refused because of somebody else, or by an enclave, and gives the error back.
 ///
 /// A note that cannot be written does not hide the refusal: the person sees it in any case.
 pub(crate) fn refused(private: &Path, act: Act, error: CeremonyError) -> CeremonyError {
     let explanation = error.explain();
-    if matches!(explanation.blame, Blame::You | Blame::Machine) {
+    // What an enclave refuses is told, whoever is to blame.
+    let by_enclave = matches!(error, CeremonyError::Client(ClientError::Refused(_)));
+    if !by_enclave && matches!(explanation.blame, Blame::You | Blame::Machine) {
         return error;
     }
     // Paths of this machine are nobody else's business.
