@@ -256,12 +256,8 @@ fn people(definition: &Definition, transcript: &Transcript) -> Vec<(Name, Verifi
             people.extend(sets.into_iter().flat_map(|set| set.members.iter().map(of)));
         }
     }
-    people.sort_by(|(a, x), (b, y)| {
-        (a, x.to_compressed())
-            .partial_cmp(&(b, y.to_compressed()))
-            .unwrap_or(core::cmp::Ordering::Equal)
-    });
-    people.dedup_by(|a, b| a == b);
+    people.sort_by_cached_key(|(name, key)| (name.clone(), key.to_compressed()));
+    people.dedup();
     people
 }
 
