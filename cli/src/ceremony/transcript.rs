@@ -10,7 +10,7 @@ use quorate_protocol::atoms::Sha256;
 use quorate_protocol::cbor::{Object as _, from_bytes, to_bytes};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::Evidence as EvidenceFile;
-use quorate_protocol::transcript::Transcript;
+use quorate_protocol::transcript::{Act, Transcript};
 use quorate_quorum_ceremony::CeremonyError;
 use quorate_quorum_ceremony::challenge::wall_clock;
 use quorate_quorum_ceremony::steps::transcript as step;
@@ -73,7 +73,7 @@ pub(super) fn report(a: &ReportArguments, output: Output) -> Result<Exit, Failur
     publish_named(&a.out, report.html().as_bytes()).map_err(CeremonyError::from)?;
     let mut shown = Report::new("report", "the report is written")
         .fact("out", "report", a.out.display())
-        .row("report", "facts", Vec::new(), report.json());
+        .row("report", "records", vec![summary(&read)], report.json());
     if let Some(evidence) = &evidence {
         let verdict = evidence.report.decision.name();
         shown = shown.fact("evidence", "evidence", verdict);
@@ -86,6 +86,12 @@ pub(super) fn report(a: &ReportArguments, output: Output) -> Result<Exit, Failur
     } else {
         Exit::Refused
     })
+}
+
+fn summary(read: &Read) -> String {
+    let records = &read.verified.records;
+    let refusals = records.iter().filter(|record| record.act == Act::Refusal);
+    format!("{}, of which {} refusals", records.len(), refusals.count())
 }
 
 /// A transcript that was read and verified.
