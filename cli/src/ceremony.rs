@@ -10,12 +10,14 @@ mod report;
 mod show;
 mod transcript;
 mod transcript_arguments;
+mod upload;
 
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
-    receipt, status,
+    approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
+    manifest, provision, receipt, status,
 };
 use quorate_quorum_ceremony::transcript::Noted;
+use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
@@ -64,6 +66,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 measurements: measurements(&a.measurements)?,
                 applications: a.application.clone(),
                 valid_days: a.valid_days,
+                forward: a.forward_plan(),
             };
             let proposed = manifest::propose(&a.shared.folder, &plan)?;
             note(&a.noting, &proposed)?;
@@ -78,7 +81,10 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Boot(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let started = boot::boot(folder, socket, &a.application, a.manifest)?;
+            let mut shown = upload::Shown::new(output);
+            let mut tell = |progress: Progress<'_>| shown.tell(progress);
+            let started = boot::boot(folder, socket, &a.application, a.manifest, &mut tell)?;
+            shown.end();
             note(&a.noting, &started)?;
             output.print(&show::started(&started))?;
         }
@@ -96,6 +102,17 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let development = step.setup().facts.development;
             output.print(&show::given(&step.give(&entered)?, development))?;
         }
+        Ceremony::ForwardApprove(a) => {
+            protect()?;
+            let step = forward_approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
+            before_key(output, &show::forward_review(&step))?;
+            let entered = passphrase::read(&a.keyed, false)?;
+            output.print(&show::forward_approved(&step.approve(&entered)?))?;
+        }
+        Ceremony::Forward(a) => {
+            let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
+            output.print(&show::forwarded(&done))?;
+        }
         Ceremony::Evidence(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let collected = evidence::collect(folder, socket, &a.out)?;
@@ -105,7 +122,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Transcript(command) => return transcript::run(command, output),
         Ceremony::Report(a) => return transcript::report(a, output),
         Ceremony::Status(a) => {
-            let progress = status::read(&a.shared.folder, a.socket.as_deref())?;
+            let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
         }
         Ceremony::Log(a) => {

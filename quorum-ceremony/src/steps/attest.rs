@@ -14,6 +14,7 @@ use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live, verify_setup};
 
 use super::{Member, newest_approved};
+use crate::address::Address;
 use crate::challenge::Challenge;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
@@ -64,7 +65,7 @@ pub struct Attested {
 pub fn attest(
     folder: &Path,
     private: &Path,
-    socket: &Path,
+    socket: impl Into<Address>,
     stage: InstanceStage,
 ) -> Result<Attested, CeremonyError> {
     let attested = look(folder, private, socket, stage)
@@ -76,7 +77,7 @@ pub fn attest(
 fn look(
     folder: &Path,
     private: &Path,
-    socket: &Path,
+    socket: impl Into<Address>,
     stage: InstanceStage,
 ) -> Result<Attested, CeremonyError> {
     let workspace = Workspace::open(folder)?;
