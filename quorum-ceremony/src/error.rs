@@ -16,6 +16,7 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
+use quorate_transcript::TranscriptError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::GenesisError;
@@ -29,6 +30,7 @@ use crate::keyfile::KeyFileError;
 use crate::pins::PinError;
 use crate::random::NoRandomness;
 use crate::storage::StorageError;
+use crate::transcript::JournalError;
 
 /// Who has to mend something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,6 +138,12 @@ pub enum CeremonyError {
     /// What the shared folder says differs from what you pinned.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// The member's records do not fit to what they have seen.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The transcript in the folder does not hold.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
     /// No random bytes.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -171,11 +179,13 @@ impl CeremonyError {
             Self::Hardening(e) => e.explain(),
             Self::Input(e) => e.explain(),
             Self::Instance(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
+            Self::Journal(e) => e.explain(),
             Self::KeyFile(e) => e.explain(),
             Self::Pin(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
+            Self::Transcript(e) => Explanation::new(e.code(), Blame::Folder, e.remedy()),
         }
     }
 }

@@ -46,6 +46,7 @@ pub mod private;
 pub mod random;
 pub mod steps;
 pub mod storage;
+pub mod transcript;
 pub mod upload;
 pub mod workspace;
 

@@ -56,6 +56,7 @@ mod refusal;
 pub mod statement;
 pub mod stored;
 pub mod ticket;
+pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.

@@ -23,6 +23,7 @@ mod instance;
 mod manifest;
 mod message;
 mod time;
+mod transcript;
 mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};
