@@ -381,6 +381,8 @@ impl Rules for EntryFields {
 }
 
 /// Where a transcript's authors are known from.
+// There is one in a transcript: a box would save nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
 pub enum Origin {

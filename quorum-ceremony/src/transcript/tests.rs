@@ -121,10 +121,10 @@ fn what_is_settled_again_is_not_written_again() {
     assert_eq!(place.record(0, "a"), Ok(1));
     assert_eq!(place.journal(0).settle(&place.world.keys[0]), Ok(0));
     // A crash after the record was kept and before the notes were cleared.
-    let notes = notes::waiting(&place.private[0]).unwrap();
+    let notes = waiting(&place.private[0]).unwrap();
     assert!(notes.0.is_empty());
     add(&place.private[0], &content("b"), Effect::None).unwrap();
-    let before = notes::waiting(&place.private[0]).unwrap();
+    let before = waiting(&place.private[0]).unwrap();
     assert_eq!(place.journal(0).settle(&place.world.keys[0]), Ok(1));
     notes::store(&place.private[0], &before).unwrap();
     assert_eq!(place.journal(0).settle(&place.world.keys[0]), Ok(0));
@@ -140,7 +140,7 @@ fn a_note_waits_for_what_it_tells_of() {
     // A crash before the consent was published: there is nothing to tell.
     add(&place.private[0], &content("a"), effect()).unwrap();
     assert_eq!(place.journal(0).settle(&place.world.keys[0]), Ok(0));
-    assert!(notes::waiting(&place.private[0]).unwrap().0.is_empty());
+    assert!(waiting(&place.private[0]).unwrap().0.is_empty());
     // A crash after it: the next step tells it.
     add(&place.private[0], &content("a"), effect()).unwrap();
     place.workspace.publish_consent(&consent).unwrap();
@@ -173,7 +173,7 @@ fn nothing_but_a_join_is_signed_before_there_is_a_ceremony() {
     add(&place.private[0], &join, Effect::None).unwrap();
     add(&place.private[0], &content("early"), Effect::None).unwrap();
     assert_eq!(journal.settle(&place.world.keys[0]), Ok(1));
-    assert_eq!(notes::waiting(&place.private[0]).unwrap().0.len(), 1);
+    assert_eq!(waiting(&place.private[0]).unwrap().0.len(), 1);
     assert_eq!(place.journal(0).settle(&place.world.keys[0]), Ok(1));
     let acts: Vec<_> = place.told().into_iter().map(|(.., act)| act).collect();
     assert_eq!(acts, [Act::Join, Act::Attest]);
@@ -413,7 +413,7 @@ fn a_refusal_is_noted_once_and_what_is_the_persons_own_is_not() {
     }
     refused(&path, Act::Provision, JournalError::Full.into());
     let private = PrivateFolder::open(&path).unwrap();
-    let notes = notes::waiting(&private).unwrap();
+    let notes = waiting(&private).unwrap();
     assert_eq!(notes.0.len(), 1);
     let said: Vec<_> = notes.0[0]
         .lines

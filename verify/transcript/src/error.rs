@@ -165,9 +165,9 @@ pub enum TranscriptError {
         /// Which of their records.
         sequence: u64,
         /// What is there.
-        found: Digest<Record>,
+        found: Box<Digest<Record>>,
         /// What was there.
-        named: Digest<Record>,
+        named: Box<Digest<Record>>,
         /// Who saw it.
         by: Name,
         /// In which of their records they said so.

@@ -73,8 +73,8 @@ pub(crate) fn join(
                 return Err(TranscriptError::Replaced {
                     author: other_name.clone(),
                     sequence: seen.sequence,
-                    found: found.digest,
-                    named: seen.record,
+                    found: Box::new(found.digest),
+                    named: Box::new(seen.record),
                     by: author(),
                     by_sequence: sequence,
                 });

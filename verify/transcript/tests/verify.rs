@@ -175,8 +175,8 @@ fn a_forked_head_fails_closed() {
         TranscriptError::Replaced {
             author: name("alice"),
             sequence: 3,
-            found: other.record.digest(),
-            named: a3.record.digest(),
+            found: Box::new(other.record.digest()),
+            named: Box::new(a3.record.digest()),
             by: name("bob"),
             by_sequence: 2,
         }
