@@ -1,5 +1,7 @@
 //! Transcripts put together by hand: the people of the vectors, with their keys.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use quorate_protocol::atoms::{Bytes, Sha256, Text, UnixMillis};
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
