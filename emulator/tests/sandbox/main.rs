@@ -187,7 +187,13 @@ fn a_machine_without_memory_says_so_and_ends() {
 fn a_machine_says_what_it_does_from_its_first_line_on() {
     let Some(image) = image() else { return };
     let (world, instance) = provisioned(image, 256 << 20);
-    let console = world.console(&world.newest());
+    // The console is slower than vsock.
+    let since = Instant::now();
+    let mut console = String::new();
+    while !console.contains("name=Running") && since.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+        console = world.console(&world.newest());
+    }
     println!("{console}");
     let mut rest = console.as_str();
     for line in [
