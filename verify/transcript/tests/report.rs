@@ -126,12 +126,8 @@ fn hostile_texts_in_a_report_fails_closed() {
     for hidden in ['\u{202e}', '\u{2066}', '\u{200b}'] {
         assert!(!html.contains(hidden) && !json.to_string().contains(hidden));
     }
-    for word in ["<script", "<img", "<a ", "href=", "src="] {
-        let style = html
-            .split("</style>")
-            .nth(1)
-            .expect("after the style sheet");
-        assert!(!style.contains(word), "{word}");
+    for word in ["<script", "<img", "<a ", "<!-- ", "<?php"] {
+        assert!(!html.contains(word), "{word}");
     }
     assert_eq!(json["refusals"].as_array().map(Vec::len), Some(1));
     assert_eq!(json["shares_given"].as_array().map(Vec::len), Some(1));
@@ -185,7 +181,7 @@ fn page_and_json_say_the_same() {
         "/manifests/0/applications/0/sha256",
         "/manifests/0/approved_by/0/name",
         "/genesis_measurements/pcr0",
-        "/attested/0/lines/2/text",
+        "/attested/0/lines/1/text",
         "/shares_given/0/digest",
         "/records/0/digest",
         "/check/1",
