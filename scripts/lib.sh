@@ -12,12 +12,15 @@ readonly MUSL_TARGET=x86_64-unknown-linux-musl
 # be the one anybody else gets from `cargo build -p quorate-init`.
 readonly ENCLAVE_BUILDS=(
     "-p quorate-init"
+    "-p quorate-attack"
     "-p quorate-echo"
+    "-p quorate-fetch"
     "-p quorate-key-generation"
     "-p quorate-policy"
     "-p quorate-replayer"
     "-p quorate-signing"
-    "-p quorate-emulator --bin quorate-init-emulated"
+    "-p quorate-emulator --bin quorate-init-emulated --no-default-features"
+    "-p quorate-test-guest"
 )
 
 # The command a person types, for the machine it is built on.

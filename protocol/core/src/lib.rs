@@ -39,6 +39,7 @@ pub mod definition;
 pub mod digest;
 pub mod egress;
 pub mod evidence;
+pub mod forward;
 pub mod frame;
 pub mod genesis;
 pub mod instance;
@@ -55,6 +56,7 @@ mod refusal;
 pub mod statement;
 pub mod stored;
 pub mod ticket;
+pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.

@@ -24,6 +24,8 @@ mod mutation;
 mod nsm;
 mod objects;
 mod streams;
+mod transcript;
+mod vsock;
 
 use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
 use quorate_protocol::application::{ApplicationCertificate, ApplicationProof, LaunchRecord};
@@ -33,6 +35,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
 };
@@ -45,6 +48,10 @@ use quorate_protocol::rebuild::Rebuild;
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
+use quorate_protocol::transcript::{
+    Entry as TranscriptEntry, Heads as TranscriptHeads, Leaf as TranscriptLeaf,
+    Record as TranscriptRecord, Transcript,
+};
 
 use objects::{object, secret, signed};
 use streams::{calls, frames};
@@ -70,6 +77,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("link", object::<Link>),
     ("share-grant", object::<ShareGrant>),
     ("provision-receipt", object::<ProvisionReceipt>),
+    ("forward-approval", object::<ForwardApproval>),
+    ("forward-record", object::<ForwardRecord>),
+    ("forward-confirmation", object::<ForwardConfirmation>),
     ("key-ring", object::<KeyRing>),
     ("instance-certificate", object::<InstanceCertificate>),
     ("user-data", object::<UserData>),
@@ -100,6 +110,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request", object::<Request>),
     ("response", object::<Response>),
     ("rebuild", object::<Rebuild>),
+    ("transcript-record", object::<TranscriptRecord>),
+    ("transcript-leaf", object::<TranscriptLeaf>),
+    ("transcript-entry", object::<TranscriptEntry>),
+    ("transcript", object::<Transcript>),
+    ("transcript-heads", object::<TranscriptHeads>),
     // Signed objects.
     ("signed-member-card", signed::<MemberCard>),
     ("signed-definition-consent", signed::<DefinitionConsent>),
@@ -108,6 +123,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-approval", signed::<Approval>),
     ("signed-share-grant", signed::<ShareGrant>),
     ("signed-provision-receipt", signed::<ProvisionReceipt>),
+    ("signed-forward-approval", signed::<ForwardApproval>),
+    ("signed-forward-record", signed::<ForwardRecord>),
+    ("signed-forward-confirmation", signed::<ForwardConfirmation>),
     ("signed-key-ring", signed::<KeyRing>),
     ("signed-instance-certificate", signed::<InstanceCertificate>),
     (
@@ -118,6 +136,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-founding", signed::<Founding>),
     ("signed-organization", signed::<Organization>),
     ("signed-rebuild", signed::<Rebuild>),
+    ("signed-transcript-record", signed::<TranscriptRecord>),
     // Streams.
     ("request-frames", frames::<Request>),
     ("response-frames", frames::<Response>),
@@ -128,6 +147,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("calls", calls),
     // Verification.
     ("evidence-verification", evidence::verification),
+    ("transcript-verification", transcript::verification),
+    ("transcript-words", transcript::words),
     ("attestation-document", attestation::document),
     ("attestation-verification", attestation::verification),
     ("attestation-payload", mutation::payload),
@@ -138,6 +159,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     // The security module's messages.
     ("nsm-request", nsm::request),
     ("nsm-response", nsm::response),
+    // The emulator's virtual machines.
+    ("vsock", vsock::script),
     // Images.
     ("eif", images::eif),
     ("eif-signature", images::signature),

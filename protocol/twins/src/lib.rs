@@ -17,11 +17,13 @@ mod activity;
 mod application;
 mod atoms;
 mod build;
+mod forward;
 mod genesis;
 mod instance;
 mod manifest;
 mod message;
 mod time;
+mod transcript;
 mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};
@@ -51,6 +53,12 @@ impl<T: Twin> Twin for [T] {
 impl<T: Twin> Twin for Vec<T> {
     fn twin(&self) -> Value {
         self.as_slice().twin()
+    }
+}
+
+impl<T: Twin> Twin for Box<T> {
+    fn twin(&self) -> Value {
+        (**self).twin()
     }
 }
 

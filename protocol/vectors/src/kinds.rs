@@ -13,6 +13,7 @@ use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
 };
@@ -26,6 +27,10 @@ use quorate_protocol::rebuild::Rebuild;
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
+use quorate_protocol::transcript::{
+    Entry as TranscriptEntry, Heads as TranscriptHeads, Leaf as TranscriptLeaf,
+    Record as TranscriptRecord, Transcript,
+};
 use quorate_twins::Twin;
 use serde_json::Value;
 
@@ -102,6 +107,9 @@ pub const KINDS: &[Kind] = &[
     plain::<Link>(),
     signed::<ShareGrant>(),
     signed::<ProvisionReceipt>(),
+    signed::<ForwardApproval>(),
+    signed::<ForwardRecord>(),
+    signed::<ForwardConfirmation>(),
     signed::<KeyRing>(),
     signed::<InstanceCertificate>(),
     plain::<UserData>(),
@@ -129,6 +137,11 @@ pub const KINDS: &[Kind] = &[
     plain::<Request>(),
     plain::<Response>(),
     signed::<Rebuild>(),
+    signed::<TranscriptRecord>(),
+    plain::<TranscriptLeaf>(),
+    plain::<TranscriptEntry>(),
+    plain::<Transcript>(),
+    plain::<TranscriptHeads>(),
 ];
 
 const fn secret<T: Object>() -> Kind {

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use quorate_protocol::atoms::Sha256;
 use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -14,6 +15,7 @@ use quorate_verify::chain::walk;
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live};
 
+use crate::address::Address;
 use crate::challenge::Challenge;
 use crate::client::Client;
 use crate::error::CeremonyError;
@@ -37,6 +39,8 @@ pub struct Collected {
     pub provisioned: bool,
     /// Length of the file in bytes.
     pub bytes: usize,
+    /// SHA-256 of the file.
+    pub sha256: Sha256,
     /// About the live attestation.
     pub facts: DocumentFacts,
 }
@@ -46,7 +50,11 @@ pub struct Collected {
 /// # Errors
 /// Evidence of another namespace than the folder's; an attestation that does not hold; a
 /// different file at `out`.
-pub fn collect(folder: &Path, socket: &Path, out: &Path) -> Result<Collected, CeremonyError> {
+pub fn collect(
+    folder: &Path,
+    socket: impl Into<Address>,
+    out: &Path,
+) -> Result<Collected, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let own = workspace.record()?.digest();
     let mut client = Client::connect(socket)?;
@@ -79,6 +87,7 @@ pub fn collect(folder: &Path, socket: &Path, out: &Path) -> Result<Collected, Ce
         sequence: chain.sequence(),
         provisioned: evidence.provisioning.is_some(),
         bytes: bytes.len(),
+        sha256: Sha256::of(&bytes),
         facts: verified.facts,
     })
 }

@@ -5,6 +5,8 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
+use quorate_protocol::cbor::to_bytes;
+use quorate_protocol::transcript::Act;
 
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
@@ -12,6 +14,7 @@ use crate::keyfile::{KeyFile, MemberKeys, Passphrase, PublicKeys};
 use crate::pins::Pins;
 use crate::private::PrivateFolder;
 use crate::storage::{Published, StorageError};
+use crate::transcript::{Content, Effect, Journal, add, object};
 use crate::workspace::Workspace;
 
 /// A private folder that is ready for keys, or has them.
@@ -92,6 +95,17 @@ impl Joining {
             }
             self.private.store_pins(&Pins::new(self.name.clone()))?;
         }
+        let journal = Journal::new(&self.private, &self.workspace, None, Vec::new());
+        let told = object(card.digest());
+        if !journal.tells(&keys, Act::Join, &told)? {
+            let file = ["members".into(), format!("{}.cbor", self.name)];
+            let content = Content {
+                act: Act::Join,
+                facts: vec![told],
+            };
+            let effect = Effect::published(&file, &to_bytes(&card))?;
+            add(&self.private, &content, effect)?;
+        }
         match self.workspace.publish_card(&card) {
             Ok(Published::Written | Published::AlreadyThere) => {}
             Err(StorageError::Differs { .. }) => {
@@ -99,6 +113,7 @@ impl Joining {
             }
             Err(error) => return Err(error.into()),
         }
+        Journal::new(&self.private, &self.workspace, None, Vec::new()).settle(&keys)?;
         Ok(Joined {
             name: self.name,
             keys: keys.public(),

@@ -9,6 +9,8 @@ pub mod boot;
 pub mod consent;
 pub mod define;
 pub mod evidence;
+pub mod forward;
+pub mod forward_approve;
 pub mod genesis;
 pub mod join;
 pub mod log;
@@ -18,9 +20,12 @@ pub mod receipt;
 pub mod restore;
 pub mod share;
 pub mod status;
+pub mod transcript;
 
 use std::path::Path;
 
+use quorate_protocol::atoms::Name;
+use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Link;
 use quorate_verify::chain::{ChainError, VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
@@ -30,6 +35,7 @@ use crate::hardening;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
 use crate::pins::{GenesisPin, Pins};
 use crate::private::PrivateFolder;
+use crate::transcript::Journal;
 use crate::workspace::Workspace;
 
 /// A member at their machine: private folder, key file, pins. The key is still locked.
@@ -55,6 +61,16 @@ impl Member {
     pub(crate) fn unlock(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
         hardening::protect()?;
         Ok(self.key_file.unlock(passphrase)?)
+    }
+
+    /// This member's journal, in a ceremony of these people.
+    pub(crate) fn journal<'a>(
+        &'a self,
+        workspace: &'a Workspace,
+        people: Vec<(Name, VerificationKey)>,
+    ) -> Journal<'a> {
+        let definition = self.pins.definition().map(|pin| pin.digest);
+        Journal::new(&self.private, workspace, definition, people)
     }
 
     /// The genesis this member acts for.

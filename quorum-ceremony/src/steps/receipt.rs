@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -15,6 +16,7 @@ use quorate_protocol::genesis::{
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::message::Stage;
+use quorate_protocol::transcript::{Act, Fact};
 use quorate_sealing::open;
 use quorate_sharing::{SCALAR_LEN, Share};
 use quorate_verify::attestation::Freshness;
@@ -23,6 +25,7 @@ use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
 use zeroize::Zeroizing;
 
 use super::Member;
+use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
@@ -30,6 +33,7 @@ use crate::inputs::InputError;
 use crate::keyfile::{MemberKeys, Passphrase};
 use crate::pins::{Pins, SharePin};
 use crate::storage::Published;
+use crate::transcript::{Content, Effect, Journal, Looked, add, object, people, refused};
 use crate::workspace::Workspace;
 
 /// A genesis that has been verified for this member, and is not yet acknowledged.
@@ -41,6 +45,7 @@ pub struct Review {
     output: GenesisOutput,
     genesis: Genesis,
     facts: DocumentFacts,
+    looked: Looked,
 }
 
 /// A genesis that was acknowledged and pinned.
@@ -63,7 +68,19 @@ pub struct Received {
 /// # Errors
 /// [`StepError::NotConsented`]; another definition or genesis than the pinned one; an output that
 /// does not belong to the definition; an attestation that does not hold.
-pub fn review(folder: &Path, private: &Path, socket: &Path) -> Result<Review, CeremonyError> {
+pub fn review(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+) -> Result<Review, CeremonyError> {
+    look(folder, private, socket).map_err(|error| refused(private, Act::Receipt, error))
+}
+
+fn look(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+) -> Result<Review, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let definition = workspace.definition()?;
@@ -89,7 +106,14 @@ pub fn review(folder: &Path, private: &Path, socket: &Path) -> Result<Review, Ce
         &anchors,
         &challenge.freshness(),
     )?;
+    let looked = Looked::new(
+        &challenge,
+        &facts,
+        &definition.measurements,
+        &definition.attestation_root,
+    )?;
     Ok(Review {
+        looked,
         workspace,
         member,
         definition,
@@ -131,19 +155,26 @@ impl Review {
     ///
     /// # Errors
     /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn acknowledge(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
+    pub fn acknowledge(self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.sign(passphrase)
+            .map_err(|error| refused(&private, Act::Receipt, error))
+    }
+
+    fn sign(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
         let keys = self.member.unlock(passphrase)?;
         let (genesis, epoch) = (self.genesis(), self.output.commitments.epoch());
         let mut received = Received {
             genesis,
             index: None,
             epoch,
-            facts: self.facts,
+            facts: self.facts.clone(),
             published: None,
         };
         let Some(index) = share_index(&self.definition, keys.name()) else {
             self.member.pins.pin_genesis(genesis, None)?;
             self.member.private.store_pins(&self.member.pins)?;
+            self.record(&keys, None)?;
             return Ok(received);
         };
         let sealed = sealed_share(&self.definition, &self.output, keys.name())?;
@@ -164,6 +195,7 @@ impl Review {
         received.index = Some(index);
         received.published = Some(match self.workspace.find_receipt(keys.name())? {
             Some(known) if is_receipt(&known, &subject, &self.output, &keys) => {
+                self.record(&keys, Some(&known))?;
                 Published::AlreadyThere
             }
             Some(_) => {
@@ -173,10 +205,60 @@ impl Review {
             None => {
                 let document = received.facts.document;
                 let receipt = sign(subject, document, wall_clock(), &share, &keys);
-                self.workspace.publish_receipt(keys.name(), &receipt)?
+                self.note(&keys, Some(&receipt))?;
+                let published = self.workspace.publish_receipt(keys.name(), &receipt)?;
+                self.journal().settle(&keys)?;
+                published
             }
         });
         Ok(received)
+    }
+}
+
+impl Review {
+    fn journal(&self) -> Journal<'_> {
+        let people = people(&self.definition, &[]);
+        self.member.journal(&self.workspace, people)
+    }
+
+    /// Notes what was verified, once; the note waits for the receipt.
+    fn note(
+        &self,
+        keys: &MemberKeys,
+        receipt: Option<&Signed<GenesisReceipt>>,
+    ) -> Result<(), CeremonyError> {
+        let journal = self.journal();
+        journal.settle(keys)?;
+        let genesis = object(self.genesis());
+        if journal.tells(keys, Act::Receipt, &genesis)? {
+            return Ok(());
+        }
+        let mut facts = vec![genesis, object(Digest::of(&self.output))];
+        facts.extend(self.looked.facts());
+        let mut effect = Effect::None;
+        if let Some(receipt) = receipt {
+            let claim = receipt.unverified();
+            facts.extend([
+                object(receipt.digest()),
+                Fact::Share(Index(claim.index), claim.epoch),
+            ]);
+            let file = ["receipts".into(), format!("{}.cbor", keys.name())];
+            effect = Effect::published(&file, &to_bytes(receipt))?;
+        }
+        let content = Content {
+            act: Act::Receipt,
+            facts,
+        };
+        add(&self.member.private, &content, effect)
+    }
+
+    fn record(
+        &self,
+        keys: &MemberKeys,
+        receipt: Option<&Signed<GenesisReceipt>>,
+    ) -> Result<(), CeremonyError> {
+        self.note(keys, receipt)?;
+        self.journal().settle(keys).map(drop)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod applications;
 mod egress;
+mod transcripts;
 mod wallets;
 
 use quorate_protocol::application::LaunchRecord;
@@ -239,7 +240,8 @@ fn all_zero_measurements_fails_closed() {
 
 #[test]
 fn another_format_fails_closed() {
-    for format in [0, 2, 4, 255] {
+    let known = quorate_protocol::FORMAT;
+    for format in [0, 1, known - 1, known + 1, 255] {
         let rule = Invalid::Format { found: format };
         broken(definition(), |fields| fields.format = format, &rule);
         broken(manifest(), |fields| fields.format = format, &rule);
@@ -622,7 +624,7 @@ fn minus(a: &[u8; 32], b: &[u8]) -> [u8; 32] {
 fn every_rule_has_a_test_here() {
     let read = |path: &str| std::fs::read_to_string(folder().join(path)).expect("source");
     let rules = read("core/src/invalid.rs");
-    let files = ["main", "applications", "egress", "wallets"];
+    let files = ["main", "applications", "egress", "wallets", "transcripts"];
     let tests = files
         .map(|file| read(&format!("core/tests/rules/{file}.rs")))
         .concat();
