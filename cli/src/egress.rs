@@ -69,7 +69,12 @@ pub(crate) struct EgressProxy {
     vsock: bool,
 
     /// Take connections of this enclave only [default: of all]
-    #[arg(long, value_name = "CID", requires = "vsock", conflicts_with = "socket")]
+    #[arg(
+        long,
+        value_name = "CID",
+        requires = "vsock",
+        conflicts_with = "socket"
+    )]
     cid: Option<u32>,
 
     /// Connect into this network although it is not of the public internet, repeatable

@@ -20,6 +20,8 @@ const KEYS: [&str; 11] = [
     "manifest",
     "evidence",
     "root",
+    "transcript",
+    "report",
     "genesis",
     "address",
     "transaction",

@@ -106,7 +106,9 @@ impl fmt::Display for Event<'_> {
                 f,
                 "not-dialed application={application} start={start} reason={reason:?}"
             ),
-            Self::Phase(phase) => write!(f, "phase name={phase:?}"),
+            Self::Phase(phase) => {
+                write!(f, "phase name={phase:?} uptime_ms={}", uptime())
+            }
             Self::Ready { application, start } => {
                 write!(f, "ready application={application} start={start}")
             }

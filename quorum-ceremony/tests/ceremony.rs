@@ -379,8 +379,8 @@ fn transcript_tells_it_all(place: &Place, genesis: Digest<Genesis>) {
         let review = steps::transcript::review(&place.folder(), &place.private(member)).unwrap();
         review.sign(&words(member)).unwrap()
     };
-    // carol has her note of the evidence, a refusal, and everybody's news.
-    assert!(sign("carol").written >= 2);
+    // carol has her note of the evidence, and a refusal if no step of hers has signed it before.
+    assert!(sign("carol").written >= 1);
     assert!(sign("bob").written >= 1);
     let told = sign("alice");
     assert_eq!(sign("alice").written, 0, "nothing is told twice");
@@ -415,10 +415,11 @@ fn transcript_tells_it_all(place: &Place, genesis: Digest<Genesis>) {
         (count("bob", Act::Provision), count("bob", Act::Refusal)),
         (2, 1)
     );
-    // alice gave hers to two enclaves, and saw a second genesis and two old manifests refused.
+    // alice gave hers to two enclaves, and saw a second genesis and old manifests refused: the same
+    // refusal twice in a row is noted once.
     assert_eq!(
         (count("alice", Act::Provision), count("alice", Act::Refusal)),
-        (2, 3)
+        (2, 2)
     );
     assert_eq!(
         (count("carol", Act::Evidence), count("carol", Act::Refusal)),

@@ -113,7 +113,7 @@ fn evidence_is_shown_whole() {
     let text = "/provisioning/certificate/payload/time/utc";
     assert_eq!(
         twin.pointer(text),
-        Some(&Value::from("2026-11-21T12:03:20.000Z"))
+        Some(&Value::from("2026-11-21T12:10:01.000Z"))
     );
 }
 
@@ -123,5 +123,5 @@ fn secrets_have_no_twin() {
         .iter()
         .filter(|kind| kind.twin.is_none());
     let labels: Vec<_> = without.map(|kind| kind.label).collect();
-    assert_eq!(labels, ["quorate/launch-keys/v2", "quorate/from-init/v2"]);
+    assert_eq!(labels, ["quorate/launch-keys/v2", "quorate/from-init/v3"]);
 }
