@@ -2,7 +2,7 @@
 //!
 //! `serve` is a process of its own so that nobody else holds the development root's key. It takes
 //! orders as JSON lines and answers each with one line, in order ([`Order`]). [`machine`] runs one
-//! image for a person, [`console`] follows what an enclave prints.
+//! image for a person, [`console()`] follows what an enclave prints.
 //!
 //! Guarantees: a line that is no order, or an order that cannot be carried out, is answered with an
 //! error and changes nothing; every enclave is stopped before the command ends, whether it ends

@@ -1,7 +1,7 @@
 //! The life of one machine: from an image file to the end of its QEMU.
 //!
-//! Guarantees: what [`Machine::start`] leaves behind when it fails is files, no process; a machine is
-//! ended when its [`Machine`] is dropped, and by the kernel when this process is killed. Every wait
+//! Guarantees: what `Machine::start` leaves behind when it fails is files, no process; a machine is
+//! ended when its `Machine` is dropped, and by the kernel when this process is killed. Every wait
 //! has a limit.
 //!
 //! Does not: share anything between machines but the development root.
@@ -84,7 +84,7 @@ pub struct Setup {
     pub ports: Vec<u32>,
     /// What goes wrong in it.
     pub faults: Faults,
-    /// What [`Machine::start`] waits for.
+    /// What `Machine::start` waits for.
     pub until: Until,
 }
 

@@ -1,12 +1,12 @@
 //! The guest's vsock: a virtio device (id 19) whose other end are Unix sockets.
 //!
-//! [`packet`] is the header, [`credit`] the flow control, [`switch`] what belongs to which connection,
+//! [`packet`] is the header, `credit` the flow control, [`switch`] what belongs to which connection,
 //! [`ports`] the sockets in the parent's folder; the rest of this file moves packets between the
 //! guest's queues and the switch.
 //!
 //! Guarantees: a buffer of the guest is read and written only as far as the guest's memory reaches;
 //! one that is too short for a header, or promises more than it has, is given back unused; payload
-//! is bounded by [`PAYLOAD_MAX`](switch::PAYLOAD_MAX). A guest that floods its queue does not keep
+//! is bounded by [`PAYLOAD_MAX`]. A guest that floods its queue does not keep
 //! the sockets from being served.
 //!
 //! Does not: serve datagrams or record streams, as Nitro does not.

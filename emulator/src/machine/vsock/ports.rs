@@ -6,7 +6,8 @@
 //! | `vsock.sock` | this emulator | one to the port its first line names, `CONNECT N` |
 //! | `parent-N.sock` | whoever wants to | one the guest made to port N of CID 3 |
 //!
-//! Port 9000 of the parent is answered by [`Heartbeat`].//!
+//! Port 9000 of the parent is answered by `Heartbeat`.
+//!
 //! Guarantees: no call blocks; one that fails for want of descriptors pauses the listeners for a
 //! moment and closes nothing.
 //!
