@@ -196,6 +196,8 @@ pub(crate) struct World {
     pub(crate) definition: Definition,
     pub(crate) shares: Vec<Share>,
     pub(crate) output: GenesisOutput,
+    /// The one document of the genesis, once it was asked for: a folder keeps the first.
+    document: std::sync::OnceLock<Document>,
 }
 
 impl World {
@@ -213,6 +215,7 @@ impl World {
             definition,
             shares,
             output,
+            document: std::sync::OnceLock::new(),
         }
     }
 
@@ -288,7 +291,10 @@ impl World {
             definition: self.definition.clone(),
             consents: self.consents(),
             output: self.output.clone(),
-            document: self.genesis_document(&[7; 32]),
+            document: self
+                .document
+                .get_or_init(|| self.genesis_document(&[7; 32]))
+                .clone(),
             receipts: self.receipts(),
         }
     }
