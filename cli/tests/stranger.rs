@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::{Place, binaries};
 
 /// Every key of the last line, in order.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "ok",
     "out",
     "manifest",
