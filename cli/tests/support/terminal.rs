@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
@@ -116,15 +116,10 @@ impl Terminal {
     /// Waits for the end: the exit code (none if a signal ended it), and the rest of what was shown.
     pub(crate) fn end(&mut self) -> Option<i32> {
         let status = self.child.wait().expect("it ends");
-        loop {
-            // Nobody else writes; what it wrote is in the terminal by now.
-            match self
-                .bytes
-                .recv_timeout(std::time::Duration::from_millis(200))
-            {
-                Ok(bytes) => self.take(&bytes),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
+        // Nobody else writes; what it wrote is in the terminal by now.
+        let patience = std::time::Duration::from_millis(200);
+        while let Ok(bytes) = self.bytes.recv_timeout(patience) {
+            self.take(&bytes);
         }
         status.code()
     }
