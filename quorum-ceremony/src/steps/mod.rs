@@ -25,8 +25,11 @@ pub mod transcript;
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
-use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::genesis::{SealContext, SealedShare};
+use quorate_protocol::keys::{EncryptionKey, VerificationKey};
 use quorate_protocol::manifest::Link;
+use quorate_sealing::{Suite, seal};
+use quorate_sharing::Share;
 use quorate_verify::chain::{ChainError, VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 
@@ -35,6 +38,7 @@ use crate::hardening;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
 use crate::pins::{GenesisPin, Pins};
 use crate::private::PrivateFolder;
+use crate::random;
 use crate::transcript::Journal;
 use crate::workspace::Workspace;
 
@@ -108,4 +112,23 @@ pub(crate) fn newest_approved(
         }
         walked => walked,
     }
+}
+
+/// A share, sealed to a person or an enclave.
+fn seal_share(
+    share: &Share,
+    to: &EncryptionKey,
+    context: &SealContext,
+) -> Result<SealedShare, CeremonyError> {
+    let suite = Suite::P256Sha256Aes256Gcm;
+    let sealed = seal(
+        suite,
+        to.inner(),
+        context.info.as_bytes(),
+        &context.aad,
+        &*share.to_bytes(),
+        &mut random::generator()?,
+    )
+    .map_err(|_| StepError::SuiteNotAccepted)?;
+    Ok(SealedShare::new(suite, sealed).map_err(|_| StepError::SuiteNotAccepted)?)
 }

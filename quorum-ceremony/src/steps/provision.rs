@@ -22,14 +22,14 @@ use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
 use quorate_protocol::transcript::{Act, Fact};
-use quorate_sealing::{Suite, seal};
+use quorate_sealing::Suite;
 use quorate_sharing::Share;
 use quorate_verify::chain::{Rollback, VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{VerifiedSetup, verify_setup};
 
 use super::attest::{decide, genesis_and_links};
-use super::{Member, receipt};
+use super::{Member, receipt, seal_share};
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
@@ -37,7 +37,6 @@ use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::keyfile::{MemberKeys, Passphrase};
 use crate::pins::{PinError, Pins};
-use crate::random;
 use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
 
@@ -259,17 +258,7 @@ impl Verified {
         let (genesis, manifest) = (self.genesis.digest(), self.chain.digest());
         let epoch = self.chain.manifest().epoch;
         let context = provision_share_context(&genesis, &manifest, self.index, &epoch);
-        let suite = Suite::P256Sha256Aes256Gcm;
-        let sealed = seal(
-            suite,
-            self.setup.setup.encryption.inner(),
-            context.info.as_bytes(),
-            &context.aad,
-            &*share.to_bytes(),
-            &mut random::generator()?,
-        )
-        .map_err(|_| StepError::SuiteNotAccepted)?;
-        let sealed = SealedShare::new(suite, sealed).map_err(|_| StepError::SuiteNotAccepted)?;
+        let sealed = seal_share(share, &self.setup.setup.encryption, &context)?;
         let grant = ShareGrant {
             role: Role::ShareSet,
             genesis,

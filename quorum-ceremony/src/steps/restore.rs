@@ -19,15 +19,15 @@ use std::path::{Path, PathBuf};
 
 use quorate_protocol::atoms::{Name, ShareIndex};
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, SealedShare, genesis_share_context};
+use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, genesis_share_context};
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Link;
-use quorate_sealing::{Suite, seal};
 use quorate_share_backup::{Backup, Expected, Origin};
 use quorate_sharing::Share;
 use quorate_verify::chain::{ChainError, HighestSeen, VerifiedChain};
 use quorate_verify::genesis::VerifiedGenesis;
 
+use super::seal_share;
 use super::share::Subject;
 use super::{newest_approved, receipt};
 use crate::error::{CeremonyError, StepError};
@@ -35,7 +35,6 @@ use crate::hardening;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
 use crate::pins::{Pins, SharePin};
 use crate::private::PrivateFolder;
-use crate::random;
 use crate::storage::{Published, StorageError, read_named};
 use crate::workspace::Workspace;
 
@@ -327,17 +326,7 @@ fn keep(
         Err(error) => return Err(error),
     }
     let context = genesis_share_context(&Digest::of(definition), share.index());
-    let suite = Suite::P256Sha256Aes256Gcm;
-    let sealed = seal(
-        suite,
-        keys.public().encryption.inner(),
-        context.info.as_bytes(),
-        &context.aad,
-        &*share.to_bytes(),
-        &mut random::generator()?,
-    )
-    .map_err(|_| StepError::SuiteNotAccepted)?;
-    let sealed = SealedShare::new(suite, sealed).map_err(|_| StepError::SuiteNotAccepted)?;
+    let sealed = seal_share(share, &keys.public().encryption, &context)?;
     private.store_share(&MemberShare {
         index: share.index(),
         sealed,
