@@ -18,6 +18,7 @@
 //! What it does not do: protect anything. An emulated enclave is an ordinary process, and
 //! whoever can read its memory has its keys.
 
+mod child;
 pub mod device;
 pub mod document;
 pub mod identity;

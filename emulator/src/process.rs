@@ -20,7 +20,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,12 +28,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Pid, geteuid};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::geteuid;
 use quorate_protocol::atoms::Name;
 use thiserror::Error;
 
+use crate::child;
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
 use crate::identity::{IdentityError, InstanceId};
 #[cfg(feature = "machine")]
@@ -389,41 +389,21 @@ impl Process {
     /// Whether and how the init has ended. It stays a zombie, so that neither its process id nor
     /// its group's can have become another's.
     fn ended(&self) -> Option<Ended> {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-        match waitid(Id::Pid(self.pid()), flags) {
-            Ok(WaitStatus::Exited(_, code)) => Some(Ended::Exited(code)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ended::Killed(signal as i32)),
-            _ => None,
-        }
-    }
-
-    fn pid(&self) -> Pid {
-        // The kernel's process ids are positive 32-bit integers.
-        Pid::from_raw(self.child.id().cast_signed())
+        child::ended(&self.child)
     }
 
     fn stop(&mut self) -> Stopped {
         let before = self.ended();
         if before.is_none() {
-            let _ = kill(self.pid(), Signal::SIGTERM);
-            let started = Instant::now();
-            while self.ended().is_none() && started.elapsed() < STOP_LIMIT {
-                thread::sleep(POLL);
-            }
+            child::ask_to_end(&self.child, STOP_LIMIT);
         }
         // The init leads its own process group; this reaches it if it did not end, and whatever
         // it left behind.
-        let _ = killpg(self.pid(), Signal::SIGKILL);
+        let _ = killpg(child::pid(&self.child), Signal::SIGKILL);
         self.stopped = true;
-        let status = self.child.wait().ok();
-        let ended = match status.map(|status| (status.code(), status.signal())) {
-            Some((Some(code), _)) => Ended::Exited(code),
-            Some((None, Some(signal))) => Ended::Killed(signal),
-            _ => before.unwrap_or(Ended::Killed(Signal::SIGKILL as i32)),
-        };
         Stopped {
             ended_before: before.is_some(),
-            ended,
+            ended: child::collect(&mut self.child, before),
         }
     }
 }

@@ -9,7 +9,6 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
@@ -18,9 +17,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 use thiserror::Error;
 use vhost_user_backend::{VhostUserBackend, VhostUserDaemon};
 use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
@@ -32,6 +28,7 @@ use super::nsm::Nsm;
 use super::qemu::{Hardware, Qemu, probe};
 use super::vsock::Vsock;
 use super::vsock::ports::{GREETED, Target};
+use crate::child;
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
 use crate::identity::InstanceId;
 use crate::pki::DevelopmentRoot;
@@ -272,32 +269,18 @@ impl Machine {
 
     /// Whether and how QEMU has ended. It stays a zombie, so that its process id is its own.
     pub(crate) fn ended(&self) -> Option<Ended> {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
-        match waitid(Id::Pid(self.raw_pid()), flags) {
-            Ok(WaitStatus::Exited(_, code)) => Some(Ended::Exited(code)),
-            Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ended::Killed(signal as i32)),
-            _ => None,
-        }
+        child::ended(&self.child)
     }
 
     /// Ends the machine, as Nitro does: the guest is not asked.
     pub(crate) fn stop(&mut self, how: How) -> Stopped {
         let before = self.ended();
         if before.is_none() && how == How::Asked {
-            let _ = kill(self.raw_pid(), Signal::SIGTERM);
-            let started = Instant::now();
-            while self.ended().is_none() && started.elapsed() < STOP_LIMIT {
-                thread::sleep(POLL);
-            }
+            child::ask_to_end(&self.child, STOP_LIMIT);
         }
         let _ = self.child.kill();
         self.stopped = true;
-        let status = self.child.wait().ok();
-        let ended = match status.map(|status| (status.code(), status.signal())) {
-            Some((Some(code), _)) => Ended::Exited(code),
-            Some((None, Some(signal))) => Ended::Killed(signal),
-            _ => before.unwrap_or(Ended::Killed(Signal::SIGKILL as i32)),
-        };
+        let ended = child::collect(&mut self.child, before);
         self.vsock.end();
         if let Some((mut nsm, mut vsock)) = self.daemons.take() {
             nsm.request_shutdown();
@@ -309,11 +292,6 @@ impl Machine {
             ended_before: before.is_some(),
             ended,
         }
-    }
-
-    fn raw_pid(&self) -> Pid {
-        // The kernel's process ids are positive 32-bit integers.
-        Pid::from_raw(self.child.id().cast_signed())
     }
 
     /// Connects a device to QEMU, which listens as soon as it gets there.

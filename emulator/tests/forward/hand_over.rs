@@ -9,6 +9,7 @@ use quorate_protocol::message::{
 };
 
 use crate::common::{Instance, nonce, reason};
+use crate::import::Way;
 use crate::{
     Namespace, ask_export, ask_hand_over, ask_import, evidence, export, hand_over, import, replace,
     same,
@@ -24,11 +25,12 @@ struct Confirming {
 
 impl Confirming {
     fn new() -> Self {
-        let mut namespace = Namespace::new(|_| {});
-        let chain = [namespace.first.clone()];
-        let (exporter, importer) = (namespace.run(&chain), namespace.boot(&chain));
-        let request = same(&exporter.enclave, &importer.enclave);
-        let forwarded = export(&exporter.enclave, &request);
+        let Way {
+            namespace,
+            exporter,
+            importer,
+            forwarded,
+        } = Way::new();
         let confirmed = import(&importer.enclave, &forwarded);
         Self {
             namespace,

@@ -8,15 +8,15 @@ use crate::common::{Instance, nonce, reason};
 use crate::{Namespace, ask_import, export, import, same};
 
 /// An exporter and an importer of one manifest, and the key between them.
-struct Way {
-    namespace: Namespace,
-    exporter: Instance,
-    importer: Instance,
-    forwarded: ForwardedKey,
+pub(crate) struct Way {
+    pub(crate) namespace: Namespace,
+    pub(crate) exporter: Instance,
+    pub(crate) importer: Instance,
+    pub(crate) forwarded: ForwardedKey,
 }
 
 impl Way {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut namespace = Namespace::new(|_| {});
         let chain = [namespace.first.clone()];
         let (exporter, importer) = (namespace.run(&chain), namespace.boot(&chain));
