@@ -472,7 +472,7 @@ impl Stage {
     /// One member signs what everybody did; anyone verifies it and makes the report.
     fn record(&mut self, results: &Results) -> Result<(), Failure> {
         self.step(
-            "sign",
+            "close",
             "one member signs the transcript of it all",
             |stage| stage.everyone("transcript sign", Some(1), |_| Vec::new()),
         )?;

@@ -190,7 +190,7 @@ impl Render for Finished {
         let _ = writeln!(text, "evidence  {evidence}");
         let _ = writeln!(text, "manifest  {}", self.path("manifest.cbor"));
         let _ = writeln!(text, "root      {root}");
-        let _ = writeln!(text, "people    {}", self.path("transcript.cbor"));
+        let _ = writeln!(text, "steps     {}", self.path("transcript.cbor"));
         let _ = writeln!(text, "report    {}", self.path("report.html"));
         let _ = writeln!(text, "address   {}", self.address);
         let _ = writeln!(text, "signed    {}", self.transaction_hash);
