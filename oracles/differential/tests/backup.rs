@@ -56,12 +56,17 @@ fn laid_out(rehearsal: bool, genesis: &[u8; 32], epoch: &[u8; 32], share: &Share
 fn values(text: &str) -> Vec<u8> {
     let known = text.chars().filter(|c| *c != ' ');
     let place = |c: char| ALPHABET.find(c).expect("of the alphabet");
-    known.map(|c| u8::try_from(place(c)).expect("below 32")).collect()
+    known
+        .map(|c| u8::try_from(place(c)).expect("below 32"))
+        .collect()
 }
 
 fn text(values: &[u8]) -> String {
     let known: Vec<char> = ALPHABET.chars().collect();
-    values.iter().map(|value| known[usize::from(*value)]).collect()
+    values
+        .iter()
+        .map(|value| known[usize::from(*value)])
+        .collect()
 }
 
 proptest! {
