@@ -53,14 +53,15 @@ fn a_call_along_an_edge_the_manifest_does_not_list_fails_closed() {
         let refused = format!("error this application may not call {callee}: its manifest entry");
         assert!(answer.starts_with(&refused), "{answer}");
     }
-    let sockets = |port| {
-        let open = stage.tell(port, "descriptors");
-        open.matches("=socket:").count()
+    // Control, listener, the connection of this test; and the edge. A connection of an order before
+    // may not have been closed yet.
+    let await_sockets = |port, wanted| {
+        let fits = |open: &str| open.matches("=socket:").count() == wanted;
+        stage.await_answer(port, "descriptors", fits);
     };
-    // Control, listener, the connection of this test; and the edge.
-    assert_eq!(sockets(OTHER), 3);
-    assert_eq!(sockets(FRONT), 4);
-    assert_eq!(sockets(BACK), 4);
+    await_sockets(OTHER, 3);
+    await_sockets(FRONT, 4);
+    await_sockets(BACK, 4);
     let answer = stage.call(FRONT, "back", "hello");
     assert_eq!(answer, "1 start 1, called by front 1: hello");
 }
@@ -99,11 +100,13 @@ fn a_call_whose_callee_ends_is_interrupted_and_the_next_reaches_its_next_start()
         let answer = stage.call(FRONT, "back", "exit");
         assert_eq!(answer, format!("{start} Interrupted"));
         let next = start + 1;
-        let answer = stage.call(FRONT, "back", "hello");
-        assert_eq!(
-            answer,
-            format!("{next} start {next}, called by front 1: hello")
-        );
+        // A process loses its descriptors one by one. An edge that is renewed in between leads to
+        // the old start once more, and the call says so.
+        let dying = [format!("{start} Interrupted"), format!("{start} PeerGone")];
+        let mut answers = (0..1000).map(|_| stage.call(FRONT, "back", "hello"));
+        let answer = answers.find(|answer| !dying.contains(answer));
+        let hello = format!("{next} start {next}, called by front 1: hello");
+        assert_eq!(answer, Some(hello));
     }
     assert_eq!(stage.application("front").starts, 1);
     assert_eq!(stage.application("other").starts, 1);

@@ -147,6 +147,20 @@ impl Stage {
         answer.trim_end().into()
     }
 
+    /// Asks the puppet on this port until its answer is as it should be.
+    fn await_answer(&self, port: u32, line: &str, fits: impl Fn(&str) -> bool) {
+        let since = Instant::now();
+        loop {
+            let answer = self.tell(port, line);
+            if fits(&answer) {
+                return;
+            }
+            let patience = Duration::from_secs(30);
+            assert!(since.elapsed() < patience, "{line} on {port}: {answer}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Calls, with time enough for a busy machine.
     fn call(&self, port: u32, callee: &str, payload: &str) -> String {
         self.tell(port, &format!("call {callee} 20000 {payload}"))

@@ -33,6 +33,10 @@ pub const DEFAULT_CONNECTIONS: usize = 256;
 /// Connections at a time, at most.
 pub const MAX_CONNECTIONS: usize = 4096;
 
+/// So many more are told at a time that there are too many; those beyond are closed at once.
+const TURNED_AWAY: usize = 16;
+/// What is turned away must have sent its request this long after its connection.
+const TURN_AWAY: Duration = Duration::from_secs(1);
 /// Stack of the thread of a connection. The host's resolver runs on it.
 const STACK: usize = 256 * 1024;
 
@@ -75,21 +79,32 @@ impl Proxy {
         loop {
             let (stream, cid) = listener.accept()?;
             let slot = Slot(Arc::clone(self));
-            let taken = self.active.fetch_add(1, Ordering::AcqRel) < most;
-            if taken {
-                let thread = thread::Builder::new().stack_size(STACK);
-                // A thread that could not be made has dropped its stream and its slot.
+            let before = self.active.fetch_add(1, Ordering::AcqRel);
+            // A thread that could not be made has dropped its stream and its slot.
+            let thread = thread::Builder::new().stack_size(STACK);
+            if before < most {
                 let _ = thread.spawn(move || slot.0.converse(&stream, cid));
+            } else if before < most.saturating_add(TURNED_AWAY) {
+                let _ = thread.spawn(move || slot.0.turn_away(&stream, cid));
             } else {
-                turn_away(&stream);
-                self.tell(
-                    cid,
-                    None,
-                    Outcome::Refused(EgressReason::Busy),
-                    Instant::now(),
-                );
+                self.too_many(cid, None, Instant::now());
             }
         }
+    }
+
+    /// Says that there are too many, when what was asked is read: an answer before that could be
+    /// lost, and the enclave would look for another reason.
+    fn turn_away(&self, enclave: &UnixStream, cid: Option<u32>) {
+        let since = Instant::now();
+        let asked = request(enclave, since + TURN_AWAY).ok();
+        let listed = asked.and_then(|asked| self.settings.list.find(&asked));
+        // An enclave that does not take the answer has gone.
+        let _ = answer(enclave, &EgressResponse::Refused(EgressReason::Busy));
+        self.too_many(cid, listed, since);
+    }
+
+    fn too_many(&self, cid: Option<u32>, to: Option<&Destination>, since: Instant) {
+        self.tell(cid, to, Outcome::Refused(EgressReason::Busy), since);
     }
 
     fn tell(&self, cid: Option<u32>, to: Option<&Destination>, outcome: Outcome, since: Instant) {
@@ -139,18 +154,6 @@ impl Proxy {
             lasted: since.elapsed(),
             outcome,
         });
-    }
-}
-
-/// Says that there are too many, without waiting for anything.
-fn turn_away(mut enclave: &UnixStream) {
-    if enclave.set_nonblocking(true).is_ok() {
-        // What was asked does not matter, but what is left unread can cost the answer.
-        let _ = enclave.read(&mut [0; 512]);
-        let busy = EgressResponse::Refused(EgressReason::Busy);
-        if let Ok(framed) = frame(&to_bytes(&busy)) {
-            let _ = enclave.write_all(&framed);
-        }
     }
 }
 
