@@ -7,6 +7,8 @@
 mod arguments;
 mod passphrase;
 mod report;
+mod reshare;
+mod reshare_arguments;
 mod share;
 mod show;
 mod transcript;
@@ -33,7 +35,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
     match ceremony {
         Ceremony::Join(a) => {
             protect()?;
-            let step = join::prepare(&a.shared.folder, &a.keyed.private, &a.name)?;
+            let step = join::prepare(&a.shared.folder, &a.keyed.private, &a.name, a.genesis)?;
             let entered = passphrase::read(&a.keyed, step.is_new())?;
             output.print(&show::joined(&step.join(&entered)?))?;
         }
@@ -115,6 +117,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
             output.print(&show::forwarded(&done))?;
         }
+        Ceremony::Reshare(command) => reshare::run(command, output)?,
+        Ceremony::Rotate(a) => reshare::rotate(a, output)?,
         Ceremony::Evidence(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let collected = evidence::collect(folder, socket, &a.out)?;

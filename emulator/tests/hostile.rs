@@ -325,6 +325,7 @@ fn bad_boots_fails_closed() {
         vec![Link {
             manifest: good.manifest.clone(),
             approvals,
+            reshare: None,
         }]
     };
     assert_eq!(boot(&record, with(Vec::new())), Reason::ApprovalsMissing);
@@ -372,6 +373,7 @@ fn bad_boots_fails_closed() {
     let link = Link {
         manifest,
         approvals: approved,
+        reshare: None,
     };
     assert_eq!(boot(&record, vec![link]), Reason::ApprovalsMissing);
 

@@ -13,6 +13,7 @@ use quorate_protocol::message::{Nonce, Reason};
 use quorate_sealing::DecryptionKey;
 use quorate_sharing::Secret;
 use quorate_verify::instance::PCR_ROLE;
+use rand_core::Rng as _;
 
 use crate::clock::Clock;
 use crate::entropy;
@@ -94,6 +95,13 @@ impl<T: Transport> Device<T> {
         contributions: impl Iterator<Item = &'a [u8]>,
     ) -> Result<ChaCha20Rng, Halt> {
         Ok(entropy::generator(&mut self.nsm, contributions)?)
+    }
+
+    /// 32 fresh bytes for somebody who has to answer to them.
+    pub(crate) fn nonce(&mut self) -> Result<Vec<u8>, Halt> {
+        let mut nonce = vec![0; 32];
+        self.generator(core::iter::empty())?.fill_bytes(&mut nonce);
+        Ok(nonce)
     }
 
     /// Compares the enclave's own registers with what was agreed. It stops mistakes early and

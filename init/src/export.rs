@@ -29,7 +29,6 @@ use quorate_verify::attestation::{AttestationError, Freshness};
 use quorate_verify::chain::{VerifiedChain, walk};
 use quorate_verify::forward::{self, ForwardError, ForwardPart, Relation};
 use quorate_verify::instance::{InstanceError, PCR_ROLE, VerifiedSetup, named_root, verify_setup};
-use rand_core::Rng as _;
 
 use crate::anchor::{Anchored, ForwardAnchor, Made, MemoryAnchor};
 use crate::device::Device;
@@ -104,12 +103,8 @@ impl Provisioned {
     ) -> Result<ForwardChallenge, Denied> {
         let now = now(device)?;
         forward::policy(self.identity.manifest(), now).map_err(|e| refused(&e))?;
-        let mut nonce = vec![0; 32];
-        device
-            .generator(core::iter::empty())?
-            .fill_bytes(&mut nonce);
         let challenge = ForwardChallenge {
-            nonce: Bytes::new(nonce).map_err(|_| Halt::Derivation)?,
+            nonce: Bytes::new(device.nonce()?).map_err(|_| Halt::Derivation)?,
             expires: UnixMillis(now.0.saturating_add(CHALLENGE_MS)),
         };
         self.exports.challenge = Some(challenge.clone());
@@ -264,6 +259,7 @@ impl Provisioned {
             secret,
             provisioning,
             exports,
+            orders: _,
         } = self;
         drop((live, secret));
         let Accepted { record, confirmed } = accepted;
@@ -282,7 +278,7 @@ impl Provisioned {
 }
 
 /// The time by the NSM, read again if the last reading is old.
-fn now<T: Transport>(device: &mut Device<T>) -> Result<UnixMillis, Halt> {
+pub(crate) fn now<T: Transport>(device: &mut Device<T>) -> Result<UnixMillis, Halt> {
     device.reread_time()?;
     Ok(device.now())
 }

@@ -5,17 +5,19 @@
 //! each sealed to its member. PCR16 names definition and output before any attestation is given;
 //! all registers are locked; the secret is erased when [`make`] returns.
 
+use chacha20::ChaCha20Rng;
 use quorate_protocol::attested::{PCR_SETUP, UserData, genesis_extension};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{
-    Genesis, GenesisOutputFields, MemberShare, SealedShare, genesis_share_context,
+    Genesis, GenesisOutputFields, MemberShare, SealContext, SealedShare, genesis_share_context,
 };
+use quorate_protocol::members::Member;
 use quorate_protocol::message::{
     GenesisRequest, GenesisResponse, MAX_CONTRIBUTIONS, Nonce, Reason,
 };
 use quorate_sealing::Suite;
-use quorate_sharing::{Secret, split};
+use quorate_sharing::{Secret, Share, ShareIndex, split};
 use quorate_verify::genesis::{GenesisError, check_consents, check_output};
 
 use crate::device::Device;
@@ -55,25 +57,9 @@ pub(crate) fn make<T: Transport>(
     drop(secret);
 
     let named = Digest::of(definition);
-    let mut sealed = Vec::with_capacity(shares.len());
-    for (share, member) in shares.iter().zip(&set.members) {
-        let context = genesis_share_context(&named, member.index);
-        let suite = Suite::P256Sha256Aes256Gcm;
-        let boxed = quorate_sealing::seal(
-            suite,
-            member.encryption_key.inner(),
-            context.info.as_bytes(),
-            &context.aad,
-            &*share.to_bytes(),
-            &mut generator,
-        )
-        .map_err(|_| Halt::Derivation)?;
-        let boxed = SealedShare::new(suite, boxed).map_err(|_| Halt::Derivation)?;
-        sealed.push(MemberShare {
-            index: share.index(),
-            sealed: boxed,
-        });
-    }
+    let suite = Suite::P256Sha256Aes256Gcm;
+    let context = |index| genesis_share_context(&named, index);
+    let sealed = seal_shares(&shares, &set.members, suite, context, &mut generator)?;
     drop(shares);
 
     let output = GenesisOutputFields {
@@ -108,6 +94,38 @@ impl Born {
     ) -> Result<quorate_protocol::genesis::Document, Halt> {
         device.attest(&UserData::Genesis(self.digest), nonce, None)
     }
+}
+
+/// Each share, sealed to the member at its place in a context of its own.
+pub(crate) fn seal_shares(
+    shares: &[Share],
+    members: &[Member],
+    suite: Suite,
+    context: impl Fn(ShareIndex) -> SealContext,
+    generator: &mut ChaCha20Rng,
+) -> Result<Vec<MemberShare>, Halt> {
+    let mut sealed = Vec::with_capacity(shares.len());
+    for (share, member) in shares.iter().zip(members) {
+        if share.index() != member.index {
+            return Err(Halt::Derivation);
+        }
+        let context = context(member.index);
+        let boxed = quorate_sealing::seal(
+            suite,
+            member.encryption_key.inner(),
+            context.info.as_bytes(),
+            &context.aad,
+            &*share.to_bytes(),
+            generator,
+        )
+        .map_err(|_| Halt::Derivation)?;
+        let boxed = SealedShare::new(suite, boxed).map_err(|_| Halt::Derivation)?;
+        sealed.push(MemberShare {
+            index: share.index(),
+            sealed: boxed,
+        });
+    }
+    Ok(sealed)
 }
 
 fn reason(error: &GenesisError) -> Reason {

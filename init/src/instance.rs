@@ -38,6 +38,7 @@ use crate::device::{Device, SecretPair};
 use crate::export::Exports;
 use crate::nsm::Transport;
 use crate::refuse::{Denied, Halt, refuse, refuse_member};
+use crate::reshare::Orders;
 use crate::uploads::Uploads;
 
 /// What an instance is, from boot to its end. Holds nothing secret.
@@ -83,6 +84,8 @@ pub(crate) struct Provisioned {
     pub(crate) provisioning: Provisioning,
     /// What it has forwarded.
     pub(crate) exports: Exports,
+    /// Orders to reshare.
+    pub(crate) orders: Orders,
 }
 
 /// Checks everything, then makes and commits the instance's keys.
@@ -341,6 +344,7 @@ impl Key {
                 certificate,
             },
             exports: Exports::default(),
+            orders: Orders::default(),
         }
     }
 }

@@ -41,6 +41,7 @@ mod memory;
 pub mod nsm;
 mod platform;
 mod refuse;
+mod reshare;
 mod sandbox;
 mod server;
 mod sys;

@@ -59,6 +59,8 @@ pub(crate) enum Event<'a> {
         start: u64,
         report: Report,
     },
+    /// The key was shared anew.
+    Reshared,
     /// An application was started.
     Started { application: &'a Name, start: u64 },
 }
@@ -86,6 +88,7 @@ impl fmt::Display for Event<'_> {
                 write!(f, "heartbeat answered=no error=\"{errno}\"")
             }
             Self::Forwarded { count } => write!(f, "forwarded count={count}"),
+            Self::Reshared => f.write_str("reshared"),
             Self::Halting(halt) => write!(f, "halting reason=\"{halt}\""),
             Self::Misconduct {
                 application,

@@ -2,8 +2,8 @@
 //!
 //! The state is one value that is taken out, handed to the code of its phase, and put back; a
 //! refused request puts back what was there. What each phase can do is in its own type
-//! ([`crate::genesis`], [`crate::instance`], [`crate::import`], [`crate::export`]), so this file only
-//! routes.
+//! ([`crate::genesis`], [`crate::instance`], [`crate::import`], [`crate::export`], [`crate::reshare`]),
+//! so this file only routes.
 
 mod evidence;
 
@@ -196,6 +196,20 @@ impl<P: Platform> Machine<P> {
                     collecting.complete_forwarded(&self.device, opened, *forwarded)?;
                 self.launch(Box::new(instance))?;
                 Ok(Response::Imported(Box::new(confirmed)))
+            }
+            (Lane::Operator, Request::ReshareChallenge) => {
+                let State::Running(instance, _) = &mut self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let challenge = instance.reshare_challenge(&mut self.device)?;
+                Ok(Response::ReshareChallenge(challenge))
+            }
+            (Lane::Operator, Request::Reshare(request)) => {
+                let State::Running(instance, _) = &mut self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let reshare = instance.reshare(&mut self.device, *request)?;
+                Ok(Response::Reshared(Box::new(reshare)))
             }
             (Lane::Operator, Request::HandOver(confirmed)) => {
                 let State::Running(instance, _) = &self.state else {

@@ -144,7 +144,12 @@ fn refusal(reason: Reason, member: Option<ShareIndex>, detail: &str) -> Refusal 
         | Reason::ForwardApprovalOfAnother
         | Reason::ForwardApprovalOfStranger
         | Reason::ForwardApprovalRepeated
-        | Reason::ForwardApprovalSignature => Fault::Ceremony,
+        | Reason::ForwardApprovalSignature
+        | Reason::ReshareConsentsMissing
+        | Reason::ReshareConsentOfAnother
+        | Reason::ReshareConsentOfStranger
+        | Reason::ReshareConsentRepeated
+        | Reason::ReshareConsentSignature => Fault::Ceremony,
         Reason::ShareUnreadable | Reason::ShareWrong => Fault::Member,
         Reason::Internal => Fault::Enclave,
         _ => Fault::Caller,

@@ -26,6 +26,7 @@ use quorate_protocol::message::{
     Uploaded,
 };
 use quorate_protocol::provision::ProvisionReceipt;
+use quorate_protocol::reshare::{Reshare, ReshareChallenge, ReshareRequest};
 use thiserror::Error;
 
 use crate::address::Address;
@@ -395,6 +396,28 @@ impl Client {
     pub fn hand_over(&mut self, confirmed: Confirmed) -> Result<(), ClientError> {
         match self.ask(&Request::HandOver(Box::new(confirmed)), LONG)? {
             Response::HandedOver => Ok(()),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Asks a running instance for a nonce for an order to reshare.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn reshare_challenge(&mut self) -> Result<ReshareChallenge, ClientError> {
+        match self.ask(&Request::ReshareChallenge, SHORT)? {
+            Response::ReshareChallenge(challenge) => Ok(challenge),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Has a running instance carry out an order.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn reshare(&mut self, request: ReshareRequest) -> Result<Reshare, ClientError> {
+        match self.ask(&Request::Reshare(Box::new(request)), LONG)? {
+            Response::Reshared(reshare) => Ok(*reshare),
             _ => Err(ClientError::WrongKind),
         }
     }

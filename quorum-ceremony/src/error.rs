@@ -14,6 +14,7 @@ use quorate_protocol::atoms::{Name, Sha256, ShareIndex};
 use quorate_protocol::cbor::DecodeError;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{Epoch, Genesis};
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
 use quorate_transcript::TranscriptError;
@@ -21,6 +22,7 @@ use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::GenesisError;
 use quorate_verify::instance::InstanceError;
+use quorate_verify::reshare::ReshareError;
 use thiserror::Error;
 
 use crate::client::ClientError;
@@ -148,6 +150,9 @@ pub enum CeremonyError {
     /// No random bytes.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
+    /// A resharing is wrong.
+    #[error(transparent)]
+    Reshare(#[from] ReshareError),
     /// A share does not come back from its backup.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -187,6 +192,7 @@ impl CeremonyError {
             Self::KeyFile(e) => e.explain(),
             Self::Pin(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
+            Self::Reshare(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
             Self::Restore(e) => e.explain(),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
@@ -275,6 +281,62 @@ pub enum StepError {
     ForwardToFirst {
         /// The manifest.
         sequence: u64,
+    },
+    /// The manifest that counts names other shares than those this member holds.
+    #[error(
+        "the manifest names the shares {named}, of which you hold none; your older ones do not \
+         count any more"
+    )]
+    EpochRevoked {
+        /// The epoch of the manifest.
+        named: Epoch,
+    },
+    /// The member is in neither set that consents to an order.
+    #[error("{name} is in neither set that consents to this order")]
+    NoConsent {
+        /// Your name.
+        name: Name,
+    },
+    /// Neither set nor shares would be others.
+    #[error("nothing would change: neither the manifest set nor the shares")]
+    NothingToRotate,
+    /// No share is kept that no manifest names any more.
+    #[error("you keep no share that is out of use")]
+    NothingToDestroy,
+    /// The order has expired by this machine's clock.
+    #[error("order {number} has expired by the clock of this computer")]
+    OrderExpired {
+        /// Which order.
+        number: u64,
+    },
+    /// There is no such order in the folder.
+    #[error("there is no order {number} to reshare in the folder")]
+    OrderMissing {
+        /// Which order.
+        number: u64,
+    },
+    /// The folder holds as many orders as are looked at.
+    #[error("the folder holds too many orders to reshare")]
+    OrdersExhausted,
+    /// The record in the folder is not of the genesis that was named.
+    #[error("the record in the folder is of the genesis {found}, not of {given}")]
+    OtherGenesis {
+        /// What was named.
+        given: Digest<Genesis>,
+        /// What the folder has.
+        found: Digest<Genesis>,
+    },
+    /// No enclave has carried out the order.
+    #[error("order {number} has not been carried out")]
+    ReshareMissing {
+        /// Which order.
+        number: u64,
+    },
+    /// The member has a seat in the newest manifest and needs the key.
+    #[error("{name} has a seat in the newest manifest: the key is still needed")]
+    StillSeated {
+        /// Your name.
+        name: Name,
     },
     /// The folder has the output of a genesis already.
     #[error("a genesis was made for this definition already")]
@@ -459,6 +521,60 @@ impl StepError {
                 Enclave,
                 "fetch its evidence with `quorate ceremony evidence` and look at it with `quorate \
                  verify evidence` before you use the new instance",
+            ),
+            Self::EpochRevoked { .. } => (
+                "epoch-revoked",
+                You,
+                "check your new share with `quorate ceremony reshare receipt` if you are a member \
+                 of the new set; else destroy the old one with `quorate ceremony reshare destroy`",
+            ),
+            Self::NoConsent { .. } => (
+                "no-consent",
+                You,
+                "nothing to do: only the present share set and manifest set consent",
+            ),
+            Self::NothingToRotate => (
+                "nothing-to-rotate",
+                You,
+                "name another manifest set or threshold, or a completed resharing with --reshare",
+            ),
+            Self::NothingToDestroy => (
+                "nothing-to-destroy",
+                You,
+                "nothing to do: a share goes out of use when a manifest that names others is \
+                 approved",
+            ),
+            Self::OrderExpired { .. } => (
+                "order-expired",
+                Coordinator,
+                "have another order written; if this computer's clock is wrong, set it",
+            ),
+            Self::OrderMissing { .. } => (
+                "order-missing",
+                You,
+                "fetch the newest copy of the shared folder, or write one with `quorate ceremony \
+                 reshare order`",
+            ),
+            Self::OrdersExhausted => (
+                "orders-exhausted",
+                Folder,
+                "remove orders that came to nothing, or find out who wrote them",
+            ),
+            Self::OtherGenesis { .. } => (
+                "other-genesis",
+                Folder,
+                "stop: this is another namespace's folder, or the digest was misheard; ask another \
+                 member for it",
+            ),
+            Self::ReshareMissing { .. } => (
+                "reshare-missing",
+                Coordinator,
+                "have the enclave carry it out with `quorate ceremony reshare run`",
+            ),
+            Self::StillSeated { .. } => (
+                "still-seated",
+                You,
+                "repeat the command without --with-key",
             ),
             Self::ForwardExempt { .. } => (
                 "forward-exempt",

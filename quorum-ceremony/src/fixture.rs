@@ -361,6 +361,7 @@ impl World {
                 .iter()
                 .map(|at| self.approval(manifest, *at))
                 .collect(),
+            reshare: None,
         }
     }
 }

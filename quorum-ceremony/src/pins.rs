@@ -3,7 +3,7 @@
 //! The shared folder can be changed by anyone, so nothing in it is believed because it is there.
 //! Pins are set once and never moved: the definition at consent, with its attestation root; the
 //! genesis at receipt, with the member's share; the highest manifest whenever one was approved or
-//! given a share. Whatever differs later is refused with what it means.
+//! given a share; the share of each resharing at its receipt. Whatever differs later is refused with what it means.
 //!
 //! All functions here are pure; [`crate::private`] keeps the pins in a file.
 
@@ -23,6 +23,8 @@ use crate::error::{Blame, Explanation};
 
 /// Format number of pin files.
 const FORMAT: u8 = 1;
+/// Shares of resharings that are kept beside each other, at most.
+const MAX_NEW_SHARES: usize = 16;
 
 /// The shared folder, or an enclave, says something else than what was pinned.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -56,6 +58,9 @@ pub enum PinError {
     /// An older manifest, or a second one at the same sequence.
     #[error(transparent)]
     Rollback(#[from] Rollback),
+    /// More shares of resharings than are kept.
+    #[error("there are {MAX_NEW_SHARES} shares of resharings in your private folder already")]
+    TooManyShares,
     /// A second genesis under the same name.
     #[error("you received your share in the genesis {pinned}, this is the genesis {found}")]
     SecondGenesis {
@@ -97,6 +102,11 @@ impl PinError {
             Self::Rollback(error) => {
                 return Explanation::new(error.code(), Blame::Coordinator, error.remedy());
             }
+            Self::TooManyShares => (
+                "too-many-shares",
+                Blame::You,
+                "destroy those that no manifest names any more: quorate ceremony reshare destroy",
+            ),
             Self::SecondGenesis { .. } => (
                 "second-genesis",
                 Blame::Coordinator,
@@ -125,6 +135,9 @@ struct Fields {
     genesis: Option<GenesisPin>,
     #[n(4)]
     highest: Option<ManifestPin>,
+    /// Absent before the first resharing.
+    #[n(5)]
+    shares: Option<Vec<SharePin>>,
 }
 
 /// The definition that was consented to.
@@ -174,7 +187,7 @@ struct ManifestPin {
 
 impl Object for Fields {
     const LABEL: &'static str = "quorate/pins/v1";
-    const MAX: usize = 1024;
+    const MAX: usize = 2048;
 }
 
 impl Pins {
@@ -190,6 +203,7 @@ impl Pins {
             definition: None,
             genesis: None,
             highest: None,
+            shares: None,
         })
     }
 
@@ -240,6 +254,27 @@ impl Pins {
         self.0
             .highest
             .map(|ManifestPin { sequence, digest }| HighestSeen { sequence, digest })
+    }
+
+    /// The shares of resharings, in the order in which they were received.
+    #[must_use]
+    pub fn new_shares(&self) -> &[SharePin] {
+        self.0.shares.as_deref().unwrap_or_default()
+    }
+
+    /// The member's share of an epoch: that of the genesis, or one of a resharing.
+    #[must_use]
+    pub fn share_of(&self, epoch: Epoch) -> Option<&SharePin> {
+        let born = self.genesis().and_then(|pin| pin.share.as_ref());
+        let all = born.into_iter().chain(self.new_shares());
+        all.into_iter().find(|pin| pin.epoch == epoch)
+    }
+
+    /// The newest share that was received.
+    #[must_use]
+    pub fn newest_share(&self) -> Option<&SharePin> {
+        let born = self.genesis().and_then(|pin| pin.share.as_ref());
+        self.new_shares().last().or(born)
     }
 
     /// Compares a definition with the pinned one, if there is one.
@@ -328,6 +363,34 @@ impl Pins {
         }
         self.0.genesis = Some(pin);
         Ok(())
+    }
+
+    /// Pins the share of a resharing. Once pinned, an epoch has one share.
+    ///
+    /// # Errors
+    /// [`PinError::OtherShare`]; [`PinError::TooManyShares`].
+    pub fn pin_new_share(&mut self, pin: SharePin) -> Result<(), PinError> {
+        match self.share_of(pin.epoch) {
+            Some(known) if *known == pin => return Ok(()),
+            Some(_) => return Err(PinError::OtherShare),
+            None => {}
+        }
+        let shares = self.0.shares.get_or_insert_default();
+        if shares.len() >= MAX_NEW_SHARES {
+            return Err(PinError::TooManyShares);
+        }
+        shares.push(pin);
+        Ok(())
+    }
+
+    /// Forgets the share of a resharing whose file is destroyed.
+    pub fn forget_new_share(&mut self, epoch: Epoch) {
+        if let Some(shares) = &mut self.0.shares {
+            shares.retain(|pin| pin.epoch != epoch);
+            if shares.is_empty() {
+                self.0.shares = None;
+            }
+        }
     }
 
     /// Pins a manifest as the highest seen.

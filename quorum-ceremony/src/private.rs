@@ -13,12 +13,13 @@ use minicbor::{Decode, Encode};
 use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{MemberShare, SealedShare};
+use quorate_protocol::genesis::{CommitmentList, Epoch, MemberShare, SealedShare};
 use quorate_protocol::provision::{Provision, ProvisionReceipt, ShareGrant};
+use quorate_protocol::reshare::ReshareOrder;
 
 use crate::error::{CeremonyError, StepError};
 use crate::keyfile::KeyFile;
-use crate::pins::Pins;
+use crate::pins::{PinError, Pins};
 use crate::storage::{Folder, Published, StorageError};
 
 const KEY: &[&str] = &["key.cbor"];
@@ -47,6 +48,29 @@ impl Object for StoredProvision {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 struct StoredShare(#[n(0)] MemberShare);
+
+/// A share of a resharing, with what is needed to open and check it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct NewShare {
+    /// The order; part of what the share is sealed under.
+    #[n(0)]
+    pub(crate) order: Digest<ReshareOrder>,
+    /// Commitments of its epoch.
+    #[n(1)]
+    pub(crate) commitments: CommitmentList,
+    /// How many hold a share.
+    #[n(2)]
+    pub(crate) members: u8,
+    /// The share.
+    #[n(3)]
+    pub(crate) share: MemberShare,
+}
+
+impl Object for NewShare {
+    const LABEL: &'static str = "quorate/new-share/v1";
+    const MAX: usize = CommitmentList::MAX + SealedShare::MAX + 128;
+}
 
 impl Object for StoredShare {
     const LABEL: &'static str = "quorate/member-share/v1";
@@ -170,6 +194,60 @@ impl PrivateFolder {
                 path: self.folder.path_of(SHARE),
                 error,
             })
+    }
+
+    /// Keeps a share of a resharing.
+    ///
+    /// # Errors
+    /// [`StorageError::Differs`] if another share of that epoch is kept here.
+    pub(crate) fn store_new_share(&self, share: &NewShare) -> Result<(), StorageError> {
+        let name = format!("{}.cbor", share.commitments.epoch());
+        self.folder
+            .publish(&["shares", &name], &to_bytes(share))
+            .map(drop)
+    }
+
+    /// The share of a resharing that made `epoch`.
+    ///
+    /// # Errors
+    /// [`StorageError::Missing`] if none is kept.
+    pub(crate) fn new_share(&self, epoch: Epoch) -> Result<NewShare, CeremonyError> {
+        let name = format!("{epoch}.cbor");
+        let file = ["shares", &name];
+        let bytes = self.folder.require(&file, NewShare::MAX)?;
+        let share: NewShare = from_bytes(&bytes).map_err(|error| CeremonyError::Decode {
+            path: self.folder.path_of(&file),
+            error,
+        })?;
+        if share.commitments.epoch() != epoch {
+            return Err(PinError::OtherShare.into());
+        }
+        Ok(share)
+    }
+
+    /// Destroys the share of the genesis, if it is kept.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) fn destroy_share(&self) -> Result<(), StorageError> {
+        self.folder.destroy(SHARE, StoredShare::MAX)
+    }
+
+    /// Destroys the share of a resharing, if it is kept.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) fn destroy_new_share(&self, epoch: Epoch) -> Result<(), StorageError> {
+        let name = format!("{epoch}.cbor");
+        self.folder.destroy(&["shares", &name], NewShare::MAX)
+    }
+
+    /// Destroys the key file. Nothing that was ever sealed to its key opens again.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) fn destroy_key_file(&self) -> Result<(), StorageError> {
+        self.folder.destroy(KEY, KeyFile::MAX)
     }
 
     /// A grant and its receipt, if one is kept.

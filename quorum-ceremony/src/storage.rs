@@ -310,6 +310,29 @@ impl Folder {
         parent.sync_all().map_err(|e| failed(&path, &e))
     }
 
+    /// Overwrites a file and removes it; one that is not there is left so. For private folders only.
+    /// What the medium keeps of it elsewhere, this cannot reach.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the file may then be there still, or be overwritten already.
+    pub(crate) fn destroy(&self, file: &[&str], max: usize) -> Result<(), StorageError> {
+        let Some(bytes) = self.read(file, max)? else {
+            return Ok(());
+        };
+        let (parent, name) = self.parent(file)?;
+        let path = self.path_of(file);
+        let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut open: File = openat(&parent, name, flags, Mode::empty())
+            .map_err(|errno| refused(path.clone(), errno))?
+            .into();
+        open.write_all(&vec![0; bytes.len()])
+            .and_then(|()| open.sync_all())
+            .map_err(|error| failed(&path, &error))?;
+        unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)
+            .map_err(|errno| refused(path.clone(), errno))?;
+        parent.sync_all().map_err(|error| failed(&path, &error))
+    }
+
     /// Takes the folder's lock for as long as the returned file lives.
     ///
     /// # Errors

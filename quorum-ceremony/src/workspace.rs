@@ -12,12 +12,15 @@
 //! manifests/0001/manifest.cbor (manifest.json: for eyes only)
 //! manifests/0001/approvals/NAME-manifest-set.cbor, NAME-share-set.cbor
 //! manifests/0002/forwards/NAME.cbor  approvals of forwarding the key from the manifest before
+//! reshares/0001/…            orders, consents, records and receipts of resharings (reshares.rs)
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
 //! Anyone may write here. Guarantees: what is read is bounded, canonical and a plain file; what is
 //! written never replaces something else. Everything read is a claim: the steps compare it with
 //! pins and verify every signature.
+
+mod reshares;
 
 use std::path::Path;
 
@@ -51,6 +54,8 @@ const MAX_DOCUMENT: usize = 20 * 1024;
 const MAX_ROOT: usize = 4 * 1024;
 /// Largest chain in bytes: a boot request must hold it.
 const MAX_CHAIN: usize = <Request as Sizes>::LARGEST;
+
+pub use self::reshares::is_reshare_consent;
 
 /// The shared folder, open.
 #[derive(Debug)]
@@ -440,9 +445,17 @@ impl Workspace {
             };
             let approvals = self.approvals(sequence, &manifest, &before, &mut links.ignored)?;
             before = (manifest.manifest_set.clone(), manifest.share_set.clone());
+            // Beside a manifest of other shares it is somebody's mistake, and spoils nothing.
+            let (reshare, commitments) = (
+                self.find_reshare_of(sequence)?,
+                manifest.commitments.clone(),
+            );
             let link = Link {
                 manifest,
                 approvals,
+                reshare: reshare.filter(|completed| {
+                    completed.reshare.record.unverified().commitments == commitments
+                }),
             };
             size = size.saturating_add(to_bytes(&link).len());
             if size > MAX_CHAIN {

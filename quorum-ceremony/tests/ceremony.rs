@@ -188,7 +188,7 @@ fn sleeper() -> PathBuf {
 /// From nothing to a definition that everybody consented to.
 fn found(place: &Place) {
     for member in MEMBERS {
-        join::prepare(&place.folder(), &place.private(member), &name(member))
+        join::prepare(&place.folder(), &place.private(member), &name(member), None)
             .unwrap()
             .join(&words(member))
             .unwrap();

@@ -4,12 +4,15 @@
 //! manifest it guarantees:
 //!
 //! * it follows the one before it: same genesis, next sequence, previous digest, the digest of the
-//!   last manifest that changed a set, and the shares of the genesis;
+//!   last manifest that changed a set, and the quorum key of the genesis;
+//! * its shares are those of the manifest before, of the same members at the same indices, or those
+//!   of a completed resharing that the link carries, which was ordered under the manifest before
+//!   ([`crate::reshare`]);
 //! * the threshold of the manifest set **before** it approved it, so a set that only the manifest
 //!   itself names approves nothing;
 //! * where it changes the manifest set, the threshold of the new set approved it too; where it
-//!   changes the share set, who may connect where (before the first manifest nobody may anywhere)
-//!   or the forward policy, the threshold of the share set before it did besides;
+//!   changes the share set, the shares, who may connect where (before the first manifest nobody may
+//!   anywhere) or the forward policy, the threshold of the share set before it did besides;
 //! * no approval in the link is wrong, not even one more than needed.
 //!
 //! It does not say that no newer manifest exists: [`HighestSeen`] is what a reader can do about
@@ -27,12 +30,14 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::Destination;
 use quorate_protocol::forward::ForwardPolicy;
-use quorate_protocol::genesis::Genesis;
+use quorate_protocol::genesis::{CommitmentList, Genesis};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{Member, MemberSet, Role};
+use quorate_protocol::reshare::CompletedReshare;
 
 use crate::genesis::VerifiedGenesis;
+use crate::reshare::{VerifiedCompletion, verify_completed};
 
 pub use self::equivocation::{Equivocation, equivocations};
 pub use self::error::{ApprovingSet, ChainError};
@@ -52,7 +57,7 @@ pub fn walk(genesis: &VerifiedGenesis, chain: &[Link]) -> Result<VerifiedChain, 
     let mut head = Head::start(genesis);
     let mut links = Vec::with_capacity(chain.len());
     for link in chain {
-        let successor = head.successor(&link.manifest)?;
+        let successor = head.successor(&link.manifest, link.reshare.as_deref())?;
         let approvers = head.approvers(&successor, link)?;
         head.advance(&successor, &link.manifest);
         links.push(VerifiedLink {
@@ -71,8 +76,9 @@ pub fn walk(genesis: &VerifiedGenesis, chain: &[Link]) -> Result<VerifiedChain, 
     })
 }
 
-/// Verifies an approved chain (empty before the first manifest) and that `candidate` follows it.
-/// Nobody needs to have approved the candidate: this is what a member checks before doing so.
+/// Verifies an approved chain (empty before the first manifest) and that `candidate` follows it, with
+/// the resharing that made its shares, where they are new. Nobody needs to have approved the
+/// candidate: this is what a member checks before doing so.
 ///
 /// # Errors
 /// As [`walk`], but for the candidate's own approvals.
@@ -80,6 +86,7 @@ pub fn check_successor(
     genesis: &VerifiedGenesis,
     approved: &[Link],
     candidate: &Manifest,
+    reshare: Option<&CompletedReshare>,
 ) -> Result<Successor, ChainError> {
     if approved.len() >= MAX_LINKS {
         let found = approved.len().saturating_add(1);
@@ -87,11 +94,11 @@ pub fn check_successor(
     }
     let mut head = Head::start(genesis);
     for link in approved {
-        let successor = head.successor(&link.manifest)?;
+        let successor = head.successor(&link.manifest, link.reshare.as_deref())?;
         head.approvers(&successor, link)?;
         head.advance(&successor, &link.manifest);
     }
-    head.successor(candidate)
+    head.successor(candidate, reshare)
 }
 
 /// A manifest that follows the one before it, and what it changes.
@@ -104,8 +111,11 @@ pub struct Successor {
     /// Whether it brings in another manifest set; then that set's threshold must approve too.
     pub changes_manifest_set: bool,
     /// Whether it brings in another share set; then the present share set's threshold must
-    /// approve too.
+    /// approve too. Without a resharing only a member's keys can be others.
     pub changes_share_set: bool,
+    /// The resharing that made its shares, if they are others than before; then the present share
+    /// set's threshold must approve too.
+    pub reshare: Option<Box<VerifiedCompletion>>,
     /// Whether another application may connect, or one to other destinations; then the present
     /// share set's threshold must approve too.
     pub changes_egress: bool,
@@ -118,7 +128,10 @@ impl Successor {
     /// Whether the threshold of the present share set must approve besides.
     #[must_use]
     pub const fn needs_share_set(&self) -> bool {
-        self.changes_share_set || self.changes_egress || self.changes_forward
+        self.changes_share_set
+            || self.reshare.is_some()
+            || self.changes_egress
+            || self.changes_forward
     }
 }
 
@@ -248,6 +261,9 @@ struct Head<'a> {
     last_set_change: Option<Digest<Manifest>>,
     manifest_set: MemberSet,
     share_set: MemberSet,
+    commitments: &'a CommitmentList,
+    /// The manifest before; its instance is the only one whose resharing counts.
+    before: Option<&'a Manifest>,
     egress: Vec<(Name, Vec<Destination>)>,
     forward: Option<ForwardPolicy>,
 }
@@ -263,13 +279,19 @@ impl<'a> Head<'a> {
             last_set_change: None,
             manifest_set: definition.manifest_set.clone(),
             share_set: definition.share_set.clone(),
+            commitments: genesis.commitments(),
+            before: None,
             egress: Vec::new(),
             forward: None,
         }
     }
 
     /// Everything about a manifest but who approved it.
-    fn successor(&self, manifest: &Manifest) -> Result<Successor, ChainError> {
+    fn successor(
+        &self,
+        manifest: &Manifest,
+        reshare: Option<&CompletedReshare>,
+    ) -> Result<Successor, ChainError> {
         let sequence = manifest.sequence;
         let expected = self.sequence.saturating_add(1);
         if sequence != expected {
@@ -299,20 +321,48 @@ impl<'a> Head<'a> {
                 found: manifest.last_set_change,
             });
         }
-        if manifest.commitments != *self.genesis.commitments()
-            || manifest.epoch != self.genesis.epoch()
-            || manifest.quorum_key != *self.genesis.quorum_key()
-        {
-            return Err(ChainError::EpochChanged { sequence });
+        if manifest.quorum_key != *self.genesis.quorum_key() {
+            return Err(ChainError::QuorumKeyChanged { sequence });
         }
+        let reshare = self.shares(manifest, reshare)?;
         Ok(Successor {
             digest: Digest::of(manifest),
             sequence,
             changes_manifest_set: manifest.manifest_set != self.manifest_set,
             changes_share_set: manifest.share_set != self.share_set,
+            reshare,
             changes_egress: manifest.egress_policy() != self.egress,
             changes_forward: manifest.forward != self.forward,
         })
+    }
+
+    /// Where the shares of a manifest come from, and whether its share set is who holds them.
+    fn shares(
+        &self,
+        manifest: &Manifest,
+        reshare: Option<&CompletedReshare>,
+    ) -> Result<Option<Box<VerifiedCompletion>>, ChainError> {
+        let sequence = manifest.sequence;
+        let Some(completed) = reshare else {
+            // The manifest's own rules keep the epoch the digest of the commitments.
+            if manifest.commitments != *self.commitments {
+                return Err(ChainError::EpochChanged { sequence });
+            }
+            if !same_seats(&manifest.share_set, &self.share_set) {
+                return Err(ChainError::ShareSetChanged { sequence });
+            }
+            return Ok(None);
+        };
+        let before = self.before.ok_or(ChainError::ReshareFirst { sequence })?;
+        let verified = verify_completed(self.genesis, before, completed);
+        let verified = verified.map_err(|error| ChainError::Reshare { sequence, error })?;
+        let reshare = &completed.reshare;
+        if manifest.commitments != reshare.record.unverified().commitments
+            || manifest.share_set != reshare.order.share_set
+        {
+            return Err(ChainError::ReshareOfAnother { sequence });
+        }
+        Ok(Some(Box::new(verified)))
     }
 
     /// Verifies every approval of a link, then counts them set by set.
@@ -401,7 +451,9 @@ impl<'a> Head<'a> {
         Ok(())
     }
 
-    fn advance(&mut self, successor: &Successor, manifest: &Manifest) {
+    fn advance(&mut self, successor: &Successor, manifest: &'a Manifest) {
+        self.before = Some(manifest);
+        self.commitments = &manifest.commitments;
         self.sequence = successor.sequence;
         self.digest = Some(successor.digest);
         self.egress = manifest.egress_policy();
@@ -412,6 +464,16 @@ impl<'a> Head<'a> {
             self.share_set = manifest.share_set.clone();
         }
     }
+}
+
+/// Whether the same people sit at the same indices under the same threshold. Their keys may be
+/// others: who restored a share under new keys holds the same share.
+fn same_seats(a: &MemberSet, b: &MemberSet) -> bool {
+    let seats = |set: &MemberSet| {
+        let seats = set.members.iter().map(|m| (m.index, m.name.clone()));
+        seats.collect::<Vec<_>>()
+    };
+    a.threshold == b.threshold && seats(a) == seats(b)
 }
 
 /// Adds one approval to every set in which its index is the signer's. The index can belong to

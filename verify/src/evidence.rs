@@ -364,6 +364,21 @@ fn chain_claim(chain: &VerifiedChain) -> String {
     } else {
         format!("Sets changed with manifest {}.", Listed(&changes))
     };
+    let resharings: Vec<String> = chain
+        .links()
+        .iter()
+        .filter(|link| link.successor.reshare.is_some())
+        .map(|link| link.successor.sequence.to_string())
+        .collect();
+    let resharings = if resharings.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " The key was shared anew before manifest {}, on an order of both sets; the new \
+             holders have shown to hold their shares.",
+            Listed(&resharings)
+        )
+    };
     let holders = approvers(chain, Role::ShareSet);
     let holders = if holders.is_empty() {
         String::new()
@@ -372,7 +387,7 @@ fn chain_claim(chain: &VerifiedChain) -> String {
     };
     format!(
         "Manifest {} ({}) follows from the genesis, every step approved by those who may; this one \
-         by {}{holders}. {changes}",
+         by {}{holders}. {changes}{resharings}",
         chain.sequence(),
         chain.digest(),
         Listed(&approvers(chain, Role::ManifestSet)),

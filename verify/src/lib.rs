@@ -12,6 +12,7 @@
 //! * [`explain`] says it for people.
 //! * [`forward`] verifies that the key was forwarded to an instance as its manifests allow.
 //! * [`rebuilds`] decides whether enough independent people built the same image.
+//! * [`reshare`] verifies that the key was shared anew, on whose order, and that the shares are held.
 //! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
 
 #![forbid(unsafe_code)]
@@ -33,4 +34,5 @@ pub mod forward;
 pub mod genesis;
 pub mod instance;
 pub mod rebuilds;
+pub mod reshare;
 mod text;

@@ -7,12 +7,14 @@ use quorate_protocol::atoms::Name;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::ApprovalRule;
+use quorate_protocol::genesis::Genesis;
 use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
 use quorate_verify::attestation::Partition;
 
+pub(crate) use super::reshare_arguments::{Reshare, RotateArguments};
 use super::share::arguments::Share;
 pub(crate) use super::transcript_arguments::{
     DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
@@ -47,6 +49,11 @@ An upgrade without shares, where the manifest that runs allows it:
   forward-approve  holders   approve that the key goes to the new manifest's enclave
   forward    operator        carries the key to it, and ends the old one
 
+Other people, with the same key:
+
+  rotate     coordinator     writes a manifest with other approvers, or with new shares
+  reshare    everybody       a running enclave makes new shares, for other people
+
 The coordinator is trusted with nothing; anybody can be it. `status` says what comes next.
 
 Example:
@@ -79,6 +86,11 @@ pub(crate) enum Ceremony {
     ForwardApprove(ForwardApproveArguments),
     /// Forward the key from a running enclave to one that waits for it, and end the first (operator)
     Forward(ForwardArguments),
+    /// Share the key anew in a running enclave: other holders, another threshold
+    #[command(subcommand, arg_required_else_help = true)]
+    Reshare(Reshare),
+    /// Write the next manifest with other people: approvers, or holders of new shares (coordinator)
+    Rotate(RotateArguments),
     /// Fetch the evidence of an enclave
     Evidence(EvidenceArguments),
     /// Verify, show, disclose or sign the transcript
@@ -137,8 +149,11 @@ into key.cbor in the private folder, and puts your card with the public keys int
 Keep a copy of key.cbor: without key file and passphrase your share is lost, but for a paper that
 `quorate ceremony share backup` makes.
 
-Example:
-  quorate ceremony join --folder ceremony --private ~/quorum --name alice")]
+Who joins after the genesis, to take a seat in a later manifest, gives its digest: it is pinned.
+
+Examples:
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice
+  quorate ceremony join --folder ceremony --private ~/quorum --name erin --genesis DIGEST")]
 pub(crate) struct JoinArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -148,6 +163,10 @@ pub(crate) struct JoinArguments {
     /// What you are called: a-z 0-9 - . _
     #[arg(long, value_parser = name)]
     pub(crate) name: Name,
+
+    /// The genesis digest of a namespace that has its key already, as another member read it to you
+    #[arg(long, value_name = "HEX", value_parser = genesis)]
+    pub(crate) genesis: Option<Digest<Genesis>>,
 }
 
 /// Make a definition.
@@ -552,7 +571,7 @@ pub(crate) struct LogArguments {
     pub(crate) socket: Socket,
 }
 
-fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {
+pub(super) fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {
     Name::new(text)
 }
 
@@ -564,6 +583,10 @@ fn forward_days(text: &str) -> Result<ForwardDays, &'static str> {
     let days = text.parse().ok().filter(|days| digits && *days > 0);
     days.map(ForwardDays::Days)
         .ok_or("give a number of days from 1, or `none`")
+}
+
+fn genesis(text: &str) -> Result<Digest<Genesis>, &'static str> {
+    Digest::from_hex(text).ok_or("a genesis digest is 64 hexadecimal digits")
 }
 
 fn fingerprint(text: &str) -> Result<Digest<Definition>, &'static str> {

@@ -1,6 +1,7 @@
 //! What each step shows.
 
 mod forward;
+mod reshare;
 
 use std::path::Path;
 
@@ -34,6 +35,10 @@ use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
+pub(super) use self::reshare::{
+    destroy_review, destroyed, new_share_received, order_consented, order_review, ordered,
+    reshare_review, reshared, rotated,
+};
 use super::report::Report;
 
 /// What nobody can know from a chain alone.
@@ -46,7 +51,11 @@ pub(super) fn joined(done: &Joined) -> Report {
     } else {
         "you have joined"
     };
-    Report::new("join", title)
+    let mut report = Report::new("join", title);
+    if let Some(genesis) = done.genesis {
+        report = report.fact("genesis", "pinned genesis", genesis);
+    }
+    report
         .fact("name", "name", &done.name)
         .fact("signing_key", "signing key", done.keys.signing)
         .fact(
@@ -162,6 +171,9 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
     if successor.changes_share_set {
         let people = &step.manifest().share_set;
         report = set(report, "share_set", "NEW HOLDERS", people);
+    }
+    if let Some(completion) = &successor.reshare {
+        report = reshare::completed(report, completion);
     }
     ignored(seats(report, step.seats()), step.ignored())
         .development(step.definition().attestation_root.is_development())
@@ -520,6 +532,9 @@ fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -
     if successor.changes_share_set {
         changes.push("CHANGES WHO HOLDS SHARES".into());
     }
+    if successor.reshare.is_some() {
+        changes.push("NAMES NEW SHARES: THE OLDER ONES COUNT NO MORE".into());
+    }
     if successor.changes_egress {
         changes.push("CHANGES WHERE APPLICATIONS MAY CONNECT".into());
     }
@@ -770,6 +785,7 @@ mod tests {
             sequence: 1,
             changes_manifest_set: false,
             changes_share_set: false,
+            reshare: None,
             changes_egress: false,
             changes_forward: false,
         };

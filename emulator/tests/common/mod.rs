@@ -440,6 +440,7 @@ impl World {
         Link {
             approvals: all,
             manifest,
+            reshare: None,
         }
     }
 
@@ -538,6 +539,12 @@ pub(crate) fn approvals(
         Signed::sign(approval, &p.signing)
     };
     signers.iter().map(approve).collect()
+}
+
+/// Shares cannot be cloned on purpose; a test may.
+pub(crate) fn copies(shares: &[Share]) -> Vec<Share> {
+    let copy = |share: &Share| Share::from_bytes(share.index(), &share.to_bytes()).unwrap();
+    shares.iter().map(copy).collect()
 }
 
 /// A running enclave.

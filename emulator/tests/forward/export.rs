@@ -332,6 +332,7 @@ fn three_hundred_bad_exports_fails_closed() {
     bad.link = Some(Link {
         manifest: Checked::new(third).unwrap(),
         approvals: Vec::new(),
+        reshare: None,
     });
     for _ in 0..100 {
         let refused = reason(ask_export(&step.exporter.enclave, &bad));

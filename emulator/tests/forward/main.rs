@@ -14,7 +14,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use common::{Enclave, Instance, World, approvals, echo, nonce};
+use common::{Enclave, Instance, World, approvals, copies, echo, nonce};
 use quorate_echo::{EchoRequest, EchoResponse};
 use quorate_protocol::application::ApplicationProof;
 use quorate_protocol::atoms::{Bytes, Text, UnixMillis};
@@ -65,6 +65,7 @@ pub(crate) fn link(world: &World, fields: ManifestFields) -> Link {
     Link {
         manifest,
         approvals: given,
+        reshare: None,
     }
 }
 
@@ -76,11 +77,6 @@ pub(crate) fn after(manifest: &Manifest) -> ManifestFields {
     let greeting = format!("GREETING=number {}", fields.sequence);
     fields.applications[0].environment = vec![Text::new(&greeting).unwrap()];
     fields
-}
-
-pub(crate) fn copies(shares: &[Share]) -> Vec<Share> {
-    let copy = |share: &Share| Share::from_bytes(share.index(), &share.to_bytes()).unwrap();
-    shares.iter().map(copy).collect()
 }
 
 /// A namespace and its first manifest.

@@ -7,7 +7,8 @@ use p256::elliptic_curve::{Group, PrimeField};
 use p256::{AffinePoint, CompressedPoint, FieldBytes, ProjectivePoint, Scalar};
 use proptest::prelude::*;
 use quorate_sharing::{
-    Collector, Commitments, Secret, Share, ShareIndex, ShareRefused, WrongShare, combine, split,
+    Collector, Commitments, Secret, Share, ShareIndex, ShareRefused, WrongShare, combine, reshare,
+    split,
 };
 use vsss_rs::{FeldmanVerifierSet, IdentifierPrimeField, ReadableShareSet, ValueGroup, feldman};
 
@@ -76,6 +77,39 @@ proptest! {
                 .expect("an index");
             let ours = commitments.member_key(index).expect("a key");
             prop_assert_eq!(theirs.0.to_affine(), *ours.as_affine());
+        }
+    }
+
+    /// They take new shares for the very secret that they rebuild from old ones, and never a mixture.
+    #[test]
+    fn they_verify_and_combine_what_we_reshare(case in sharing(), next in sharing()) {
+        let Case { seed, threshold, indices } = case;
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let secret = Secret::random(&mut rng);
+        let (old, before) = split(&secret, threshold, &indices, &mut rng).expect("valid");
+        let (new, after) =
+            reshare(&secret, &old, next.threshold, &next.indices, &mut rng).expect("valid");
+        let (old, verifiers) = (their_verifiers(&old), their_verifiers(&new));
+        prop_assert_eq!(old[1].0, verifiers[1].0);
+        let theirs: Vec<TheirShare> = after.iter().map(their_share).collect();
+        for share in &theirs {
+            prop_assert!(verifiers.verify_share(share).is_ok());
+            prop_assert!(old.verify_share(share).is_err());
+        }
+        for share in &before {
+            prop_assert!(verifiers.verify_share(&their_share(share)).is_err());
+        }
+        let need = usize::from(next.threshold);
+        let rebuilt = theirs[theirs.len() - need..].combine().expect("enough shares");
+        prop_assert_eq!(bytes(rebuilt.0), *secret.to_bytes());
+        let mut mixed = theirs[..need - 1].to_vec();
+        let old = before.iter().find(|old| {
+            next.indices[..need - 1].iter().all(|index| *index != old.index())
+        });
+        if let Some(old) = old {
+            mixed.push(their_share(old));
+            let rebuilt = mixed.combine().expect("enough shares");
+            prop_assert_ne!(bytes(rebuilt.0), *secret.to_bytes());
         }
     }
 

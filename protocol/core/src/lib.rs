@@ -53,6 +53,7 @@ pub mod ports;
 pub mod provision;
 pub mod rebuild;
 mod refusal;
+pub mod reshare;
 pub mod statement;
 pub mod stored;
 pub mod ticket;
@@ -60,4 +61,4 @@ pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 3;
+pub const FORMAT: u8 = 4;

@@ -3,6 +3,7 @@
 //! This format holds only what is enforced today. Rollback anchors, log and witness policy arrive
 //! with the code that enforces them, under a new format number.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
@@ -18,6 +19,7 @@ use crate::genesis::{CommitmentList, Epoch, Genesis};
 use crate::invalid::{Invalid, Naming};
 use crate::keys::VerificationKey;
 use crate::members::{MemberSet, Role, check_both};
+use crate::reshare::CompletedReshare;
 
 /// Applications in one manifest, at most.
 pub const MAX_APPLICATIONS: usize = 16;
@@ -395,7 +397,7 @@ pub struct Approval {
     pub time: UnixMillis,
 }
 
-/// A manifest and who approved it.
+/// A manifest, who approved it, and where its shares come from.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Link {
@@ -405,10 +407,13 @@ pub struct Link {
     /// Its approvals.
     #[n(1)]
     pub approvals: Vec<Signed<Approval>>,
+    /// The resharing that made its shares; absent where they are those of the manifest before.
+    #[n(2)]
+    pub reshare: Option<Box<CompletedReshare>>,
 }
 
 object! {
     Manifest => "quorate/manifest/v3", 512 * 1024;
     Approval => "quorate/approval/v1", 256;
-    Link => "quorate/link/v1", 640 * 1024;
+    Link => "quorate/link/v2", 1152 * 1024;
 }

@@ -25,6 +25,7 @@ use crate::keys::KeyPair;
 use crate::manifest::{Link, Manifest};
 use crate::provision::{ProvisionReceipt, ShareGrant};
 pub use crate::refusal::{Fault, Reason, Refusal};
+use crate::reshare::{Reshare, ReshareChallenge, ReshareRequest};
 
 /// A caller's nonce: an attestation for it cannot have been made before.
 pub type Nonce = Bytes<16, 64>;
@@ -73,6 +74,12 @@ pub enum Request {
     /// Stop serving: the importer has confirmed.
     #[n(11)]
     HandOver(#[n(0)] Box<Confirmed>),
+    /// Draw a nonce for an order to reshare.
+    #[n(12)]
+    ReshareChallenge,
+    /// Carry out an order to reshare. The order that was carried out last gets its answer again.
+    #[n(13)]
+    Reshare(#[n(0)] Box<ReshareRequest>),
 }
 
 /// A piece of a binary. Pieces of one binary arrive in order; after a break the sender asks for the
@@ -215,6 +222,12 @@ pub enum Response {
     /// The keys are erased and the applications are asked to end.
     #[n(12)]
     HandedOver,
+    /// A nonce for an order.
+    #[n(13)]
+    ReshareChallenge(#[n(0)] ReshareChallenge),
+    /// The new shares, sealed to their members.
+    #[n(14)]
+    Reshared(#[n(0)] Box<Reshare>),
 }
 
 /// Where an enclave is in its life.
@@ -386,8 +399,8 @@ pub struct Booted {
 }
 
 object! {
-    Request => "quorate/request/v3", 2 * 1024 * 1024;
-    Response => "quorate/response/v3", 9 * 1024 * 1024;
+    Request => "quorate/request/v4", 2 * 1024 * 1024;
+    Response => "quorate/response/v4", 9 * 1024 * 1024;
 }
 
 impl Sizes for Request {
@@ -395,15 +408,16 @@ impl Sizes for Request {
 
     fn largest(kind: u8) -> Option<usize> {
         match kind {
-            0 | 7 | 8 => Some(2),
+            0 | 7 | 8 | 12 => Some(2),
             1 => Some(MAX_CHUNK + 128),
             2 => Some(256 * 1024),
             3 => Some(Self::LARGEST),
             4 | 6 => Some(128),
             5 => Some(1024),
-            9 => Some(1024 * 1024),
+            9 => Some(1280 * 1024),
             10 => Some(256 * 1024),
             11 => Some(4096),
+            13 => Some(256 * 1024),
             _ => None,
         }
     }
@@ -422,10 +436,11 @@ impl Sizes for Response {
             5 | 7 => Some(1024),
             6 => Some(Self::LARGEST),
             8 => Some(96 * 1024),
-            9 => Some(128),
+            9 | 13 => Some(128),
             10 => Some(256 * 1024),
             11 => Some(4096),
             12 => Some(2),
+            14 => Some(320 * 1024),
             _ => None,
         }
     }

@@ -186,6 +186,36 @@ pub enum Reason {
     /// The instance has handed the key over.
     #[n(86)]
     HandedOver,
+    /// The order is for another instance, manifest, namespace or epoch.
+    #[n(100)]
+    ReshareForAnother,
+    /// The order does not name the nonce that is open, or none is.
+    #[n(101)]
+    ReshareNonce,
+    /// The order has expired.
+    #[n(102)]
+    ReshareExpired,
+    /// The order expires later than the nonce it names.
+    #[n(103)]
+    ReshareTooLong,
+    /// Another order was carried out, and its time is not over.
+    #[n(104)]
+    ReshareOpen,
+    /// Too few members of the share set or of the manifest set consented.
+    #[n(105)]
+    ReshareConsentsMissing,
+    /// A consent is to another order, or in another namespace.
+    #[n(106)]
+    ReshareConsentOfAnother,
+    /// A consent is by nobody of the set in whose name it is given.
+    #[n(107)]
+    ReshareConsentOfStranger,
+    /// A member's consent in one role is there twice.
+    #[n(108)]
+    ReshareConsentRepeated,
+    /// A consent is not signed by that member in that role.
+    #[n(109)]
+    ReshareConsentSignature,
     /// The NSM or the kernel failed; the enclave halts.
     #[n(90)]
     Internal,
@@ -406,6 +436,45 @@ impl Reason {
             Self::HandedOver => (
                 "this enclave has handed the key over and holds it no more",
                 "ask the enclave that received it",
+            ),
+            Self::ReshareForAnother => (
+                "the order is for another instance, manifest, namespace or epoch",
+                "write an order for this enclave, with quorate ceremony reshare order",
+            ),
+            Self::ReshareNonce => (
+                "the order does not name the nonce that is open here",
+                "write another order: the enclave was asked for a nonce since, or was restarted",
+            ),
+            Self::ReshareExpired => (
+                "the order has expired by the enclave's time",
+                "write another order and have it signed in time",
+            ),
+            Self::ReshareTooLong => (
+                "the order expires later than the nonce it names",
+                "write another order that expires sooner",
+            ),
+            Self::ReshareOpen => (
+                "another order was carried out here, and its time is not over",
+                "finish that one, or wait until it has expired",
+            ),
+            Self::ReshareConsentsMissing => (
+                "too few members have consented to the order",
+                "collect more with quorate ceremony reshare sign",
+            ),
+            Self::ReshareConsentOfAnother => (
+                "a consent is to another order",
+                "remove it and ask that member to sign this order",
+            ),
+            Self::ReshareConsentOfStranger => (
+                "a consent is by nobody of the set in whose name it is given",
+                "remove it; the sets are those of the manifest that runs",
+            ),
+            Self::ReshareConsentRepeated => {
+                ("a member's consent in one role is there twice", "remove one")
+            }
+            Self::ReshareConsentSignature => (
+                "a consent is not signed by the member it names, in the role it names",
+                "remove it and ask that member to sign again",
             ),
             Self::Internal => (
                 "the enclave's device or kernel failed; it has halted",

@@ -13,6 +13,7 @@ use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{Request, Response};
 use quorate_protocol::provision::provision_share_context;
+use quorate_protocol::reshare::reshare_share_context;
 use quorate_sharing::ShareIndex;
 use quorate_vectors::committed::{self, all_cases, bytes, text};
 use quorate_vectors::kinds::{KINDS, Kind};
@@ -200,6 +201,11 @@ fn every_sealed_share_opens_under_its_context_only() {
                 let record = from_bytes(&bytes(inputs, "record")).expect("a record");
                 forward_key_context(&record)
             }
+            "reshare" => reshare_share_context(
+                &digest(inputs, "order"),
+                index(),
+                &digest(inputs, "epoch"),
+            ),
             _ => provision_share_context(
                 &digest(inputs, "genesis"),
                 &digest::<Manifest>(inputs, "manifest"),

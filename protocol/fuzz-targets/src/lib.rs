@@ -45,6 +45,10 @@ use quorate_protocol::message::{Request, Response};
 use quorate_protocol::organization::{Founding, Organization};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
 use quorate_protocol::rebuild::Rebuild;
+use quorate_protocol::reshare::{
+    CompletedReshare, Reshare, ReshareConsent, ReshareOrder, ReshareReceipt, ReshareRecord,
+    ShareDestroyed,
+};
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
@@ -77,6 +81,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("link", object::<Link>),
     ("share-grant", object::<ShareGrant>),
     ("provision-receipt", object::<ProvisionReceipt>),
+    ("reshare-order", object::<ReshareOrder>),
+    ("reshare-consent", object::<ReshareConsent>),
+    ("reshare-record", object::<ReshareRecord>),
+    ("reshare", object::<Reshare>),
+    ("reshare-receipt", object::<ReshareReceipt>),
+    ("completed-reshare", object::<CompletedReshare>),
+    ("share-destroyed", object::<ShareDestroyed>),
     ("forward-approval", object::<ForwardApproval>),
     ("forward-record", object::<ForwardRecord>),
     ("forward-confirmation", object::<ForwardConfirmation>),
@@ -123,6 +134,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-approval", signed::<Approval>),
     ("signed-share-grant", signed::<ShareGrant>),
     ("signed-provision-receipt", signed::<ProvisionReceipt>),
+    ("signed-reshare-consent", signed::<ReshareConsent>),
+    ("signed-reshare-record", signed::<ReshareRecord>),
+    ("signed-reshare-receipt", signed::<ReshareReceipt>),
+    ("signed-share-destroyed", signed::<ShareDestroyed>),
     ("signed-forward-approval", signed::<ForwardApproval>),
     ("signed-forward-record", signed::<ForwardRecord>),
     ("signed-forward-confirmation", signed::<ForwardConfirmation>),

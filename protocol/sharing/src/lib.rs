@@ -23,8 +23,7 @@
 //! acceptable block would make drawing loop without end; `CryptoRng` promises that it does not.
 //!
 //! **What it does not do**: it keeps no record of who owns an index, and it does not encrypt,
-//! sign or encode anything. Resharing is [`split`] of the same secret: `A₀` stays and every other
-//! coefficient is new. Old shares of `t` holders who kept them still give the secret; only a new
+//! sign or encode anything. After a [`reshare`] `A₀` is the same and every other coefficient is new. Old shares of `t` holders who kept them still give the secret; only a new
 //! secret ends that.
 //!
 //! ```
@@ -64,4 +63,4 @@ pub use commitments::{
 pub use index::{ShareIndex, ZeroIndex};
 pub use scalar::{SCALAR_LEN, ScalarError, Secret};
 pub use share::Share;
-pub use split::{SplitError, split};
+pub use split::{SplitError, reshare, split};

@@ -1,7 +1,7 @@
 //! Sharing a secret: a fresh polynomial, its commitments, and one share for each index.
 //!
-//! Sharing the same secret again *is* resharing: the first commitment stays, everything else is
-//! drawn anew, and shares of the two sharings do not mix.
+//! Sharing the same secret again is resharing ([`reshare`]): the first commitment stays, everything
+//! else is drawn anew, and shares of the two sharings do not mix.
 
 use alloc::vec::Vec;
 
@@ -52,6 +52,28 @@ pub fn split(
     }
 }
 
+/// Shares anew the secret of `old` so that any `threshold` of the new shares give it back: resharing.
+///
+/// The first commitment stays, every other coefficient is drawn anew, so old and new shares do not
+/// mix, whatever threshold and indices either sharing has. Draws as [`split`] does.
+///
+/// # Errors
+///
+/// [`SplitError::OtherSecret`] when `secret` is not the one that `old` commits to; else as
+/// [`split`]. Nothing has been drawn then.
+pub fn reshare(
+    secret: &Secret,
+    old: &Commitments,
+    threshold: u8,
+    indices: &[ShareIndex],
+    rng: &mut impl CryptoRng,
+) -> Result<(Commitments, Vec<Share>), SplitError> {
+    if secret.public_key() != old.public_key() {
+        return Err(SplitError::OtherSecret);
+    }
+    split(secret, threshold, indices, rng)
+}
+
 /// Why a secret was not shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +82,9 @@ pub enum SplitError {
     /// coefficients; reported instead of a panic.
     #[error("the sharing made is not usable and was discarded: {0}")]
     Commitments(#[from] crate::CommitmentError),
+    /// The secret is not the one that the old commitments are of.
+    #[error("the secret is not that of the commitments; nothing was shared")]
+    OtherSecret,
     /// An index is in the list twice.
     #[error("index {index} is listed twice; every member needs an index of its own")]
     RepeatedIndex {

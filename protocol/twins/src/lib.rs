@@ -22,6 +22,7 @@ mod genesis;
 mod instance;
 mod manifest;
 mod message;
+mod reshare;
 mod time;
 mod transcript;
 mod wallet;

@@ -89,11 +89,15 @@ impl Twin for Approval {
 
 impl Twin for Link {
     fn twin(&self) -> Value {
-        json!({
+        let mut twin = json!({
             "object": Self::LABEL,
             "manifest_digest": Digest::of(&self.manifest).to_string(),
             "manifest": self.manifest.twin(),
             "approvals": self.approvals.twin(),
-        })
+        });
+        if let (Some(map), Some(reshare)) = (twin.as_object_mut(), &self.reshare) {
+            map.insert("reshare".into(), reshare.twin());
+        }
+        twin
     }
 }

@@ -39,6 +39,8 @@ impl Twin for Request {
             Self::Export(body) => ("export", Some(body.twin())),
             Self::Import(body) => ("import", Some(body.twin())),
             Self::HandOver(body) => ("hand_over", Some(body.twin())),
+            Self::ReshareChallenge => ("reshare_challenge", None),
+            Self::Reshare(body) => ("reshare", Some(body.twin())),
         };
         match body {
             None => json!({ "object": Self::LABEL, "request": request }),
@@ -111,6 +113,8 @@ impl Twin for Response {
             Self::Exported(body) => ("exported", body.twin()),
             Self::Imported(body) => ("imported", body.twin()),
             Self::HandedOver => ("handed_over", Value::Null),
+            Self::ReshareChallenge(body) => ("reshare_challenge", body.twin()),
+            Self::Reshared(body) => ("reshared", body.twin()),
         };
         match body {
             Value::Null => json!({ "object": Self::LABEL, "response": response }),

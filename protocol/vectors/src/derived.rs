@@ -14,6 +14,7 @@ use quorate_protocol::instance::{Purpose, derive, derive_sealing};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::message::{Phase, Request, Response, Status};
 use quorate_protocol::provision::provision_share_context;
+use quorate_protocol::reshare::reshare_share_context;
 use quorate_sealing::{DecryptionKey, StorageKey, open};
 use quorate_sharing::Secret;
 use serde_json::{Value, json};
@@ -123,6 +124,10 @@ fn contexts() -> File {
     let definition = Digest::of(&world.definition);
     let forward = samples::forward::Forward::of(&world, &chain);
     let record = forward.record.unverified();
+    let reshare = samples::reshare::Resharing::of(&world, &chain).completed.reshare;
+    let made = reshare.record.unverified();
+    let (order, epoch) = (Digest::of(&reshare.order), made.commitments.epoch());
+    let anew = &made.shares[0];
     let cases = [
         sealing(
             "genesis",
@@ -149,6 +154,17 @@ fn contexts() -> File {
             "importer setup hpke",
             &forward.sealed,
             json!({ "record": hex(&to_bytes(record)) }),
+        ),
+        sealing(
+            "reshare",
+            &reshare_share_context(&order, anew.index, &epoch),
+            "alice encryption",
+            &anew.sealed,
+            json!({
+                "order": order.to_string(),
+                "index": anew.index.get(),
+                "epoch": epoch.to_string(),
+            }),
         ),
     ];
     let value = json!({

@@ -24,6 +24,10 @@ use quorate_protocol::message::{Request, Response};
 use quorate_protocol::organization::{Founding, Organization};
 use quorate_protocol::provision::{ProvisionReceipt, ShareGrant};
 use quorate_protocol::rebuild::Rebuild;
+use quorate_protocol::reshare::{
+    CompletedReshare, Reshare, ReshareConsent, ReshareOrder, ReshareReceipt, ReshareRecord,
+    ShareDestroyed,
+};
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
@@ -107,6 +111,13 @@ pub const KINDS: &[Kind] = &[
     plain::<Link>(),
     signed::<ShareGrant>(),
     signed::<ProvisionReceipt>(),
+    plain::<ReshareOrder>(),
+    signed::<ReshareConsent>(),
+    signed::<ReshareRecord>(),
+    plain::<Reshare>(),
+    signed::<ReshareReceipt>(),
+    plain::<CompletedReshare>(),
+    signed::<ShareDestroyed>(),
     signed::<ForwardApproval>(),
     signed::<ForwardRecord>(),
     signed::<ForwardConfirmation>(),

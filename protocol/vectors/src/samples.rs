@@ -2,6 +2,7 @@
 
 mod applications;
 pub(crate) mod forward;
+pub(crate) mod reshare;
 mod transcripts;
 
 use quorate_protocol::atoms::{Pcr, Sha256};
@@ -72,6 +73,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(instance(&mut small, &chain));
     samples.extend(applications::samples(&small, &chain));
     samples.extend(forward::samples(&mut small, &chain));
+    samples.extend(reshare::samples(&small, &chain));
     let evidence = small.evidence(chain.clone());
     let first = seven.manifest(|_| {});
     let large = seven.evidence(vec![seven.link(first)]);
@@ -79,8 +81,10 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(evidences(&evidence, &large));
     samples.extend(requests(&mut small, &chain));
     samples.extend(forward::requests(&small, &chain));
+    samples.extend(reshare::requests(&small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
     samples.extend(forward::responses(&small, &chain));
+    samples.extend(reshare::responses(&small, &chain));
     samples.extend(rebuilds());
     samples.extend(transcripts::samples(&small, &chain));
     samples

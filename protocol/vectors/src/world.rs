@@ -143,14 +143,23 @@ impl World {
     /// A manifest approved by the first members of its manifest set, and of the share set where an
     /// application may connect somewhere, as many as are needed.
     pub(crate) fn link(&self, manifest: Manifest) -> Link {
+        let connects = !manifest.egress_policy().is_empty();
+        self.approved(manifest, connects)
+    }
+
+    /// The same, approved by members of the share set in any case.
+    pub(crate) fn link_with_holders(&self, manifest: Manifest) -> Link {
+        self.approved(manifest, true)
+    }
+
+    fn approved(&self, manifest: Manifest, holders: bool) -> Link {
         let set = &manifest.manifest_set;
         let needed = usize::from(set.threshold);
         let approvals = set.members.iter().take(needed).map(|member| {
             let approval = self.approval(&manifest, Role::ManifestSet, member.index);
             Signed::sign(approval, &signing(&format!("{} signing", member.name)))
         });
-        let connects = !manifest.egress_policy().is_empty();
-        let holders = Some(&self.definition.share_set).filter(|_| connects);
+        let holders = Some(&self.definition.share_set).filter(|_| holders);
         let holders = holders.into_iter().flat_map(|set| {
             let needed = usize::from(set.threshold);
             set.members.iter().take(needed)
@@ -163,6 +172,7 @@ impl World {
         Link {
             manifest,
             approvals,
+            reshare: None,
         }
     }
 
@@ -442,7 +452,7 @@ pub(crate) fn member(person: &str, at: u8) -> Member {
     }
 }
 
-fn set((threshold, people): Set<'_>) -> MemberSet {
+pub(crate) fn set((threshold, people): Set<'_>) -> MemberSet {
     checked(MemberSetFields {
         threshold,
         members: people

@@ -96,7 +96,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
         &member.key_file.public().signing,
         &genesis,
         approved,
-        &candidate.manifest,
+        candidate,
     )?;
     Ok(Review {
         manifest: candidate.manifest.clone(),
@@ -250,9 +250,11 @@ fn decide(
     key: &VerificationKey,
     genesis: &VerifiedGenesis,
     approved: &[Link],
-    candidate: &Manifest,
+    candidate: &Link,
 ) -> Result<(Successor, Vec<Seat>), CeremonyError> {
-    let successor = check_successor(genesis, approved, candidate)?;
+    let reshare = candidate.reshare.as_deref();
+    let candidate = &candidate.manifest;
+    let successor = check_successor(genesis, approved, candidate, reshare)?;
     check_history(pins, approved, &successor)?;
     let definition = genesis.definition();
     let (manifest_set, share_set) = match approved.last() {

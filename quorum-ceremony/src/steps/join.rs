@@ -1,13 +1,22 @@
 //! `join`: a person makes their keys and puts their card into the shared folder.
 //!
+//! Who joins a namespace that has its key already names the genesis digest that another member read
+//! to them: it is compared with the record in the folder and pinned, with its definition and the
+//! newest approved manifest, so that whatever they sign or receive later rests on it.
+//!
 //! A join that was interrupted goes on where it ended: keys are drawn once and never replaced.
 
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::to_bytes;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::Genesis;
 use quorate_protocol::transcript::Act;
+use quorate_verify::chain::HighestSeen;
+use quorate_verify::genesis::VerifiedGenesis;
 
+use super::newest_approved;
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase, PublicKeys};
@@ -24,6 +33,14 @@ pub struct Joining {
     private: PrivateFolder,
     name: Name,
     key_file: Option<KeyFile>,
+    adopted: Option<Adopted>,
+}
+
+/// A namespace that is joined after its genesis.
+#[derive(Debug)]
+struct Adopted {
+    genesis: VerifiedGenesis,
+    highest: Option<HighestSeen>,
 }
 
 /// Who joined.
@@ -35,14 +52,23 @@ pub struct Joined {
     pub keys: PublicKeys,
     /// Whether they had joined before.
     pub before: bool,
+    /// The namespace that is pinned; none before there is one.
+    pub genesis: Option<Digest<Genesis>>,
 }
 
 /// Opens both folders, or makes them.
 ///
 /// # Errors
-/// [`StepError::OtherName`] if the private folder is somebody else's.
-pub fn prepare(folder: &Path, private: &Path, name: &Name) -> Result<Joining, CeremonyError> {
+/// [`StepError::OtherName`] if the private folder is somebody else's; [`StepError::OtherGenesis`] and
+/// what the record or chain break, where a genesis is named.
+pub fn prepare(
+    folder: &Path,
+    private: &Path,
+    name: &Name,
+    genesis: Option<Digest<Genesis>>,
+) -> Result<Joining, CeremonyError> {
     let workspace = Workspace::create(folder)?;
+    let adopted = genesis.map(|given| adopt(&workspace, given)).transpose()?;
     let private = PrivateFolder::create(private)?;
     let key_file = private.find_key_file()?;
     if let Some(file) = &key_file
@@ -59,7 +85,23 @@ pub fn prepare(folder: &Path, private: &Path, name: &Name) -> Result<Joining, Ce
         private,
         name: name.clone(),
         key_file,
+        adopted,
     })
+}
+
+/// The namespace in the folder, if it is the one that was named.
+fn adopt(workspace: &Workspace, given: Digest<Genesis>) -> Result<Adopted, CeremonyError> {
+    let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
+    let found = genesis.digest();
+    if found != given {
+        return Err(StepError::OtherGenesis { given, found }.into());
+    }
+    let links = workspace.links(genesis.definition(), None)?.links;
+    let highest = match links.is_empty() {
+        true => None,
+        false => Some(newest_approved(&genesis, &links)?.highest_seen()),
+    };
+    Ok(Adopted { genesis, highest })
 }
 
 impl Joining {
@@ -95,6 +137,19 @@ impl Joining {
             }
             self.private.store_pins(&Pins::new(self.name.clone()))?;
         }
+        if let (Some(adopted), Some(file)) = (&self.adopted, self.private.find_key_file()?) {
+            let mut pins = self.private.pins(&file)?;
+            // Who holds a share of the genesis has pinned it by a receipt.
+            pins.check_genesis(adopted.genesis.digest())?;
+            pins.pin_definition(adopted.genesis.definition())?;
+            if pins.genesis().is_none() {
+                pins.pin_genesis(adopted.genesis.digest(), None)?;
+            }
+            if let Some(highest) = adopted.highest {
+                pins.pin_manifest(highest)?;
+            }
+            self.private.store_pins(&pins)?;
+        }
         let journal = Journal::new(&self.private, &self.workspace, None, Vec::new());
         let told = object(card.digest());
         if !journal.tells(&keys, Act::Join, &told)? {
@@ -118,6 +173,7 @@ impl Joining {
             name: self.name,
             keys: keys.public(),
             before,
+            genesis: self.adopted.map(|adopted| adopted.genesis.digest()),
         })
     }
 }

@@ -131,7 +131,7 @@ fn record(workspace: &Workspace) -> Result<(VerifiedGenesis, Published), Ceremon
     Ok((genesis, Published::Written))
 }
 
-fn validity(now: UnixMillis, days: u32) -> Result<Validity, InputError> {
+pub(super) fn validity(now: UnixMillis, days: u32) -> Result<Validity, InputError> {
     Ok(Validity {
         not_before: UnixMillis(now.0.saturating_sub(BACKDATED_MS)),
         not_after: end(now, days, "the number of days")?,
@@ -229,9 +229,11 @@ fn next(
         };
         fields.manifest_set = last.manifest_set.clone();
         fields.share_set = last.share_set.clone();
+        fields.commitments = last.commitments.clone();
+        fields.epoch = last.epoch;
     }
     let manifest = Checked::new(fields).map_err(StepError::ManifestInvalid)?;
-    check_successor(genesis, links, &manifest)?;
+    check_successor(genesis, links, &manifest, None)?;
     Ok(manifest)
 }
 

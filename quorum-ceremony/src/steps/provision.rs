@@ -12,7 +12,7 @@ use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, SealedShare};
+use quorate_protocol::genesis::{Epoch, Genesis, SealedShare};
 use quorate_protocol::instance::Index;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
@@ -29,7 +29,8 @@ use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{VerifiedSetup, verify_setup};
 
 use super::attest::{decide, genesis_and_links};
-use super::{Member, receipt, seal_share};
+use super::held::Held;
+use super::{Member, seal_share};
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
@@ -55,7 +56,7 @@ pub struct Verified {
     chain: VerifiedChain,
     setup: VerifiedSetup,
     index: ShareIndex,
-    share: MemberShare,
+    share: Held,
     ignored: Vec<IgnoredApproval>,
     verified: Instant,
     workspace: Workspace,
@@ -102,8 +103,10 @@ fn look(
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = decide(&member.pins, &genesis, &links)?;
     let index = decide_share(&member.pins, &chain)?;
-    let share = member.private.share()?;
-    if share.index != index {
+    let record = genesis.record();
+    let born = (&record.definition, &record.output);
+    let share = Held::find(&member.private, born, chain.manifest().epoch)?;
+    if share.share.index != index || share.commitments != chain.manifest().commitments {
         return Err(PinError::OtherShare.into());
     }
     let anchors = workspace.anchors(genesis.definition())?;
@@ -195,8 +198,7 @@ impl Verified {
     fn hand_over(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
         check_patience(self.verified.elapsed())?;
         let keys = self.member.unlock(passphrase)?;
-        let record = self.genesis.record();
-        let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;
+        let share = self.share.open(&keys)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
         let journal = self.member.journal(&self.workspace, self.people.clone());
@@ -299,13 +301,18 @@ fn decide_share(pins: &Pins, chain: &VerifiedChain) -> Result<ShareIndex, Ceremo
     let no_share = || StepError::NoShare {
         name: pins.name().clone(),
     };
-    let share = pins
-        .genesis()
-        .and_then(|pin| pin.share.as_ref())
-        .ok_or_else(no_share)?;
     let manifest = chain.manifest();
+    let Some(share) = pins.share_of(manifest.epoch) else {
+        return match pins.newest_share() {
+            Some(_) => Err(StepError::EpochRevoked {
+                named: manifest.epoch,
+            }
+            .into()),
+            None => Err(no_share().into()),
+        };
+    };
     let person = manifest.share_set.named(pins.name()).ok_or_else(no_share)?;
-    if person.index != share.index.0 || manifest.epoch != share.epoch {
+    if person.index != share.index.0 {
         return Err(PinError::OtherShare.into());
     }
     if !manifest.suites.contains(&Suite::P256Sha256Aes256Gcm.id()) {

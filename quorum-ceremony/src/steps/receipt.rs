@@ -12,19 +12,18 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{
-    Epoch, Genesis, GenesisOutput, GenesisReceipt, MemberShare, Possession, genesis_share_context,
+    Epoch, Genesis, GenesisOutput, GenesisReceipt, MemberShare, Possession,
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::message::Stage;
 use quorate_protocol::transcript::{Act, Fact};
-use quorate_sealing::open;
-use quorate_sharing::{SCALAR_LEN, Share};
+use quorate_sharing::Share;
 use quorate_verify::attestation::Freshness;
 use quorate_verify::genesis::{GenesisError, check_output};
 use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
-use zeroize::Zeroizing;
 
 use super::Member;
+use super::held::Held;
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
@@ -304,30 +303,7 @@ pub(super) fn open_share(
     share: &MemberShare,
     keys: &MemberKeys,
 ) -> Result<Share, CeremonyError> {
-    let index = share.index;
-    let unreadable = StepError::ShareUnreadable { index };
-    let context = genesis_share_context(&Digest::of(definition), index);
-    let plain = open(
-        share.sealed.suite,
-        keys.decryption_key(),
-        context.info.as_bytes(),
-        &context.aad,
-        &share.sealed.sealed(),
-        SCALAR_LEN,
-    )
-    .map_err(|_| unreadable.clone())?;
-    let mut scalar = Zeroizing::new([0; SCALAR_LEN]);
-    if plain.len() != SCALAR_LEN {
-        return Err(unreadable.into());
-    }
-    scalar.copy_from_slice(&plain);
-    let opened = Share::from_bytes(index, &scalar).map_err(|_| unreadable)?;
-    output
-        .commitments
-        .inner()
-        .check(&opened)
-        .map_err(|_| StepError::ShareWrong { index })?;
-    Ok(opened)
+    Held::of_genesis(definition, output, share.clone()).open(keys)
 }
 
 /// A receipt with proof of possession.

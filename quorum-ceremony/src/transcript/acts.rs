@@ -15,7 +15,8 @@ use super::notes::sentence;
 use crate::challenge::Challenge;
 use crate::error::CeremonyError;
 use crate::inputs::InputError;
-use crate::steps::{attest, boot, define, evidence, genesis, manifest};
+use crate::steps::reshare::{order, run};
+use crate::steps::{attest, boot, define, evidence, genesis, manifest, rotate};
 
 /// What a record will say, beside who wrote it, when and with which tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,40 @@ impl Noted for manifest::Proposed {
         facts.extend(remark("sequence", &sequence));
         Content {
             act: Act::Manifest,
+            facts,
+        }
+    }
+}
+
+impl Noted for order::Ordered {
+    fn content(&self) -> Content {
+        let mut facts = vec![object(self.digest), object(Digest::of(&self.running))];
+        facts.extend(document(&self.facts));
+        Content {
+            act: Act::Reshare,
+            facts,
+        }
+    }
+}
+
+impl Noted for run::Done {
+    fn content(&self) -> Content {
+        Content {
+            act: Act::Reshare,
+            facts: vec![object(self.verified.order), object(self.verified.record)],
+        }
+    }
+}
+
+impl Noted for rotate::Rotated {
+    fn content(&self) -> Content {
+        let mut facts = vec![object(self.digest)];
+        if let Some(completion) = &self.successor.reshare {
+            facts.push(object(completion.reshare.record));
+        }
+        facts.extend(remark("sequence", &self.manifest.sequence.to_string()));
+        Content {
+            act: Act::Rotate,
             facts,
         }
     }

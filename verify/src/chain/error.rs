@@ -10,6 +10,7 @@ use quorate_protocol::members::Role;
 use thiserror::Error;
 
 use super::MAX_LINKS;
+use crate::reshare::ReshareError;
 use crate::text::Listed;
 
 /// A set whose threshold must approve.
@@ -96,9 +97,41 @@ pub enum ChainError {
     /// There is no manifest.
     #[error("there is no manifest")]
     Empty,
-    /// The quorum key, epoch or commitments are not those of the genesis.
-    #[error("manifest {sequence} names other shares than those of the genesis")]
+    /// Epoch or commitments are others than before, without a resharing.
+    #[error("manifest {sequence} names other shares than the one before it, without a resharing")]
     EpochChanged {
+        /// The manifest at fault.
+        sequence: u64,
+    },
+    /// The quorum key is not that of the genesis.
+    #[error("manifest {sequence} names another quorum key than the genesis")]
+    QuorumKeyChanged {
+        /// The manifest at fault.
+        sequence: u64,
+    },
+    /// The resharing beside a manifest does not hold.
+    #[error("the resharing of manifest {sequence}: {error}")]
+    Reshare {
+        /// The manifest at fault.
+        sequence: u64,
+        /// Why not.
+        error: ReshareError,
+    },
+    /// The first manifest has a resharing beside it.
+    #[error("manifest {sequence} is the first: no instance could reshare before it")]
+    ReshareFirst {
+        /// The manifest at fault.
+        sequence: u64,
+    },
+    /// The manifest names other shares or holders than the resharing beside it.
+    #[error("manifest {sequence} names other shares or holders than the resharing beside it")]
+    ReshareOfAnother {
+        /// The manifest at fault.
+        sequence: u64,
+    },
+    /// Holders, their indices or the threshold are others than before, without a resharing.
+    #[error("manifest {sequence} changes who holds shares, without a resharing")]
+    ShareSetChanged {
         /// The manifest at fault.
         sequence: u64,
     },
@@ -193,6 +226,11 @@ impl ChainError {
             Self::ApprovalSignature { .. } => "chain-approval-signature",
             Self::Empty => "chain-empty",
             Self::EpochChanged { .. } => "chain-epoch-changed",
+            Self::QuorumKeyChanged { .. } => "chain-quorum-key-changed",
+            Self::Reshare { error, .. } => error.code(),
+            Self::ReshareFirst { .. } => "chain-reshare-first",
+            Self::ReshareOfAnother { .. } => "chain-reshare-of-another",
+            Self::ShareSetChanged { .. } => "chain-share-set-changed",
             Self::Genesis { .. } => "chain-genesis",
             Self::LastSetChange { .. } => "chain-last-set-change",
             Self::Previous { .. } => "chain-previous",
@@ -220,9 +258,18 @@ impl ChainError {
             Self::Empty | Self::Sequence { .. } | Self::Previous { .. } => {
                 "Fetch the whole chain, from the first manifest on, in order."
             }
-            Self::EpochChanged { .. } => {
-                "Make the manifest again with the commitments of the genesis record. Other shares \
-                 need a reshare, which this format does not have."
+            Self::EpochChanged { .. } | Self::ShareSetChanged { .. } => {
+                "Make the manifest again with the shares and holders of the one before it. Other \
+                 shares, other holders and another threshold need a resharing: quorate ceremony \
+                 reshare order."
+            }
+            Self::QuorumKeyChanged { .. } => {
+                "Do not approve it. The quorum key never changes; another key is another namespace."
+            }
+            Self::Reshare { error, .. } => error.remedy(),
+            Self::ReshareFirst { .. } | Self::ReshareOfAnother { .. } => {
+                "Make the manifest again, with quorate ceremony rotate, from the resharing that was \
+                 ordered under the manifest before it."
             }
             Self::Genesis { .. } => {
                 "Compare the genesis digest with your pin. This manifest is of another namespace."

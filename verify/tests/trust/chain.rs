@@ -6,6 +6,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::Destination;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::manifest::{Link, Manifest, ManifestFields};
+use quorate_protocol::members::Member;
 use quorate_protocol::members::Role::{ManifestSet, ShareSet};
 use quorate_verify::chain::{
     ApprovingSet, ChainError, HighestSeen, MAX_LINKS, Rollback, check_successor, equivocations,
@@ -13,7 +14,7 @@ use quorate_verify::chain::{
 };
 
 use crate::world::{
-    MANIFEST_SET, SIGNED_AT, Vote, World, approval, approved, check, index, name, set, signing,
+    MANIFEST_SET, SIGNED_AT, Vote, World, approval, approved, check, index, member, name, set, signing,
     vote,
 };
 
@@ -55,11 +56,16 @@ fn new_set(world: &World, votes: &[Vote]) -> Vec<Link> {
     chain
 }
 
-/// The second manifest of a chain, whose share set has Frank in the place of Erin.
+/// The second manifest of a chain, in whose share set Erin has other keys: those of Frank.
 fn new_holders(world: &World, votes: &[Vote]) -> Vec<Link> {
     let mut chain = world.chain(1);
     let mut fields = World::after(&chain[0].manifest);
-    fields.share_set = set(3, &["alice", "bob", "carol", "dave", "frank"]);
+    let mut holders = fields.share_set.into_inner();
+    holders.members[4] = Member {
+        name: name("erin"),
+        ..member("frank", 5)
+    };
+    fields.share_set = Checked::new(holders).unwrap();
     chain.push(approved(check(fields), votes));
     chain
 }
@@ -113,7 +119,7 @@ fn chain_beyond_the_limit_fails_closed() {
     assert_eq!(refusal(&world, &chain), ChainError::TooManyLinks { found });
     let candidate = check(world.first());
     assert_eq!(
-        check_successor(&world.verified(), &chain[1..], &candidate),
+        check_successor(&world.verified(), &chain[1..], &candidate, None),
         Err(ChainError::TooManyLinks { found })
     );
 }
@@ -369,7 +375,7 @@ fn another_epoch_fails_closed() {
         fields.epoch = other.epoch();
         fields.commitments = other;
     });
-    assert_eq!(error, ChainError::EpochChanged { sequence: 3 });
+    assert_eq!(error, ChainError::QuorumKeyChanged { sequence: 3 });
 }
 
 #[test]
@@ -513,11 +519,11 @@ fn change_in_the_first_manifest_needs_the_definitions_set() {
     let verified = walk(&world.verified(), &chain).unwrap();
     assert!(verified.links()[0].successor.changes_manifest_set);
     let next = World::after(&chain[0].manifest);
-    let error = check_successor(&world.verified(), &chain, &check(next.clone())).unwrap_err();
+    let error = check_successor(&world.verified(), &chain, &check(next.clone()), None).unwrap_err();
     assert_eq!(error.code(), "chain-last-set-change");
     let mut next = next;
     next.last_set_change = Some(verified.digest());
-    let successor = check_successor(&world.verified(), &chain, &check(next)).unwrap();
+    let successor = check_successor(&world.verified(), &chain, &check(next), None).unwrap();
     assert!(!successor.changes_manifest_set);
 }
 
@@ -665,13 +671,13 @@ fn candidate_is_checked_without_its_approvals() {
     let world = World::new();
     let genesis = world.verified();
     let first = check(world.first());
-    let successor = check_successor(&genesis, &[], &first).unwrap();
+    let successor = check_successor(&genesis, &[], &first, None).unwrap();
     assert_eq!(successor.digest, Digest::of(&first));
     assert_eq!(successor.sequence, 1);
 
     let chain = new_set(&world, &[]);
     let (approved, candidate) = (&chain[..1], &chain[1].manifest);
-    let successor = check_successor(&genesis, approved, candidate).unwrap();
+    let successor = check_successor(&genesis, approved, candidate, None).unwrap();
     assert!(successor.changes_manifest_set);
     assert!(!successor.changes_share_set);
 }
@@ -681,7 +687,7 @@ fn candidate_on_an_unapproved_chain_fails_closed() {
     let world = World::new();
     let before = approved(check(world.first()), &MANIFEST_SET[..1]);
     let candidate = check(World::after(&before.manifest));
-    let error = check_successor(&world.verified(), &[before], &candidate).unwrap_err();
+    let error = check_successor(&world.verified(), &[before], &candidate, None).unwrap_err();
     assert_eq!(error.code(), "chain-threshold");
 }
 
@@ -690,7 +696,7 @@ fn candidate_that_does_not_follow_fails_closed() {
     let world = World::new();
     let chain = world.chain(2);
     let again = &chain[1].manifest;
-    let error = check_successor(&world.verified(), &chain, again).unwrap_err();
+    let error = check_successor(&world.verified(), &chain, again, None).unwrap_err();
     let (expected, found) = (3, 2);
     assert_eq!(error, ChainError::Sequence { expected, found });
 }

@@ -14,5 +14,6 @@ mod flips;
 mod forward;
 mod genesis;
 mod instance;
+mod reshare;
 mod statements;
 mod world;

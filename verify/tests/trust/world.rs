@@ -485,6 +485,7 @@ pub(crate) fn approved(manifest: Manifest, votes: &[Vote]) -> Link {
     Link {
         manifest,
         approvals,
+        reshare: None,
     }
 }
 

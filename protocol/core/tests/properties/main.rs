@@ -667,7 +667,7 @@ proptest! {
         certificate in signed(application_certificate()),
         proofs in vec(signed(proof()), 0..3),
     ) {
-        survives(&Link { manifest, approvals })?;
+        survives(&Link { manifest, approvals, reshare: None })?;
         let evidence = ApplicationEvidence { certificate, proofs };
         let bytes = to_bytes(&evidence);
         let back: ApplicationEvidence = minicbor::decode(&bytes).expect("valid evidence");

@@ -111,6 +111,7 @@ fn strangers_manifest_set_fails_closed() {
     let forged = Link {
         manifest: first.clone(),
         approvals,
+        reshare: None,
     };
     let second = changed(&world.manifest(Some(&first), b"app"), |fields| {
         fields.manifest_set = set(&strangers);

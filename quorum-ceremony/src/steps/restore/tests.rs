@@ -170,6 +170,7 @@ fn with_new_keys(world: &World, before: &Manifest, keys: &MemberKeys) -> Link {
     Link {
         manifest,
         approvals,
+        reshare: None,
     }
 }
 

@@ -1,0 +1,3 @@
+//! The fuzz target `reshare`.
+#![cfg_attr(fuzzing, no_main)]
+quorate_fuzz::target!("reshare");

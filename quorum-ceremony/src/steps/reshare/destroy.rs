@@ -1,0 +1,223 @@
+//! `reshare destroy`: a holder destroys shares that no manifest names any more, and signs that.
+//!
+//! A share goes out of use when a manifest that names another epoch is approved. The word is signed
+//! and published first and the files are destroyed after it; a command that was interrupted in
+//! between is repeated, and its word is true then.
+//!
+//! What this cannot do: the record of the genesis or resharing holds the share sealed, and everybody
+//! has that record. It opens with the member's key for ever. Who leaves the namespace destroys the
+//! key too ([`Review::destroy`] with `with_key`); who stays keeps one that opens old records. And
+//! nobody can check that there is no copy: only a new key takes an old share's power away.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::Name;
+use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::genesis::Epoch;
+use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::Manifest;
+use quorate_protocol::reshare::ShareDestroyed;
+use quorate_protocol::transcript::{Act, Fact};
+use quorate_verify::chain::VerifiedChain;
+use quorate_verify::genesis::VerifiedGenesis;
+
+use crate::challenge::wall_clock;
+use crate::error::{CeremonyError, StepError};
+use crate::keyfile::Passphrase;
+use crate::pins::SharePin;
+use crate::steps::Member;
+use crate::steps::attest::{decide as approved, genesis_and_links};
+use crate::storage::Published;
+use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::workspace::Workspace;
+
+/// Shares that are out of use.
+#[derive(Debug)]
+pub struct Review {
+    workspace: Workspace,
+    member: Member,
+    genesis: VerifiedGenesis,
+    chain: VerifiedChain,
+    old: Vec<SharePin>,
+    people: Vec<(Name, VerificationKey)>,
+}
+
+/// Shares that were destroyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destroyed {
+    /// Which.
+    pub shares: Vec<SharePin>,
+    /// The manifest that names others.
+    pub manifest: Manifest,
+    /// Whether the word was given before.
+    pub published: Published,
+    /// Whether the key file is gone too.
+    pub with_key: bool,
+    /// Whether the namespace is under a development root.
+    pub development: bool,
+}
+
+/// Finds the shares of this member that the newest approved manifest does not name.
+///
+/// # Errors
+/// [`StepError::NotReceived`]; a record or chain that contradicts the pins;
+/// [`StepError::NothingToDestroy`].
+pub fn review(folder: &Path, private: &Path) -> Result<Review, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let member = Member::open(private)?;
+    let (genesis, links) = genesis_and_links(&workspace, &member)?;
+    let chain = approved(&member.pins, &genesis, &links)?;
+    let born = member.genesis()?.share.iter();
+    // A resharing that no manifest names yet may still be wanted: only what was named is old.
+    let mut named: Vec<Epoch> = vec![genesis.epoch()];
+    named.extend(
+        links
+            .links
+            .iter()
+            .take(chain.links().len())
+            .map(|link| link.manifest.epoch),
+    );
+    let now = chain.manifest().epoch;
+    let old = born.chain(member.pins.new_shares());
+    let old = old.filter(|pin| pin.epoch != now && named.contains(&pin.epoch));
+    let old: Vec<SharePin> = old.cloned().collect();
+    if old.is_empty() {
+        return Err(StepError::NothingToDestroy.into());
+    }
+    let known = links.links.get(..chain.links().len()).unwrap_or_default();
+    Ok(Review {
+        people: people(genesis.definition(), known),
+        workspace,
+        member,
+        genesis,
+        chain,
+        old,
+    })
+}
+
+impl Review {
+    /// The shares that are out of use.
+    #[must_use]
+    pub fn shares(&self) -> &[SharePin] {
+        &self.old
+    }
+
+    /// The manifest that names others.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.chain.manifest()
+    }
+
+    /// Whether the member has a seat in that manifest still.
+    #[must_use]
+    pub fn is_seated(&self) -> bool {
+        let (manifest, name) = (self.chain.manifest(), self.member.pins.name());
+        manifest.manifest_set.named(name).is_some() || manifest.share_set.named(name).is_some()
+    }
+
+    /// What everybody consented to.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        self.genesis.definition()
+    }
+
+    /// Signs and publishes the word for the newest of them, and destroys the files; `with_key` the
+    /// key file too.
+    ///
+    /// # Errors
+    /// A wrong passphrase; [`StepError::StillSeated`]; [`StepError::SignedWrong`].
+    pub fn destroy(
+        self,
+        passphrase: &Passphrase,
+        with_key: bool,
+    ) -> Result<Destroyed, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.carry_out(passphrase, with_key)
+            .map_err(|error| refused(&private, Act::Reshare, error))
+    }
+
+    fn carry_out(
+        mut self,
+        passphrase: &Passphrase,
+        with_key: bool,
+    ) -> Result<Destroyed, CeremonyError> {
+        if with_key && self.is_seated() {
+            let name = self.member.pins.name().clone();
+            return Err(StepError::StillSeated { name }.into());
+        }
+        let keys = self.member.unlock(passphrase)?;
+        self.member.pins.pin_manifest(self.chain.highest_seen())?;
+        self.member.private.store_pins(&self.member.pins)?;
+        let journal = self.member.journal(&self.workspace, self.people.clone());
+        journal.settle(&keys)?;
+        let (manifest, name) = (self.chain.manifest(), keys.name());
+        // There is one in any case, and the newest is the one that counted last.
+        let last = self.old.last().ok_or(StepError::NothingToDestroy)?;
+        let known = self.workspace.find_destroyed(manifest.sequence, name)?;
+        let published = match known {
+            Some(known) if is_word(&known, last, &self.chain, &keys.public().signing) => {
+                Published::AlreadyThere
+            }
+            Some(_) => {
+                let (name, role) = (name.clone(), None);
+                return Err(StepError::SignedWrong { name, role }.into());
+            }
+            None => {
+                let word = ShareDestroyed {
+                    genesis: self.genesis.digest(),
+                    epoch: last.epoch,
+                    index: last.index.0,
+                    manifest: self.chain.digest(),
+                    time: wall_clock(),
+                };
+                let word = Signed::sign(word, &keys.signing_key());
+                let facts = vec![
+                    object(word.digest()),
+                    object(self.chain.digest()),
+                    Fact::Share(last.index, last.epoch),
+                ];
+                let published =
+                    self.workspace
+                        .publish_destroyed(manifest.sequence, name, &word)?;
+                let act = Act::Reshare;
+                add(&self.member.private, &Content { act, facts }, Effect::None)?;
+                published
+            }
+        };
+        journal.settle(&keys)?;
+        let private = &self.member.private;
+        for pin in &self.old {
+            if pin.epoch == self.genesis.epoch() {
+                private.destroy_share()?;
+            } else {
+                private.destroy_new_share(pin.epoch)?;
+                self.member.pins.forget_new_share(pin.epoch);
+            }
+        }
+        private.store_pins(&self.member.pins)?;
+        if with_key {
+            private.destroy_key_file()?;
+        }
+        Ok(Destroyed {
+            manifest: manifest.clone(),
+            shares: self.old,
+            published,
+            with_key,
+            development: self.genesis.definition().attestation_root.is_development(),
+        })
+    }
+}
+
+/// Whether a word in the folder is this member's, for this share.
+fn is_word(
+    word: &Signed<ShareDestroyed>,
+    pin: &SharePin,
+    chain: &VerifiedChain,
+    key: &VerificationKey,
+) -> bool {
+    let claim = word.unverified();
+    (claim.genesis, claim.epoch, claim.index, claim.manifest)
+        == (chain.genesis(), pin.epoch, pin.index.0, chain.digest())
+        && word.verify(key).is_ok()
+}

@@ -1,0 +1,155 @@
+//! `rotate`: the coordinator writes a manifest that changes people and nothing else.
+//!
+//! It brings in another manifest set, or the shares and holders of a completed resharing, or both;
+//! what may run, and what the key may be forwarded to, stay as they are. Who approves it is the
+//! chain's matter: the manifest set before it always, the new one where it is another, the holders
+//! before it where shares or holders are others.
+
+use std::path::Path;
+
+use quorate_protocol::atoms::Name;
+use quorate_protocol::cbor::Checked;
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::manifest::{Manifest, ManifestFields};
+use quorate_protocol::members::MemberSetFields;
+use quorate_protocol::reshare::CompletedReshare;
+use quorate_verify::chain::{ChainError, Successor, VerifiedChain, check_successor, walk};
+use quorate_verify::genesis::VerifiedGenesis;
+
+use super::manifest::validity;
+use super::reshare::seats;
+use crate::challenge::wall_clock;
+use crate::error::{CeremonyError, StepError};
+use crate::workspace::Workspace;
+
+/// What the coordinator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Who approves manifests from then on; as before if absent. Who has a seat keeps it.
+    pub manifest_members: Option<Vec<Name>>,
+    /// How many of them must; as before if absent.
+    pub manifest_threshold: Option<u8>,
+    /// Whether, and by which order, the shares are others.
+    pub reshare: Reshared,
+    /// For how many days from now the manifest may boot.
+    pub valid_days: u32,
+}
+
+/// Where the shares come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reshared {
+    /// They stay.
+    Keep,
+    /// From the newest order in the folder.
+    Newest,
+    /// From the order of this number.
+    Order(u64),
+}
+
+/// A manifest that waits for approvals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotated {
+    /// The manifest.
+    pub manifest: Manifest,
+    /// Its digest.
+    pub digest: Digest<Manifest>,
+    /// The manifest it follows.
+    pub before: Manifest,
+    /// What it changes.
+    pub successor: Successor,
+    /// The definition of its namespace.
+    pub definition: Definition,
+    /// Names under which the folder has something else than a receipt of that resharing.
+    pub ignored: Vec<Name>,
+}
+
+/// Writes the next manifest.
+///
+/// # Errors
+/// [`StepError::ManifestPending`] if the newest manifest is not approved;
+/// [`StepError::NothingToRotate`]; a resharing that is not completed, or was ordered under another
+/// manifest than the newest; people without a card.
+pub fn propose(folder: &Path, plan: &Plan) -> Result<Rotated, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
+    let links = workspace.links(genesis.definition(), None)?.links;
+    let chain = walk(&genesis, &links).map_err(|error| match error {
+        ChainError::Threshold { sequence, .. } => {
+            CeremonyError::Step(StepError::ManifestPending { sequence })
+        }
+        error => error.into(),
+    })?;
+    let (completed, ignored) = match plan.reshare {
+        Reshared::Keep => (None, Vec::new()),
+        Reshared::Newest => completed(&workspace, None)?,
+        Reshared::Order(number) => completed(&workspace, Some(number))?,
+    };
+    let manifest = next(&workspace, &chain, plan, completed.as_ref())?;
+    let successor = check_successor(&genesis, &links, &manifest, completed.as_ref())?;
+    if let Some(completed) = &completed {
+        workspace.publish_reshare_of(manifest.sequence, completed)?;
+    }
+    workspace.publish_manifest(&manifest)?;
+    Ok(Rotated {
+        digest: Digest::of(&manifest),
+        before: chain.manifest().clone(),
+        definition: genesis.definition().clone(),
+        successor,
+        manifest,
+        ignored,
+    })
+}
+
+fn completed(
+    workspace: &Workspace,
+    number: Option<u64>,
+) -> Result<(Option<CompletedReshare>, Vec<Name>), CeremonyError> {
+    let (number, _) = workspace.order(number)?;
+    let (completed, ignored) = workspace.completed_reshare(number)?;
+    Ok((Some(completed), ignored))
+}
+
+/// The manifest that follows a chain, with other people.
+fn next(
+    workspace: &Workspace,
+    chain: &VerifiedChain,
+    plan: &Plan,
+    completed: Option<&CompletedReshare>,
+) -> Result<Manifest, CeremonyError> {
+    let before = chain.manifest();
+    let changed = chain.links().last().is_some_and(|link| {
+        link.successor.changes_manifest_set || link.successor.changes_share_set
+    });
+    let mut fields = ManifestFields {
+        sequence: chain.sequence().saturating_add(1),
+        previous: Some(chain.digest()),
+        last_set_change: match changed {
+            true => Some(chain.digest()),
+            false => before.last_set_change,
+        },
+        validity: validity(wall_clock(), plan.valid_days)?,
+        ..(**before).clone()
+    };
+    if let Some(completed) = completed {
+        fields.commitments = completed.reshare.record.unverified().commitments.clone();
+        fields.epoch = fields.commitments.epoch();
+        fields.share_set = completed.reshare.order.share_set.clone();
+    }
+    if plan.manifest_members.is_some() || plan.manifest_threshold.is_some() {
+        let present = &before.manifest_set;
+        let members = match &plan.manifest_members {
+            Some(names) => seats(workspace, names, present, &[&fields.share_set])?,
+            None => present.members.clone(),
+        };
+        let set = MemberSetFields {
+            threshold: plan.manifest_threshold.unwrap_or(present.threshold),
+            members,
+        };
+        fields.manifest_set = Checked::new(set).map_err(StepError::ManifestInvalid)?;
+    }
+    if completed.is_none() && fields.manifest_set == before.manifest_set {
+        return Err(StepError::NothingToRotate.into());
+    }
+    Ok(Checked::new(fields).map_err(StepError::ManifestInvalid)?)
+}
