@@ -4,6 +4,9 @@
 //! operator socket, as between real ones. Bad requests come over the same socket, and the ceremony
 //! completes after them.
 
+#[path = "ceremony/reshare.rs"]
+mod reshare;
+
 use std::fs::{self, Permissions};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;

@@ -2,6 +2,7 @@
 
 mod applications;
 mod forward;
+mod reshare;
 mod wallets;
 
 use std::sync::LazyLock;

@@ -1,0 +1,281 @@
+//! Resharing and rotation, by the steps that people run: two of three become three of four, two of
+//! whom are new, one because she wants new keys; the same ring signs on, old shares count no more.
+
+use quorate_protocol::genesis::Genesis;
+use quorate_protocol::instance::RingEntry;
+use quorate_quorum_ceremony::pins::PinError;
+use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
+use quorate_quorum_ceremony::steps::{rotate, share};
+use quorate_verify::chain::ChainError;
+use quorate_verify::reshare::ReshareError;
+
+use super::*;
+
+const NEXT: [&str; 4] = ["alice", "bob", "carol-2", "dave"];
+
+/// A namespace of alice, bob and carol, and an instance that runs.
+fn running(place: &Place) -> (Digest<Genesis>, PathBuf) {
+    found(place);
+    let birth = place.start("genesis", b"genesis image");
+    let born = genesis::hold(&place.folder(), &birth).unwrap();
+    for member in MEMBERS {
+        acknowledge(place, member, &birth).unwrap();
+    }
+    propose(place, b"the image");
+    for member in ["alice", "bob"] {
+        approve_as(place, member).unwrap();
+    }
+    let one = place.start("one", b"the image");
+    boot::boot(&place.folder(), &one, &binaries(), None, &mut |_| {}).unwrap();
+    for member in ["alice", "carol"] {
+        provision_as(place, member, &one).unwrap();
+    }
+    await_key(&one);
+    (born.genesis, one)
+}
+
+fn await_key(socket: &Path) {
+    wait(|| {
+        let phase = Client::connect(socket).unwrap().status().unwrap().phase;
+        matches!(phase, Phase::Launching | Phase::Running).then_some(())
+    });
+}
+
+fn plan(members: &[&str], threshold: u8) -> order::Plan {
+    order::Plan {
+        members: members.iter().copied().map(name).collect(),
+        threshold,
+        days: 3,
+    }
+}
+
+fn sign_as(place: &Place, member: &str) -> Result<sign::Consented, CeremonyError> {
+    sign::review(&place.folder(), &place.private(member), None)?.consent(&words(member))
+}
+
+fn receive_as(place: &Place, member: &str) -> Result<receipt::Received, CeremonyError> {
+    receipt::review(&place.folder(), &place.private(member), None)?.acknowledge(&words(member))
+}
+
+fn rotation(manifest_members: Option<&[&str]>, reshare: rotate::Reshared) -> rotate::Plan {
+    rotate::Plan {
+        manifest_members: manifest_members.map(|all| all.iter().copied().map(name).collect()),
+        manifest_threshold: None,
+        reshare,
+        valid_days: 1,
+    }
+}
+
+/// Joins a namespace that has its key already.
+fn join_late(place: &Place, member: &str, genesis: Digest<Genesis>) -> Result<(), CeremonyError> {
+    let (folder, private) = (place.folder(), place.private(member));
+    let step = join::prepare(&folder, &private, &name(member), Some(genesis))?;
+    step.join(&words(member)).map(drop)
+}
+
+fn ring(socket: &Path) -> Vec<RingEntry> {
+    let nonce = quorate_protocol::atoms::Bytes::new(vec![7; 32]).unwrap();
+    let evidence = Client::connect(socket).unwrap().evidence(nonce).unwrap();
+    let given = evidence.provisioning.expect("it has the key");
+    given.ring.unverified().keys.clone()
+}
+
+#[test]
+fn other_people_take_the_shares_and_the_key_stays() {
+    let place = Place::new();
+    let folder = place.folder();
+    let (genesis, one) = running(&place);
+
+    // Who is new takes the genesis from another member's mouth, and no other.
+    let wrong = Digest::from_bytes([7; 32]);
+    assert_eq!(
+        join_late(&place, "dave", wrong),
+        Err(StepError::OtherGenesis {
+            given: wrong,
+            found: genesis
+        }
+        .into())
+    );
+    for member in ["dave", "carol-2"] {
+        join_late(&place, member, genesis).unwrap();
+    }
+
+    let missing = StepError::OrderMissing { number: 0 };
+    assert_eq!(sign_as(&place, "alice").err(), Some(missing.into()));
+    for (members, threshold) in [(&NEXT[..], 1), (&NEXT, 5), (&["alice", "alice"], 2)] {
+        match order::order(&folder, &one, &plan(members, threshold)) {
+            Err(CeremonyError::Step(StepError::DefinitionInvalid(_))) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let ordered = order::order(&folder, &one, &plan(&NEXT, 3)).unwrap();
+    assert_eq!(ordered.number, 1);
+    let indices: Vec<u8> = ordered.order.share_set.indices().iter().map(|i| i.get()).collect();
+    assert_eq!(indices, [1, 2, 4, 5]);
+
+    // One of each set is not enough; a new member has no say; nothing is there to receive yet.
+    assert_eq!(sign_as(&place, "alice").unwrap().seats.len(), 2);
+    assert_eq!(
+        sign_as(&place, "alice").unwrap().published,
+        Published::AlreadyThere
+    );
+    assert_eq!(
+        sign_as(&place, "dave").err(),
+        Some(StepError::NoConsent { name: name("dave") }.into())
+    );
+    assert_eq!(
+        refused_for(run::run(&folder, &one, None)),
+        Reason::ReshareConsentsMissing
+    );
+    assert_eq!(
+        receive_as(&place, "alice").err(),
+        Some(StepError::ReshareMissing { number: 1 }.into())
+    );
+    // Somebody writes a consent in bob's name: it is left out, and bob is told.
+    let consents = folder.join("reshares/0001/consents");
+    let forged = consents.join("bob-share-set.cbor");
+    fs::copy(consents.join("alice-share-set.cbor"), &forged).unwrap();
+    assert_eq!(
+        refused_for(run::run(&folder, &one, None)),
+        Reason::ReshareConsentsMissing
+    );
+    let told = StepError::SignedWrong {
+        name: name("bob"),
+        role: Some(quorate_protocol::members::Role::ShareSet),
+    };
+    assert_eq!(sign_as(&place, "bob").err(), Some(told.into()));
+    fs::remove_file(forged).unwrap();
+    sign_as(&place, "bob").unwrap();
+
+    let done = run::run(&folder, &one, None).unwrap();
+    assert!(done.ignored.is_empty());
+    assert_eq!(done.published, Published::Written);
+    let again = run::run(&folder, &one, None).unwrap();
+    assert_eq!((again.published, again.reshare), (Published::AlreadyThere, done.reshare.clone()));
+    // An answer that was lost comes again, the same.
+    fs::remove_file(folder.join("reshares/0001/reshare.cbor")).unwrap();
+    assert_eq!(run::run(&folder, &one, None).unwrap().reshare, done.reshare);
+    assert_eq!(
+        refused_for(order::order(&folder, &one, &plan(&NEXT, 3))),
+        Reason::ReshareOpen
+    );
+
+    // Carol has no share in it under her old name. Two receipts are one too few.
+    assert_eq!(
+        receive_as(&place, "carol").err(),
+        Some(StepError::NoShare { name: name("carol") }.into())
+    );
+    let nothing = rotation(None, rotate::Reshared::Keep);
+    assert_eq!(
+        rotate::propose(&folder, &nothing).err(),
+        Some(StepError::NothingToRotate.into())
+    );
+    receive_as(&place, "alice").unwrap();
+    assert_eq!(
+        receive_as(&place, "alice").unwrap().published,
+        Published::AlreadyThere
+    );
+    receive_as(&place, "dave").unwrap();
+    let change = rotation(Some(&["alice", "bob", "dave"]), rotate::Reshared::Newest);
+    match rotate::propose(&folder, &change) {
+        Err(CeremonyError::Chain(ChainError::Reshare {
+            sequence: 2,
+            error: ReshareError::ReceiptsMissing { need: 3, have: 2, .. },
+        })) => {}
+        other => panic!("{other:?}"),
+    }
+    receive_as(&place, "carol-2").unwrap();
+    let rotated = rotate::propose(&folder, &change).unwrap();
+    assert!(rotated.successor.changes_manifest_set && rotated.successor.changes_share_set);
+
+    // It counts when the present holders and both manifest sets have approved. Until then old shares
+    // do; and nobody destroys anything.
+    assert_eq!(
+        destroy::review(&folder, &place.private("alice")).err(),
+        Some(StepError::NothingToDestroy.into())
+    );
+    approve_as(&place, "alice").unwrap();
+    approve_as(&place, "dave").unwrap();
+    let two = place.start("two", b"the image");
+    let early = boot::boot(&folder, &two, &binaries(), Some(2), &mut |_| {});
+    assert!(matches!(early, Err(CeremonyError::Chain(ChainError::Threshold { .. }))), "{early:?}");
+    approve_as(&place, "bob").unwrap();
+    boot::boot(&folder, &two, &binaries(), None, &mut |_| {}).unwrap();
+
+    // Old shares are refused by name; one new share too few gives nothing.
+    let named = rotated.manifest.epoch;
+    assert_eq!(
+        provision_as(&place, "carol", &two).err(),
+        Some(StepError::EpochRevoked { named }.into())
+    );
+    for (member, accepted) in [("alice", 1), ("dave", 2)] {
+        let given = provision_as(&place, member, &two).unwrap();
+        assert_eq!((given.accepted, given.threshold, given.epoch), (accepted, 3, named));
+        let phase = Client::connect(&two).unwrap().status().unwrap().phase;
+        assert_eq!(phase, Phase::Collecting);
+    }
+    provision_as(&place, "carol-2", &two).unwrap();
+    await_key(&two);
+    assert_eq!(ring(&one), ring(&two));
+    let out = place.path("evidence.cbor");
+    let collected = evidence::collect(&folder, &two, &out).unwrap();
+    assert!(collected.provisioned && collected.sequence == 2);
+
+    // An instance of the old manifest gets nothing from anybody who has seen the new one.
+    let old = place.start("old", b"the image");
+    boot::boot(&folder, &old, &binaries(), Some(1), &mut |_| {}).unwrap();
+    match provision_as(&place, "alice", &old) {
+        Err(CeremonyError::Pin(PinError::Rollback(_))) => {}
+        other => panic!("{other:?}"),
+    }
+
+    destroy_old_shares(&place, genesis);
+
+    // The new set goes on: its threshold is enough for a manifest, and an outsider's is not.
+    let next = rotation(Some(&["alice", "bob"]), rotate::Reshared::Keep);
+    let rotated = rotate::propose(&folder, &next).unwrap();
+    assert_eq!(rotated.manifest.last_set_change, Some(rotated.manifest.previous.unwrap()));
+    assert_eq!(
+        approve_as(&place, "carol-2").err(),
+        Some(
+            StepError::NoApproval {
+                name: name("carol-2"),
+                sequence: 3
+            }
+            .into()
+        )
+    );
+    for member in ["alice", "bob"] {
+        approve_as(&place, member).unwrap();
+    }
+    let report = status::read(&folder, None).unwrap();
+    assert_eq!(report.next, status::Next::Boot);
+}
+
+fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
+    let folder = place.folder();
+    // Who stays keeps key and new share; who leaves can destroy the key too.
+    let look = |member: &str| destroy::review(&folder, &place.private(member));
+    let seated = look("alice").unwrap().destroy(&words("alice"), true);
+    let expected = StepError::StillSeated { name: name("alice") };
+    assert_eq!(seated.err(), Some(expected.into()));
+    let kept = place.private("alice").join("share.cbor");
+    assert!(kept.exists());
+    look("alice").unwrap().destroy(&words("alice"), false).unwrap();
+    assert!(!kept.exists());
+    let proved = share::open(&folder, &place.private("alice")).unwrap();
+    let proved = proved.prove(&words("alice")).unwrap();
+    assert_eq!(proved.facts().threshold, 3);
+    assert_eq!(proved.facts().members, 4);
+    let gone = look("carol").unwrap();
+    assert!(!gone.is_seated());
+    let done = gone.destroy(&words("carol"), true).unwrap();
+    assert_eq!((done.shares.len(), done.with_key), (1, true));
+    let private = place.private("carol");
+    assert!(!private.join("share.cbor").exists() && !private.join("key.cbor").exists());
+    let workspace = Workspace::open(&folder).unwrap();
+    let word = workspace.find_destroyed(2, &name("carol")).unwrap().unwrap();
+    assert_eq!(word.unverified().genesis, genesis);
+    // What was never a share cannot be destroyed.
+    assert_eq!(look("dave").err(), Some(StepError::NothingToDestroy.into()));
+}
