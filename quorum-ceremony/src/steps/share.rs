@@ -2,7 +2,8 @@
 //!
 //! [`open`] compares the folders with the member's pins and needs no key. [`Kept::prove`] opens the
 //! share and checks f(i)·G = Σ iʲ·Aⱼ against the commitments whose digest is the pinned epoch, so
-//! that a shared folder that was exchanged proves nothing. Only what was proved can be written down:
+//! that a shared folder that was exchanged proves nothing. It is the newest share that was received:
+//! after a resharing, the new one. Only what was proved can be written down:
 //! [`Proved::backup`].
 //!
 //! Does not: show or write a backup. That is the caller's, with the care it needs.
@@ -13,14 +14,15 @@ use std::time::{Duration, Instant};
 use quorate_protocol::atoms::{Name, ShareIndex};
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{Epoch, Genesis, GenesisOutput, MemberShare};
+use quorate_protocol::genesis::{Epoch, Genesis, GenesisOutput};
 use quorate_share_backup::sheet::Facts;
 use quorate_share_backup::{Backup, Origin};
 use quorate_sharing::Share;
 use quorate_verify::attestation::Partition;
 use quorate_verify::genesis::check_output;
 
-use super::{Member, receipt};
+use super::Member;
+use super::held::Held;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
 use crate::keyfile::Passphrase;
@@ -33,7 +35,8 @@ pub struct Kept {
     member: Member,
     subject: Subject,
     index: ShareIndex,
-    share: MemberShare,
+    share: Held,
+    members: u8,
 }
 
 /// The key of a ceremony, as the shared folder has it. Which one it is, is the pins' matter.
@@ -62,9 +65,21 @@ pub fn open(folder: &Path, private: &Path) -> Result<Kept, CeremonyError> {
     let member = Member::open(private)?;
     member.genesis()?;
     let subject = Subject::read(&workspace)?;
-    let index = subject.decide(&member.pins)?;
-    let share = member.private.share()?;
-    if share.index != index {
+    subject.compare(&member.pins)?;
+    let name = member.pins.name();
+    let pin = member.pins.newest_share();
+    let pin = pin.ok_or_else(|| StepError::NoShare { name: name.clone() })?;
+    let (index, epoch) = (pin.index.0, pin.epoch);
+    let (share, members) = if epoch == subject.output.commitments.epoch() {
+        let members = subject.definition.share_set.members.len();
+        let born = (&subject.definition, &subject.output);
+        let share = Held::find(&member.private, born, epoch)?;
+        (share, u8::try_from(members).unwrap_or(u8::MAX))
+    } else {
+        let kept = member.private.new_share(epoch)?;
+        (Held::of_reshare(kept.clone()), kept.members)
+    };
+    if share.share.index != index {
         return Err(PinError::OtherShare.into());
     }
     Ok(Kept {
@@ -72,6 +87,7 @@ pub fn open(folder: &Path, private: &Path) -> Result<Kept, CeremonyError> {
         subject,
         index,
         share,
+        members,
     })
 }
 
@@ -109,20 +125,20 @@ impl Kept {
         let unlocked = Instant::now();
         let Subject {
             definition,
-            output,
             genesis,
+            ..
         } = &self.subject;
-        let share = receipt::open_share(definition, output, &self.share, &keys)?;
+        let share = self.share.open(&keys)?;
         let took = unlocked.elapsed();
-        let set = &definition.share_set;
+        let commitments = &self.share.commitments;
         Ok(Proved {
             facts: Facts {
                 namespace: definition.namespace.clone(),
                 genesis: *genesis,
                 member: keys.name().clone(),
-                epoch: output.commitments.epoch(),
-                members: u8::try_from(set.members.len()).unwrap_or(u8::MAX),
-                threshold: set.threshold,
+                epoch: commitments.epoch(),
+                members: self.members,
+                threshold: commitments.inner().threshold(),
                 time: wall_clock(),
             },
             origin: self.subject.origin(),
@@ -145,8 +161,7 @@ impl Subject {
 
     /// Which share of this key is that of a member with these pins.
     pub(super) fn decide(&self, pins: &Pins) -> Result<ShareIndex, CeremonyError> {
-        pins.check_definition(&self.definition)?;
-        pins.check_genesis(self.genesis)?;
+        self.compare(pins)?;
         let pin = pins.genesis().ok_or(StepError::NotReceived)?;
         let share = pin.share.as_ref().ok_or_else(|| StepError::NoShare {
             name: pins.name().clone(),
@@ -155,6 +170,12 @@ impl Subject {
             return Err(PinError::OtherShare.into());
         }
         Ok(share.index.0)
+    }
+
+    /// That this is the key of these pins.
+    fn compare(&self, pins: &Pins) -> Result<(), CeremonyError> {
+        pins.check_definition(&self.definition)?;
+        Ok(pins.check_genesis(self.genesis)?)
     }
 
     pub(super) fn origin(&self) -> Origin {
