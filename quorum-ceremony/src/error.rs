@@ -571,11 +571,9 @@ impl StepError {
                 Coordinator,
                 "have the enclave carry it out with `quorate ceremony reshare run`",
             ),
-            Self::StillSeated { .. } => (
-                "still-seated",
-                You,
-                "repeat the command without --with-key",
-            ),
+            Self::StillSeated { .. } => {
+                ("still-seated", You, "repeat the command without --with-key")
+            }
             Self::ForwardExempt { .. } => (
                 "forward-exempt",
                 You,

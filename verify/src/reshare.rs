@@ -235,7 +235,10 @@ pub fn verify_completed(
     let mut holders: Vec<Approver> = Vec::new();
     for receipt in &completed.receipts {
         let holder = check_receipt(&completed.reshare, receipt)?;
-        if holders.last().is_some_and(|last| last.index >= holder.index) {
+        if holders
+            .last()
+            .is_some_and(|last| last.index >= holder.index)
+        {
             return Err(ReshareError::ReceiptOrder {
                 index: holder.index,
             });

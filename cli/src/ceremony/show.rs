@@ -1,6 +1,7 @@
 //! What each step shows.
 
 mod forward;
+mod people;
 mod reshare;
 
 use std::path::Path;
@@ -11,10 +12,9 @@ use quorate_protocol::definition::{Definition, MeasurementFields};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress;
 use quorate_protocol::manifest::{Application, Manifest};
-use quorate_protocol::members::MemberSetFields;
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, Log, Phase, Status};
 use quorate_quorum_ceremony::challenge::wall_clock;
-use quorate_quorum_ceremony::steps::approve::{self, Approved, Seat};
+use quorate_quorum_ceremony::steps::approve::{self, Approved};
 use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
 use quorate_quorum_ceremony::steps::boot::Started;
 use quorate_quorum_ceremony::steps::consent::Consented;
@@ -35,6 +35,7 @@ use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
+use self::people::{seats, set};
 pub(super) use self::reshare::{
     destroy_review, destroyed, new_share_received, order_consented, order_review, ordered,
     reshare_review, reshared, rotated,
@@ -374,32 +375,6 @@ fn definition(report: Report, definition: &Definition) -> Report {
     measurements(report, &definition.measurements)
 }
 
-fn set(report: Report, key: &'static str, label: &'static str, set: &MemberSetFields) -> Report {
-    let mut lines = vec![format!("{} of {}", set.threshold, set.members.len())];
-    lines.extend(set.members.iter().map(|member| {
-        let key = hex(&member.signing_key.to_compressed());
-        format!("{} {} {key}", member.index.get(), member.name)
-    }));
-    let members: Vec<Value> = set
-        .members
-        .iter()
-        .map(|member| {
-            json!({
-                "index": member.index.get(),
-                "name": member.name.as_str(),
-                "signing_key": hex(&member.signing_key.to_compressed()),
-                "encryption_key": hex(&member.encryption_key.to_compressed()),
-            })
-        })
-        .collect();
-    report.row(
-        key,
-        label,
-        lines,
-        json!({ "threshold": set.threshold, "members": members }),
-    )
-}
-
 fn measurements(report: Report, measurements: &MeasurementFields) -> Report {
     let registers: Vec<(u8, String)> = measurements
         .registers()
@@ -578,20 +553,6 @@ fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -
         }
     }
     changes
-}
-
-fn seats(report: Report, seats: &[Seat]) -> Report {
-    let name = |seat: &Seat| format!("{} at index {}", role_name(seat.role), seat.index.get());
-    let value = seats
-        .iter()
-        .map(|seat| role_name(seat.role))
-        .collect::<Vec<_>>();
-    report.row(
-        "roles",
-        "you sign for",
-        seats.iter().map(name).collect(),
-        json!(value),
-    )
 }
 
 /// The document, and this machine's clock beside the enclave's.

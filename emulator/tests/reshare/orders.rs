@@ -59,7 +59,6 @@ fn orders_for_something_else_fail_closed() {
 
     let challenge = namespace.challenge();
     let honest = namespace.order(&challenge);
-    let other = Digest::from_bytes([7; 32]);
     let stranger = Person::new("stranger", 1);
     let cases: [(Reason, &dyn Fn(&mut ReshareOrder)); 8] = [
         (Reason::ReshareNonce, &|o| o.nonce = nonce()),
@@ -92,7 +91,6 @@ fn orders_for_something_else_fail_closed() {
     assert_ne!(order.genesis, honest.genesis);
     let refused = ask(enclave, &namespace.request(&order));
     assert_eq!(reason(refused), Reason::ReshareForAnother);
-    let _: Digest<quorate_protocol::manifest::Manifest> = other;
 
     // An older nonce, after another was asked for.
     let fresh = namespace.challenge();
@@ -345,7 +343,10 @@ fn an_enclave_that_handed_over_reshares_nothing_fails_closed() {
         Reason::HandedOver
     );
     // The new one does not carry out what was meant for the old one.
-    assert_eq!(reason(ask(&new.enclave, &request)), Reason::ReshareForAnother);
+    assert_eq!(
+        reason(ask(&new.enclave, &request)),
+        Reason::ReshareForAnother
+    );
     let fresh = challenge(&new.enclave);
     let order = ReshareOrder {
         share_set: set(&namespace.next, 2),

@@ -30,10 +30,9 @@ fn new_shares_give_the_same_key_and_old_ones_do_not() {
 
     let link = namespace.second(namespace.completed(&answer, &shares, &[0, 1, 2]));
     let chain = vec![namespace.running.chain[0].clone(), link];
-    let second =
-        namespace
-            .world
-            .boot(namespace.record.clone(), copies(&shares), chain.clone());
+    let second = namespace
+        .world
+        .boot(namespace.record.clone(), copies(&shares), chain.clone());
     // An old share, in the name of a member of both sets: for the old epoch, and passed for a new one.
     let born = copies(&namespace.running.shares);
     let by = &namespace.next[0];
@@ -44,11 +43,7 @@ fn new_shares_give_the_same_key_and_old_ones_do_not() {
     let request = second.signed(grant, second.sealed(0, &*born[0].to_bytes()), by);
     let refused = second.enclave.ask(&Request::Provision(request));
     assert_eq!(reason(refused), Reason::GrantForAnother);
-    let request = second.signed(
-        second.grant(0),
-        second.sealed(0, &*born[0].to_bytes()),
-        by,
-    );
+    let request = second.signed(second.grant(0), second.sealed(0, &*born[0].to_bytes()), by);
     let refused = second.enclave.refused(&Request::Provision(request));
     assert_eq!(refused.reason, Reason::ShareWrong);
     assert_eq!(refused.member.map(|member| member.0), Some(by.index));
@@ -105,7 +100,8 @@ fn a_resharing_that_is_not_complete_does_not_boot_fails_closed() {
         };
         enclave.ask(&Request::Boot(request))
     };
-    let link = |positions: &[usize]| namespace.second(namespace.completed(&answer, &shares, positions));
+    let link =
+        |positions: &[usize]| namespace.second(namespace.completed(&answer, &shares, positions));
     for few in [&[][..], &[0], &[2, 3]] {
         assert_eq!(reason(boot(link(few))), Reason::ChainInvalid, "{few:?}");
     }

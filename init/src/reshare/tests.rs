@@ -69,7 +69,11 @@ fn an_order_is_in_time_to_its_last_moment() {
     let orders = with_nonce(7, 2000);
     let order = order(7, 1000);
     assert!(orders.check_time(&order, UnixMillis(1000)).is_ok());
-    assert!(with_nonce(7, 1000).check_time(&order, UnixMillis(1)).is_ok());
+    assert!(
+        with_nonce(7, 1000)
+            .check_time(&order, UnixMillis(1))
+            .is_ok()
+    );
 }
 
 #[test]

@@ -469,9 +469,7 @@ impl Reason {
                 "a consent is by nobody of the set in whose name it is given",
                 "remove it; the sets are those of the manifest that runs",
             ),
-            Self::ReshareConsentRepeated => {
-                ("a member's consent in one role is there twice", "remove one")
-            }
+            Self::ReshareConsentRepeated => ("a member's consent is there twice", "remove one"),
             Self::ReshareConsentSignature => (
                 "a consent is not signed by the member it names, in the role it names",
                 "remove it and ask that member to sign again",

@@ -201,11 +201,9 @@ fn every_sealed_share_opens_under_its_context_only() {
                 let record = from_bytes(&bytes(inputs, "record")).expect("a record");
                 forward_key_context(&record)
             }
-            "reshare" => reshare_share_context(
-                &digest(inputs, "order"),
-                index(),
-                &digest(inputs, "epoch"),
-            ),
+            "reshare" => {
+                reshare_share_context(&digest(inputs, "order"), index(), &digest(inputs, "epoch"))
+            }
             _ => provision_share_context(
                 &digest(inputs, "genesis"),
                 &digest::<Manifest>(inputs, "manifest"),

@@ -124,7 +124,9 @@ fn contexts() -> File {
     let definition = Digest::of(&world.definition);
     let forward = samples::forward::Forward::of(&world, &chain);
     let record = forward.record.unverified();
-    let reshare = samples::reshare::Resharing::of(&world, &chain).completed.reshare;
+    let reshare = samples::reshare::Resharing::of(&world, &chain)
+        .completed
+        .reshare;
     let made = reshare.record.unverified();
     let (order, epoch) = (Digest::of(&reshare.order), made.commitments.epoch());
     let anew = &made.shares[0];

@@ -23,6 +23,54 @@ fn pins_come_back_from_their_file() {
     assert!(pins.to_bytes().len() <= Pins::MAX);
 }
 
+fn new_share(byte: u8, at: u8) -> SharePin {
+    SharePin {
+        index: Index(index(at)),
+        epoch: Digest::from_bytes([byte; 32]),
+    }
+}
+
+/// Each resharing has a share of its own; that of the genesis stays beside them.
+#[test]
+fn shares_of_resharings_are_kept_beside_each_other() {
+    let world = World::new();
+    let mut pins = world.pins(0);
+    let born = pins.genesis().unwrap().share.clone().unwrap();
+    assert_eq!(pins.newest_share(), Some(&born));
+    for byte in 1..=16 {
+        pins.pin_new_share(new_share(byte, byte)).unwrap();
+        pins.pin_new_share(new_share(byte, byte)).unwrap();
+    }
+    let bytes = pins.to_bytes();
+    assert!(bytes.len() <= Pins::MAX);
+    assert_eq!(Pins::from_bytes(&bytes), Ok(pins.clone()));
+    assert_eq!(pins.newest_share(), Some(&new_share(16, 16)));
+    assert_eq!(pins.share_of(born.epoch), Some(&born));
+    let seventh = new_share(7, 7);
+    assert_eq!(pins.share_of(seventh.epoch), Some(&seventh));
+    for byte in 1..=16 {
+        pins.forget_new_share(new_share(byte, 1).epoch);
+    }
+    assert_eq!(pins, world.pins(0));
+}
+
+#[test]
+fn a_second_share_of_an_epoch_or_too_many_fail_closed() {
+    let mut pins = World::new().pins(0);
+    pins.pin_new_share(new_share(1, 3)).unwrap();
+    let refused = pins.pin_new_share(new_share(1, 4));
+    assert_eq!(refused, Err(PinError::OtherShare));
+    let epoch = pins.genesis().unwrap().share.clone().unwrap().epoch;
+    let index = Index(index(200));
+    let refused = pins.pin_new_share(SharePin { index, epoch });
+    assert_eq!(refused, Err(PinError::OtherShare));
+    for byte in 2..=16 {
+        pins.pin_new_share(new_share(byte, 3)).unwrap();
+    }
+    let refused = pins.pin_new_share(new_share(17, 3));
+    assert_eq!(refused, Err(PinError::TooManyShares));
+}
+
 #[test]
 fn another_definition_fails_closed() {
     let (world, other) = (World::new(), World::new());

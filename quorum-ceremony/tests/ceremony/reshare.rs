@@ -110,7 +110,13 @@ fn other_people_take_the_shares_and_the_key_stays() {
     }
     let ordered = order::order(&folder, &one, &plan(&NEXT, 3)).unwrap();
     assert_eq!(ordered.number, 1);
-    let indices: Vec<u8> = ordered.order.share_set.indices().iter().map(|i| i.get()).collect();
+    let indices: Vec<u8> = ordered
+        .order
+        .share_set
+        .indices()
+        .iter()
+        .map(|i| i.get())
+        .collect();
     assert_eq!(indices, [1, 2, 4, 5]);
 
     // One of each set is not enough; a new member has no say; nothing is there to receive yet.
@@ -151,7 +157,10 @@ fn other_people_take_the_shares_and_the_key_stays() {
     assert!(done.ignored.is_empty());
     assert_eq!(done.published, Published::Written);
     let again = run::run(&folder, &one, None).unwrap();
-    assert_eq!((again.published, again.reshare), (Published::AlreadyThere, done.reshare.clone()));
+    assert_eq!(
+        (again.published, again.reshare),
+        (Published::AlreadyThere, done.reshare.clone())
+    );
     // An answer that was lost comes again, the same.
     fs::remove_file(folder.join("reshares/0001/reshare.cbor")).unwrap();
     assert_eq!(run::run(&folder, &one, None).unwrap().reshare, done.reshare);
@@ -163,7 +172,12 @@ fn other_people_take_the_shares_and_the_key_stays() {
     // Carol has no share in it under her old name. Two receipts are one too few.
     assert_eq!(
         receive_as(&place, "carol").err(),
-        Some(StepError::NoShare { name: name("carol") }.into())
+        Some(
+            StepError::NoShare {
+                name: name("carol")
+            }
+            .into()
+        )
     );
     let nothing = rotation(None, rotate::Reshared::Keep);
     assert_eq!(
@@ -180,7 +194,10 @@ fn other_people_take_the_shares_and_the_key_stays() {
     match rotate::propose(&folder, &change) {
         Err(CeremonyError::Chain(ChainError::Reshare {
             sequence: 2,
-            error: ReshareError::ReceiptsMissing { need: 3, have: 2, .. },
+            error:
+                ReshareError::ReceiptsMissing {
+                    need: 3, have: 2, ..
+                },
         })) => {}
         other => panic!("{other:?}"),
     }
@@ -198,7 +215,13 @@ fn other_people_take_the_shares_and_the_key_stays() {
     approve_as(&place, "dave").unwrap();
     let two = place.start("two", b"the image");
     let early = boot::boot(&folder, &two, &binaries(), Some(2), &mut |_| {});
-    assert!(matches!(early, Err(CeremonyError::Chain(ChainError::Threshold { .. }))), "{early:?}");
+    assert!(
+        matches!(
+            early,
+            Err(CeremonyError::Chain(ChainError::Threshold { .. }))
+        ),
+        "{early:?}"
+    );
     approve_as(&place, "bob").unwrap();
     boot::boot(&folder, &two, &binaries(), None, &mut |_| {}).unwrap();
 
@@ -210,7 +233,10 @@ fn other_people_take_the_shares_and_the_key_stays() {
     );
     for (member, accepted) in [("alice", 1), ("dave", 2)] {
         let given = provision_as(&place, member, &two).unwrap();
-        assert_eq!((given.accepted, given.threshold, given.epoch), (accepted, 3, named));
+        assert_eq!(
+            (given.accepted, given.threshold, given.epoch),
+            (accepted, 3, named)
+        );
         let phase = Client::connect(&two).unwrap().status().unwrap().phase;
         assert_eq!(phase, Phase::Collecting);
     }
@@ -234,7 +260,10 @@ fn other_people_take_the_shares_and_the_key_stays() {
     // The new set goes on: its threshold is enough for a manifest, and an outsider's is not.
     let next = rotation(Some(&["alice", "bob"]), rotate::Reshared::Keep);
     let rotated = rotate::propose(&folder, &next).unwrap();
-    assert_eq!(rotated.manifest.last_set_change, Some(rotated.manifest.previous.unwrap()));
+    assert_eq!(
+        rotated.manifest.last_set_change,
+        Some(rotated.manifest.previous.unwrap())
+    );
     assert_eq!(
         approve_as(&place, "carol-2").err(),
         Some(
@@ -257,11 +286,16 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     // Who stays keeps key and new share; who leaves can destroy the key too.
     let look = |member: &str| destroy::review(&folder, &place.private(member));
     let seated = look("alice").unwrap().destroy(&words("alice"), true);
-    let expected = StepError::StillSeated { name: name("alice") };
+    let expected = StepError::StillSeated {
+        name: name("alice"),
+    };
     assert_eq!(seated.err(), Some(expected.into()));
     let kept = place.private("alice").join("share.cbor");
     assert!(kept.exists());
-    look("alice").unwrap().destroy(&words("alice"), false).unwrap();
+    look("alice")
+        .unwrap()
+        .destroy(&words("alice"), false)
+        .unwrap();
     assert!(!kept.exists());
     let proved = share::open(&folder, &place.private("alice")).unwrap();
     let proved = proved.prove(&words("alice")).unwrap();
@@ -274,7 +308,10 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     let private = place.private("carol");
     assert!(!private.join("share.cbor").exists() && !private.join("key.cbor").exists());
     let workspace = Workspace::open(&folder).unwrap();
-    let word = workspace.find_destroyed(2, &name("carol")).unwrap().unwrap();
+    let word = workspace
+        .find_destroyed(2, &name("carol"))
+        .unwrap()
+        .unwrap();
     assert_eq!(word.unverified().genesis, genesis);
     // What was never a share cannot be destroyed.
     assert_eq!(look("dave").err(), Some(StepError::NothingToDestroy.into()));

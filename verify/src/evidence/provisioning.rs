@@ -201,7 +201,10 @@ fn check_receipts(
             (Field::Manifest, receipt.manifest == instance.chain.digest()),
             (Field::Grant, receipt.grant == provision.grant.digest()),
             (Field::Index, receipt.index == member.index),
-            (Field::Epoch, receipt.epoch == instance.chain.manifest().epoch),
+            (
+                Field::Epoch,
+                receipt.epoch == instance.chain.manifest().epoch,
+            ),
             (Field::Progress, progress),
         ];
         agree(Part::Receipt, whose, &fields)?;
@@ -286,7 +289,10 @@ fn check_certificate(
         ),
         (Field::LiveKeys, certificate.live == *live),
         (Field::ModuleId, certificate.module_id.as_str() == module_id),
-        (Field::Epoch, certificate.epoch == instance.chain.manifest().epoch),
+        (
+            Field::Epoch,
+            certificate.epoch == instance.chain.manifest().epoch,
+        ),
         (Field::Provenance, certificate.provenance == *origin),
     ];
     agree(part, || None, &fields)

@@ -14,8 +14,8 @@ use quorate_verify::chain::{
 };
 
 use crate::world::{
-    MANIFEST_SET, SIGNED_AT, Vote, World, approval, approved, check, index, member, name, set, signing,
-    vote,
+    MANIFEST_SET, SIGNED_AT, Vote, World, approval, approved, check, index, member, name, set,
+    signing, vote,
 };
 
 /// Three of the share set, as many as its threshold.

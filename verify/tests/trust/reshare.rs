@@ -122,7 +122,11 @@ impl<'a> Making<'a> {
         let key = instance.ring_key("init", Purpose::Instance);
         Reshare {
             order: self.order.clone(),
-            consents: self.consents.iter().map(|vote| self.consent(*vote)).collect(),
+            consents: self
+                .consents
+                .iter()
+                .map(|vote| self.consent(*vote))
+                .collect(),
             record: Signed::sign(Checked::new(record).unwrap(), &key),
             ring: instance.signed_ring(instance.ring()),
             certificate: instance.signed_certificate(instance.certificate()),
@@ -176,7 +180,11 @@ impl<'a> Making<'a> {
 
     /// The chain up to it, with what is beside it.
     pub(crate) fn chain(&self, completed: Option<CompletedReshare>) -> Vec<Link> {
-        self.chain_of(self.fields(), completed, &[&MANIFEST_SET[..], &HOLDERS].concat())
+        self.chain_of(
+            self.fields(),
+            completed,
+            &[&MANIFEST_SET[..], &HOLDERS].concat(),
+        )
     }
 
     fn chain_of(
@@ -194,7 +202,10 @@ impl<'a> Making<'a> {
     }
 
     fn refusal(&self, completed: CompletedReshare) -> ReshareError {
-        match walk(&self.instance.world.verified(), &self.chain(Some(completed))) {
+        match walk(
+            &self.instance.world.verified(),
+            &self.chain(Some(completed)),
+        ) {
             Err(ChainError::Reshare { sequence: 3, error }) => error,
             other => panic!("{other:?}"),
         }
@@ -297,7 +308,13 @@ fn new_shares_without_a_resharing_fail_closed() {
     assert_eq!(error, ChainError::EpochChanged { sequence: 3 });
     // Other holders of the old shares: somebody more, somebody less, another index.
     let all = [&MANIFEST_SET[..], &HOLDERS].concat();
-    let everybody = [("alice", 1), ("bob", 2), ("carol", 3), ("dave", 4), ("erin", 5)];
+    let everybody = [
+        ("alice", 1),
+        ("bob", 2),
+        ("carol", 3),
+        ("dave", 4),
+        ("erin", 5),
+    ];
     let mut more = everybody.to_vec();
     more.push(("frank", 6));
     let mut moved = everybody.to_vec();
@@ -309,7 +326,11 @@ fn new_shares_without_a_resharing_fail_closed() {
         fields.share_set = next_set(3, people);
         let chain = making.chain_of(fields, None, &all);
         let error = walk(&world.verified(), &chain).unwrap_err();
-        assert_eq!(error, ChainError::ShareSetChanged { sequence: 3 }, "{people:?}");
+        assert_eq!(
+            error,
+            ChainError::ShareSetChanged { sequence: 3 },
+            "{people:?}"
+        );
     }
 }
 
@@ -566,7 +587,10 @@ fn receipts_that_are_missing_or_false_fail_closed() {
     assert_eq!(refused(vec![receipt(3)]), missing(1, &[1, 4, 5]));
     for (receipts, at) in [([receipt(3), receipt(3)], 6), ([receipt(3), receipt(0)], 1)] {
         let index = index(at);
-        assert_eq!(refused(receipts.to_vec()), ReshareError::ReceiptOrder { index });
+        assert_eq!(
+            refused(receipts.to_vec()),
+            ReshareError::ReceiptOrder { index }
+        );
     }
     let with = |last: Signed<ReshareReceipt>| refused(vec![receipt(0), receipt(1), last]);
     let six = index(6);

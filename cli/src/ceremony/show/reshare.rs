@@ -64,7 +64,10 @@ fn order(report: Report, number: u64, order: &ReshareOrder, running: Option<&Man
 }
 
 pub(in crate::ceremony) fn ordered(done: &Ordered) -> Report {
-    let report = Report::new("reshare order", "the order is written and waits for consents");
+    let report = Report::new(
+        "reshare order",
+        "the order is written and waits for consents",
+    );
     let report = order(report, done.number, &done.order, Some(&done.running));
     document(report, &done.facts)
         .development(done.definition.attestation_root.is_development())
@@ -126,8 +129,11 @@ fn people(report: Report, key: &'static str, label: &'static str, all: &[Approve
 }
 
 pub(in crate::ceremony) fn reshared(done: &Done) -> Report {
-    let report = Report::new("reshare run", title("the new shares", done.published))
-        .number("order", "order", done.number);
+    let report = Report::new("reshare run", title("the new shares", done.published)).number(
+        "order",
+        "order",
+        done.number,
+    );
     let set = &done.reshare.order.share_set;
     let mut report = verified(report, &done.verified)
         .number("members", "new holders", count(set.members.len()))

@@ -75,7 +75,14 @@ fn record() -> impl Strategy<Value = ReshareRecord> {
 }
 
 fn receipt() -> impl Strategy<Value = ReshareReceipt> {
-    let parts = (digest(), digest(), digest(), index(), time(), select(PEOPLE.to_vec()));
+    let parts = (
+        digest(),
+        digest(),
+        digest(),
+        index(),
+        time(),
+        select(PEOPLE.to_vec()),
+    );
     parts.prop_map(|(genesis, record, epoch, index, time, who)| {
         let possession = Possession {
             genesis,

@@ -21,7 +21,10 @@ use crate::keys::{generator, pair, scalar, signing, verification};
 use crate::sealing::sealed_share;
 use crate::world::{World, bytes, index, set, text, time};
 
-const NEW_SET: Set<'_> = (3, &[("alice", 1), ("erin", 2), ("frank", 7), ("carol", 200)]);
+const NEW_SET: Set<'_> = (
+    3,
+    &[("alice", 1), ("erin", 2), ("frank", 7), ("carol", 200)],
+);
 
 /// Everything that one resharing is made of.
 pub(crate) struct Resharing {

@@ -177,9 +177,9 @@ impl Review {
                     object(self.chain.digest()),
                     Fact::Share(last.index, last.epoch),
                 ];
-                let published =
-                    self.workspace
-                        .publish_destroyed(manifest.sequence, name, &word)?;
+                let published = self
+                    .workspace
+                    .publish_destroyed(manifest.sequence, name, &word)?;
                 let act = Act::Reshare;
                 add(&self.member.private, &Content { act, facts }, Effect::None)?;
                 published

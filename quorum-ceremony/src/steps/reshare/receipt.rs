@@ -67,11 +67,7 @@ pub struct Received {
 /// [`StepError::NotReceived`]; a record or chain that contradicts the pins;
 /// [`StepError::OrderMissing`], [`StepError::ReshareMissing`], [`StepError::NoShare`]; what the
 /// resharing breaks.
-pub fn review(
-    folder: &Path,
-    private: &Path,
-    number: Option<u64>,
-) -> Result<Review, CeremonyError> {
+pub fn review(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, CeremonyError> {
     look(folder, private, number).map_err(|error| refused(private, Act::Reshare, error))
 }
 

@@ -67,11 +67,7 @@ pub struct Consented {
 /// [`StepError::NotReceived`]; a record or chain that contradicts the pins;
 /// [`StepError::OrderMissing`], [`StepError::OrderExpired`], [`StepError::NoConsent`]; an order for
 /// something else than what is approved now.
-pub fn review(
-    folder: &Path,
-    private: &Path,
-    number: Option<u64>,
-) -> Result<Review, CeremonyError> {
+pub fn review(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, CeremonyError> {
     look(folder, private, number).map_err(|error| refused(private, Act::Reshare, error))
 }
 
