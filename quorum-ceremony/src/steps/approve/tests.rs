@@ -20,6 +20,22 @@ fn key(world: &World, member: usize) -> VerificationKey {
     world.keys[member].public().signing
 }
 
+/// Of a manifest whose shares are those of the one before.
+fn decide(
+    pins: &Pins,
+    key: &VerificationKey,
+    genesis: &VerifiedGenesis,
+    approved: &[Link],
+    candidate: &Manifest,
+) -> Result<(Successor, Vec<Seat>), CeremonyError> {
+    let link = Link {
+        manifest: candidate.clone(),
+        approvals: Vec::new(),
+        reshare: None,
+    };
+    super::decide(pins, key, genesis, approved, &link)
+}
+
 #[test]
 fn members_of_the_present_set_may_approve() {
     let world = World::new();
@@ -49,9 +65,13 @@ fn members_of_the_present_set_may_approve() {
 fn change_of_share_set_needs_share_holders_too() {
     let world = World::new();
     let manifest = changed(&world.manifest(None, b"app"), |fields| {
+        // The first member has other keys, as after a restore.
+        let keys = MemberKeys::generate(name("alice")).unwrap().public();
         let mut set = fields.share_set.clone().into_inner();
-        set.members.pop();
+        set.members[0].signing_key = keys.signing;
+        set.members[0].encryption_key = keys.encryption;
         fields.share_set = Checked::new(set).unwrap();
+        fields.manifest_set = fields.share_set.clone();
     });
     let (_, seats) = decide(
         &world.pins(2),
@@ -63,6 +83,21 @@ fn change_of_share_set_needs_share_holders_too() {
     .unwrap();
     let roles: Vec<Role> = seats.iter().map(|seat| seat.role).collect();
     assert_eq!(roles, [Role::ManifestSet, Role::ShareSet]);
+}
+
+/// Who holds shares, and at which index, changes with the shares or not at all.
+#[test]
+fn a_holder_fewer_without_a_resharing_fails_closed() {
+    let world = World::new();
+    let manifest = changed(&world.manifest(None, b"app"), |fields| {
+        let mut set = fields.share_set.clone().into_inner();
+        set.members.pop();
+        fields.share_set = Checked::new(set).unwrap();
+    });
+    let pins = world.pins(0);
+    let refused = decide(&pins, &key(&world, 0), &world.verified(), &[], &manifest);
+    let expected = ChainError::ShareSetChanged { sequence: 1 };
+    assert_eq!(refused, Err(expected.into()));
 }
 
 /// Whoever holds shares has a say in where applications may connect.
@@ -213,7 +248,7 @@ fn manifest_that_does_not_follow_fails_closed() {
     });
     assert!(matches!(
         try_first(&key_of_others),
-        Err(CeremonyError::Chain(ChainError::EpochChanged { .. }))
+        Err(CeremonyError::Chain(ChainError::QuorumKeyChanged { .. }))
     ));
 }
 

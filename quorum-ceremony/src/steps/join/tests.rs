@@ -11,7 +11,8 @@ fn join(
     text: &str,
     words: &str,
 ) -> Result<Joined, CeremonyError> {
-    prepare(&folders.shared(), &folders.private(member), &name(text))?.join(&passphrase(words))
+    let (shared, private) = (folders.shared(), folders.private(member));
+    prepare(&shared, &private, &name(text), None)?.join(&passphrase(words))
 }
 
 #[test]

@@ -335,7 +335,7 @@ fn share_that_is_not_this_members_fails_closed() {
     );
     assert_eq!(
         with_share("alice", share(1, Digest::from_bytes([1; 32]))),
-        Err(PinError::OtherShare.into())
+        Err(StepError::EpochRevoked { named: epoch }.into())
     );
 }
 
