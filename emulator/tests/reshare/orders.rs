@@ -324,7 +324,9 @@ fn an_enclave_that_handed_over_reshares_nothing_fails_closed() {
     assert!(matches!(answer, Response::HandedOver), "{answer:?}");
     new.await_running();
 
-    let next = vec![Person::new("new-1", 1), Person::new("new-2", 2)];
+    let next = (1..=3)
+        .map(|n| Person::new(&format!("new-{n}"), n))
+        .collect();
     let namespace = Namespace {
         record,
         running: old,

@@ -77,10 +77,10 @@ fn new_shares_give_the_same_key_and_old_ones_do_not() {
     };
     assert_eq!(ring(&before), ring(&after));
     let report = namespace.report(&after);
-    assert!(report.is_accepted(), "{report}");
+    assert!(report.is_accepted(), "{report:#?}");
     assert_eq!(report.facts.sequence, Some(2));
     let report = namespace.report(&before);
-    assert!(report.is_accepted(), "{report}");
+    assert!(report.is_accepted(), "{report:#?}");
 }
 
 /// Receipts of fewer than the new threshold, or none, complete nothing: no enclave boots on it.
