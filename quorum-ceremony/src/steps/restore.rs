@@ -19,22 +19,26 @@ use std::path::{Path, PathBuf};
 
 use quorate_protocol::atoms::{Name, ShareIndex};
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, genesis_share_context};
+use quorate_protocol::genesis::{
+    CommitmentList, Epoch, Genesis, MemberShare, genesis_share_context,
+};
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Link;
+use quorate_protocol::reshare::reshare_share_context;
 use quorate_share_backup::{Backup, Expected, Origin};
 use quorate_sharing::Share;
 use quorate_verify::chain::{ChainError, HighestSeen, VerifiedChain};
 use quorate_verify::genesis::VerifiedGenesis;
 
+use super::held::Held;
 use super::seal_share;
 use super::share::Subject;
 use super::{newest_approved, receipt};
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
-use crate::pins::{Pins, SharePin};
-use crate::private::PrivateFolder;
+use crate::pins::{PinError, Pins, SharePin};
+use crate::private::{NewShare, PrivateFolder};
 use crate::storage::{Published, StorageError, read_named};
 use crate::workspace::Workspace;
 
@@ -63,6 +67,8 @@ pub struct Restoring {
     key_file: KeyFile,
     pins: Pins,
     subject: Subject,
+    /// The share as a resharing made it, where the newest is not that of the genesis.
+    anew: Option<NewShare>,
     index: ShareIndex,
     renewed: Option<Renewed>,
 }
@@ -134,9 +140,14 @@ pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
             Some(renew(&mut pins, &key_file, &workspace, &subject, given)?)
         }
     };
+    let anew = anew(&workspace, private.as_ref(), &pins, &subject)?;
     Ok(Restoring {
         path: plan.private.into(),
-        index: subject.decide(&pins)?,
+        index: match &anew {
+            Some(kept) => kept.share.index,
+            None => subject.decide(&pins)?,
+        },
+        anew,
         private,
         key_file,
         pins,
@@ -185,8 +196,16 @@ impl Restoring {
             origin: self.subject.origin(),
             genesis: &self.subject.genesis,
             index: self.index,
-            commitments: &self.subject.output.commitments,
+            commitments: self.commitments(),
         })?)
+    }
+
+    /// Commitments of the newest share that the member received.
+    fn commitments(&self) -> &CommitmentList {
+        match &self.anew {
+            Some(kept) => &kept.commitments,
+            None => &self.subject.output.commitments,
+        }
     }
 
     /// Seals a share that was proved to the member's key and keeps it, with key file and pins where
@@ -202,6 +221,7 @@ impl Restoring {
         passphrase: &Passphrase,
     ) -> Result<Restored, CeremonyError> {
         let share = self.prove(backup)?;
+        let epoch = self.commitments().epoch();
         hardening::protect()?;
         let keys = self.key_file.unlock(passphrase)?;
         let private = match self.private {
@@ -209,7 +229,10 @@ impl Restoring {
             None => PrivateFolder::create(&self.path)?,
         };
         private.store_key_file(&self.key_file)?;
-        let published = keep(&private, &self.subject, &share, &keys)?;
+        let published = match self.anew {
+            Some(kept) => keep_anew(&private, kept, &share, &keys)?,
+            None => keep(&private, &self.subject, &share, &keys)?,
+        };
         if self.renewed.is_some() {
             private.store_pins(&self.pins)?;
         }
@@ -217,7 +240,7 @@ impl Restoring {
             name: keys.name().clone(),
             index: self.index,
             genesis: self.subject.genesis,
-            epoch: self.subject.output.commitments.epoch(),
+            epoch,
             origin: self.subject.origin(),
             published,
             renewed: self.renewed,
@@ -271,11 +294,17 @@ fn renew(
         .ok_or_else(|| StepError::NoShare { name: name.clone() })?;
     let public = key_file.public();
     let same = member.signing_key == public.signing && member.encryption_key == public.encryption;
+    let born = subject.output.commitments.epoch();
     let share = SharePin {
         index: Index(member.index),
-        epoch: subject.output.commitments.epoch(),
+        epoch: chain.as_ref().map_or(born, |chain| chain.manifest().epoch),
     };
-    pins.pin_genesis(given, Some(share))?;
+    if share.epoch == born {
+        pins.pin_genesis(given, Some(share))?;
+    } else {
+        pins.pin_genesis(given, None)?;
+        pins.pin_new_share(share)?;
+    }
     let newest = chain.as_ref().map(VerifiedChain::highest_seen);
     if let Some(newest) = newest {
         pins.pin_manifest(newest)?;
@@ -303,6 +332,64 @@ fn approved(
         Err(ChainError::Threshold { sequence: 1, .. }) if links.len() == 1 => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The newest share of these pins as a resharing made it, if one did: as it is kept, or out of the
+/// folder, where its commitments are those of the pinned epoch.
+fn anew(
+    workspace: &Workspace,
+    private: Option<&PrivateFolder>,
+    pins: &Pins,
+    subject: &Subject,
+) -> Result<Option<NewShare>, CeremonyError> {
+    let born = subject.output.commitments.epoch();
+    let Some(pin) = pins.newest_share().filter(|pin| pin.epoch != born) else {
+        return Ok(None);
+    };
+    if let Some(private) = private {
+        match private.new_share(pin.epoch) {
+            Err(CeremonyError::Storage(StorageError::Missing { .. })) => {}
+            kept => return kept.map(Some),
+        }
+    }
+    let reshare = workspace.reshare_of_epoch(pin.epoch)?;
+    let record = reshare.record.unverified();
+    let share = record.shares.iter().find(|one| one.index == pin.index.0);
+    let members = reshare.order.share_set.members.len();
+    Ok(Some(NewShare {
+        order: Digest::of(&reshare.order),
+        commitments: record.commitments.clone(),
+        members: u8::try_from(members).unwrap_or(u8::MAX),
+        share: share.cloned().ok_or(PinError::OtherShare)?,
+    }))
+}
+
+/// Writes a share of a resharing, unless it is kept already.
+fn keep_anew(
+    private: &PrivateFolder,
+    mut kept: NewShare,
+    share: &Share,
+    keys: &MemberKeys,
+) -> Result<Published, CeremonyError> {
+    let epoch = kept.commitments.epoch();
+    match private.new_share(epoch) {
+        // One that opens and is on the polynomial at this index is this one.
+        Ok(found) => {
+            return match Held::of_reshare(found).open(keys) {
+                Ok(found) if found.index() == share.index() => Ok(Published::AlreadyThere),
+                _ => Err(other_kept(private)),
+            };
+        }
+        Err(CeremonyError::Storage(StorageError::Missing { .. })) => {}
+        Err(_) => return Err(other_kept(private)),
+    }
+    let context = reshare_share_context(&kept.order, share.index(), &epoch);
+    kept.share = MemberShare {
+        index: share.index(),
+        sealed: seal_share(share, &keys.public().encryption, &context)?,
+    };
+    private.store_new_share(&kept)?;
+    Ok(Published::Written)
 }
 
 /// Writes the share, sealed as genesis sealed it, unless it is kept already.

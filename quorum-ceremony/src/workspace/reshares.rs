@@ -16,6 +16,7 @@ use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::Epoch;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::{Member, Role};
 use quorate_protocol::reshare::{
@@ -144,6 +145,22 @@ impl Workspace {
     /// [`CeremonyError::Decode`].
     pub fn find_reshare(&self, number: u64) -> Result<Option<Reshare>, CeremonyError> {
         self.find(&["reshares", &place(number), RESHARE])
+    }
+
+    /// The resharing whose commitments name this epoch.
+    ///
+    /// # Errors
+    /// [`StepError::OrderMissing`] if none does.
+    pub(crate) fn reshare_of_epoch(&self, epoch: Epoch) -> Result<Reshare, CeremonyError> {
+        let next = self.next_order()?;
+        for number in (1..next).rev() {
+            if let Some(reshare) = self.find_reshare(number)?
+                && reshare.record.unverified().commitments.epoch() == epoch
+            {
+                return Ok(reshare);
+            }
+        }
+        Err(StepError::OrderMissing { number: next }.into())
     }
 
     /// What the enclave answered to an order.

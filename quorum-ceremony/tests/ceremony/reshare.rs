@@ -5,7 +5,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::RingEntry;
 use quorate_quorum_ceremony::pins::PinError;
 use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
-use quorate_quorum_ceremony::steps::{rotate, share};
+use quorate_quorum_ceremony::steps::{restore, rotate, share};
 use quorate_verify::chain::ChainError;
 use quorate_verify::reshare::ReshareError;
 
@@ -301,6 +301,40 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     let proved = proved.prove(&words("alice")).unwrap();
     assert_eq!(proved.facts().threshold, 3);
     assert_eq!(proved.facts().members, 4);
+    // The new share comes back from paper, lost with or without its pins.
+    let backup = proved.backup();
+    let epoch = proved.epoch();
+    let file = place.private("alice").join(format!("shares/{epoch}.cbor"));
+    let plan = restore::Plan {
+        folder: &folder,
+        private: &place.private("alice"),
+        genesis: None,
+        key_file: None,
+    };
+    let bring = |plan: &restore::Plan<'_>| {
+        restore::prepare(plan)
+            .unwrap()
+            .restore(&backup, &words("alice"))
+            .unwrap()
+    };
+    assert_eq!(bring(&plan).published, Published::AlreadyThere);
+    fs::remove_file(&file).unwrap();
+    let restored = bring(&plan);
+    assert_eq!(
+        (restored.published, restored.epoch),
+        (Published::Written, epoch)
+    );
+    fs::remove_file(&file).unwrap();
+    fs::remove_file(place.private("alice").join("pins.cbor")).unwrap();
+    let restored = bring(&restore::Plan {
+        genesis: Some(genesis),
+        ..plan
+    });
+    assert_eq!(
+        (restored.published, restored.epoch),
+        (Published::Written, epoch)
+    );
+    assert!(file.exists() && restored.renewed.is_some());
     let gone = look("carol").unwrap();
     assert!(!gone.is_seated());
     let done = gone.destroy(&words("carol"), true).unwrap();
