@@ -421,6 +421,9 @@ fn orders_for_something_else_fail_closed() {
     );
 }
 
+/// What a consent in this role, by this member, is refused with.
+type Refusal = fn(Role, ShareIndex) -> ReshareError;
+
 #[test]
 fn consents_that_are_missing_or_false_fail_closed() {
     for (role, need, kept, missing) in [
@@ -443,7 +446,7 @@ fn consents_that_are_missing_or_false_fail_closed() {
         };
         assert_eq!(error, expected);
     }
-    let cases: [(Vote, fn(Role, ShareIndex) -> ReshareError); 3] = [
+    let cases: [(Vote, Refusal); 3] = [
         ((ManifestSet, "dave", 4), |role, index| {
             ReshareError::ConsentOfStranger { role, index }
         }),
