@@ -8,6 +8,9 @@ use quorate_protocol::message::{Phase, Reason, Request, Response};
 use super::*;
 use crate::common::{index, reason};
 
+/// What is wrong with an order.
+type Change<'a> = &'a dyn Fn(&mut ReshareOrder);
+
 const BOTH: [Role; 2] = [Role::ManifestSet, Role::ShareSet];
 
 /// Before there is a key there is nothing to share, and no order to carry out.
@@ -25,7 +28,7 @@ fn an_enclave_without_the_key_reshares_nothing_fails_closed() {
     assert_eq!(reason(ask(&waiting, &request)), Reason::WrongPhase);
     let shares = common::copies(&namespace.running.shares);
     let chain = namespace.running.chain.clone();
-    let booted = world.boot(namespace.record.clone(), shares, chain);
+    let booted = world.boot(namespace.record, shares, chain);
     assert_eq!(booted.enclave.status().phase, Phase::Collecting);
     let refused = booted.enclave.ask(&Request::ReshareChallenge);
     assert_eq!(reason(refused), Reason::WrongPhase);
@@ -60,7 +63,7 @@ fn orders_for_something_else_fail_closed() {
     let challenge = namespace.challenge();
     let honest = namespace.order(&challenge);
     let stranger = Person::new("stranger", 1);
-    let cases: [(Reason, &dyn Fn(&mut ReshareOrder)); 8] = [
+    let cases: [(Reason, Change<'_>); 8] = [
         (Reason::ReshareNonce, &|o| o.nonce = nonce()),
         (Reason::ReshareNonce, &|o| {
             o.nonce = Bytes::new(o.nonce.as_slice()[..31].to_vec()).unwrap();
@@ -209,7 +212,7 @@ fn a_second_order_while_one_is_open_fails_closed() {
         reason(enclave.ask(&Request::ReshareChallenge)),
         Reason::ReshareOpen
     );
-    let mut second = order.clone();
+    let mut second = order;
     second.share_set = set(&namespace.next, 2);
     let refused = ask(enclave, &namespace.request(&second));
     assert_eq!(reason(refused), Reason::ReshareOpen);

@@ -32,7 +32,7 @@ fn new_shares_give_the_same_key_and_old_ones_do_not() {
     let chain = vec![namespace.running.chain[0].clone(), link];
     let second = namespace
         .world
-        .boot(namespace.record.clone(), copies(&shares), chain.clone());
+        .boot(namespace.record.clone(), copies(&shares), chain);
     // An old share, in the name of a member of both sets: for the old epoch, and passed for a new one.
     let born = copies(&namespace.running.shares);
     let by = &namespace.next[0];
