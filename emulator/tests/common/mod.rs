@@ -18,7 +18,7 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
 use quorate_emulator::device::Mode;
-use quorate_emulator::machine::fault::Faults;
+use quorate_emulator::fault::Faults;
 use quorate_emulator::machine::qemu::Search;
 use quorate_emulator::machine::run::{Setup, Until};
 use quorate_emulator::process::{Hypervisor, ProcessError, Start, Started};
@@ -204,7 +204,7 @@ fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
         pcr1: Pcr(m.pcr1),
         pcr2: Pcr(m.pcr2),
         role_arn: None,
-        pcr8: None,
+        pcr8: m.pcr8.map(Pcr),
     };
     Checked::new(fields).unwrap()
 }
@@ -268,20 +268,7 @@ impl World {
     /// The same with so many bytes of memory for binaries.
     pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
         match self.image.clone() {
-            None => {
-                self.starts += 1;
-                let started = self
-                    .hypervisor
-                    .start(&Start {
-                        name: self.newest(),
-                        init: init(),
-                        role_arn: self.role.clone(),
-                        memory,
-                        mode: Mode::Normal,
-                    })
-                    .unwrap();
-                Enclave { started }
-            }
+            None => self.start_process(memory, &Faults::default()).unwrap(),
             Some(image) => {
                 let mebibytes =
                     memory.map_or(MACHINE_MEMORY, |bytes| u32::try_from(bytes >> 20).unwrap());
@@ -289,6 +276,24 @@ impl World {
                 started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
             }
         }
+    }
+
+    /// A new process that waits, and in which these things go wrong.
+    pub(crate) fn start_process(
+        &mut self,
+        memory: Option<u64>,
+        faults: &Faults,
+    ) -> Result<Enclave, ProcessError> {
+        self.starts += 1;
+        let start = Start {
+            name: self.newest(),
+            init: init(),
+            role_arn: self.role.clone(),
+            memory,
+            mode: Mode::Normal,
+        };
+        let started = self.hypervisor.start_with(&start, &faults.nsm)?;
+        Ok(Enclave { started })
     }
 
     /// The name of the enclave that was started last.
@@ -468,6 +473,17 @@ impl World {
         binary: &[u8],
     ) -> Instance {
         let enclave = self.start();
+        Self::boot_in(enclave, record, shares, chain, binary)
+    }
+
+    /// The same in an enclave that waits.
+    pub(crate) fn boot_in(
+        enclave: Enclave,
+        record: GenesisRecord,
+        shares: Vec<Share>,
+        chain: Vec<Link>,
+        binary: &[u8],
+    ) -> Instance {
         enclave.upload(binary);
         let request = BootRequest {
             record: record.clone(),
@@ -556,6 +572,14 @@ impl Enclave {
 
     pub(crate) fn ask(&self, request: &Request) -> Response {
         ask_on(&mut self.connect(), request)
+    }
+
+    /// None when the enclave ends instead of answering, or has ended.
+    pub(crate) fn try_ask(&self, request: &Request) -> Option<Response> {
+        let mut stream = UnixStream::connect(&self.started.operator).ok()?;
+        let bytes = frame(&to_bytes(request)).unwrap();
+        let _ = stream.write_all(&bytes);
+        read_response(&mut stream)
     }
 
     pub(crate) fn ask_public(&self, request: &Request) -> Response {

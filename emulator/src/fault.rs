@@ -1,12 +1,17 @@
-//! Faults a machine can be given, to see what the software in it does.
+//! Faults an enclave can be given, to see what the software in it does.
 //!
 //! Guarantees: with [`Faults::default`] nothing is changed. A fault does what its text says and
-//! nothing else; each is bounded, so that a machine with faults still ends.
+//! nothing else; each is bounded, so that an enclave with faults still ends.
 
+use std::thread;
 use std::time::Duration;
 
-use quorate_init::nsm::wire::{ErrorCode, Request};
+use quorate_init::nsm::wire::{ErrorCode, Request, Response};
+use rand_core::TryCryptoRng;
 use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::device::NsmDevice;
 
 /// Longest delay of one step.
 pub const DELAY_MAX: Duration = Duration::from_secs(300);
@@ -29,6 +34,8 @@ pub struct Faults {
 /// What goes wrong with the NSM.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NsmFaults {
+    /// The machine has none. A process has always one.
+    pub absent: bool,
     /// Milliseconds its clock is ahead of this machine's; behind, if negative.
     pub clock_skew_ms: i64,
     /// How long it takes to answer.
@@ -51,6 +58,9 @@ pub struct NsmError {
 pub enum NsmCall {
     /// The one with this number, counted from 1.
     Nth(u64),
+    /// The one with this number among those of its kind. The kernel of a machine asks for entropy
+    /// when it likes; the other kinds are init's alone.
+    NthOf(NsmOperation, u64),
     /// Every one of this kind.
     Each(NsmOperation),
 }
@@ -98,7 +108,7 @@ impl NsmOperation {
     ];
 
     /// The kind of a request; none for what is no request.
-    pub(crate) fn of(request: &[u8]) -> Option<Self> {
+    fn of(request: &[u8]) -> Option<Self> {
         Some(match Request::decode(request).ok()? {
             Request::Attestation { .. } => Self::Attestation,
             Request::DescribeNsm => Self::DescribeNsm,
@@ -111,12 +121,56 @@ impl NsmOperation {
     }
 }
 
+/// Requests an NSM has got so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests {
+    all: u64,
+    each: [u64; NsmOperation::ALL.len()],
+}
+
+impl Requests {
+    /// Counts one, and tells which of all and which of its kind it is.
+    fn count(&mut self, operation: Option<NsmOperation>) -> (u64, u64) {
+        self.all += 1;
+        let each = operation.and_then(|operation| self.each.get_mut(operation as usize));
+        let of_kind = each.map_or(0, |count| {
+            *count += 1;
+            *count
+        });
+        (self.all, of_kind)
+    }
+}
+
 impl NsmFaults {
-    /// What the request with this number, counted from 1, is answered with instead.
-    pub(crate) fn answer(&self, number: u64, request: &[u8]) -> Option<NsmAnswer> {
+    /// The device's answer to one request, as far as nothing goes wrong with it. None: it is never
+    /// answered.
+    pub(crate) fn process<R: TryCryptoRng>(
+        &self,
+        requests: &mut Requests,
+        device: &mut NsmDevice<R>,
+        request: &[u8],
+        now_ms: u64,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        if let Some(delay) = self.delay {
+            thread::sleep(delay);
+        }
+        let answer = match self.answer(requests, request) {
+            Some(NsmAnswer::Nothing) => return None,
+            Some(NsmAnswer::Garbage) => b"\xffgarbage".to_vec(),
+            Some(NsmAnswer::Error(code)) => Response::Error(code).encode().unwrap_or_default(),
+            None => device.process(request, now_ms.saturating_add_signed(self.clock_skew_ms)),
+        };
+        Some(Zeroizing::new(answer))
+    }
+
+    /// Counts a request: what it is answered with instead.
+    fn answer(&self, requests: &mut Requests, request: &[u8]) -> Option<NsmAnswer> {
+        let operation = NsmOperation::of(request);
+        let (number, of_kind) = requests.count(operation);
         let hit = |error: &&NsmError| match error.when {
             NsmCall::Nth(nth) => nth == number,
-            NsmCall::Each(operation) => NsmOperation::of(request) == Some(operation),
+            NsmCall::NthOf(kind, nth) => operation == Some(kind) && nth == of_kind,
+            NsmCall::Each(kind) => operation == Some(kind),
         };
         self.errors.iter().find(hit).map(|error| error.answer)
     }
@@ -134,10 +188,12 @@ pub struct FaultError {
 
 /// Every fault as it is written, for help texts.
 pub const FORMS: &str = "\
+nsm-absent=yes      a machine has no NSM
 nsm-clock=±MS       the NSM's clock is so many milliseconds ahead or behind
 nsm-delay=MS        each answer of the NSM takes so long
 nsm-error=WHICH     WHICH is a number, counted from 1, or DescribeNSM, DescribePCR, ExtendPCR,
-                    LockPCR, LockPCRs, Attestation or GetRandom; answered InternalError
+                    LockPCR, LockPCRs, Attestation or GetRandom, or the second of a kind as
+                    Attestation:2; answered InternalError
 nsm-garbage=WHICH   answered with bytes that are no answer
 nsm-silence=WHICH   never answered
 vsock-delay=MS      each packet takes so long
@@ -165,14 +221,16 @@ impl Faults {
             Ok(Some(delay))
         };
         let mut error = |answer| {
-            let when = match number() {
-                Ok(0) => return Err(fault("requests are counted from 1")),
-                Ok(nth) => NsmCall::Nth(nth),
-                Err(_) => {
-                    let mut all = NsmOperation::ALL.into_iter();
-                    let found = all.find(|(name, _)| *name == value);
-                    NsmCall::Each(found.ok_or_else(|| fault("no request is named so"))?.1)
-                }
+            let which = value.split_once(':');
+            let (kind, nth) = which.map_or((value, None), |(kind, nth)| (kind, Some(nth)));
+            let mut all = NsmOperation::ALL.into_iter();
+            let kind = all.find(|(name, _)| *name == kind).map(|(_, kind)| kind);
+            let when = match (kind, nth, nth.unwrap_or(value).parse()) {
+                (_, _, Ok(0)) => return Err(fault("requests are counted from 1")),
+                (Some(kind), None, _) => NsmCall::Each(kind),
+                (Some(kind), Some(_), Ok(nth)) => NsmCall::NthOf(kind, nth),
+                (None, None, Ok(nth)) => NsmCall::Nth(nth),
+                _ => return Err(fault("no request is named so")),
             };
             if self.nsm.errors.len() >= ERRORS_MAX {
                 return Err(fault("there are too many"));
@@ -181,6 +239,8 @@ impl Faults {
             Ok(())
         };
         match name {
+            "nsm-absent" if value == "yes" => self.nsm.absent = true,
+            "nsm-absent" => return Err(fault("what follows the = is not yes")),
             "nsm-clock" => {
                 let skew = value
                     .parse()
@@ -244,18 +304,24 @@ mod tests {
             "nsm-error=3",
             "nsm-garbage=GetRandom",
             "nsm-silence=LockPCRs",
+            "nsm-error=Attestation:2",
             "vsock-delay=1",
             "vsock-reset=9",
         ]);
         let error = |when, answer| NsmError { when, answer };
         let expected = Faults {
             nsm: NsmFaults {
+                absent: false,
                 clock_skew_ms: -5000,
                 delay: Some(Duration::from_millis(20)),
                 errors: vec![
                     error(NsmCall::Nth(3), NsmAnswer::Error(ErrorCode::InternalError)),
                     error(NsmCall::Each(NsmOperation::GetRandom), NsmAnswer::Garbage),
                     error(NsmCall::Each(NsmOperation::LockPcrs), NsmAnswer::Nothing),
+                    error(
+                        NsmCall::NthOf(NsmOperation::Attestation, 2),
+                        NsmAnswer::Error(ErrorCode::InternalError),
+                    ),
                 ],
             },
             vsock: VsockFaults {
@@ -265,7 +331,8 @@ mod tests {
         };
         assert_eq!(read, Ok(expected));
         for (name, _) in FORMS.lines().filter_map(|line| line.split_once('=')) {
-            let one = format!("{name}=1");
+            let value = if name == "nsm-absent" { "yes" } else { "1" };
+            let one = format!("{name}={value}");
             assert_eq!(faults(&[&one]).map(drop), Ok(()), "{one}");
         }
     }
@@ -277,10 +344,14 @@ mod tests {
             "nsm-clock",
             "nsm-clock=",
             "nsm-clock=9999999999999999",
+            "nsm-absent=no",
             "nsm-delay=300001",
             "nsm-delay=-1",
             "nsm-error=0",
             "nsm-error=Reboot",
+            "nsm-error=Attestation:",
+            "nsm-error=Attestation:0",
+            "nsm-error=2:2",
             "vsock-silence=x",
             "memory=1",
         ] {
@@ -290,16 +361,29 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_known_by_number_and_by_kind() {
-        let faults = faults(&["nsm-error=2", "nsm-garbage=DescribeNSM"])
-            .unwrap()
-            .nsm;
+    fn a_request_is_known_by_number_by_kind_and_by_number_of_its_kind() {
+        let faults = faults(&[
+            "nsm-error=2",
+            "nsm-garbage=DescribeNSM",
+            "nsm-silence=GetRandom:3",
+        ]);
+        let faults = faults.unwrap().nsm;
         let describe = Request::DescribeNsm.encode().unwrap();
         let random = Request::GetRandom.encode().unwrap();
-        assert_eq!(faults.answer(1, &random), None);
+        let mut requests = Requests::default();
+        let mut answer = |request: &[u8]| faults.answer(&mut requests, request);
+        assert_eq!(answer(&random), None);
         let error = NsmAnswer::Error(ErrorCode::InternalError);
-        assert_eq!(faults.answer(2, &random), Some(error));
-        assert_eq!(faults.answer(3, &describe), Some(NsmAnswer::Garbage));
-        assert_eq!(faults.answer(4, b"no request"), None);
+        assert_eq!(answer(&random), Some(error));
+        assert_eq!(answer(&describe), Some(NsmAnswer::Garbage));
+        assert_eq!(answer(b"no request"), None);
+        assert_eq!(answer(&random), Some(NsmAnswer::Nothing));
+        assert_eq!(answer(&random), None);
+    }
+
+    #[test]
+    fn every_kind_is_counted_in_a_place_of_its_own() {
+        let places = NsmOperation::ALL.map(|(_, kind)| kind as usize);
+        assert_eq!(places, [0, 1, 2, 3, 4, 5, 6]);
     }
 }
