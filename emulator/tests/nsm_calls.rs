@@ -14,9 +14,7 @@ use quorate_emulator::fault::Faults;
 use quorate_emulator::process::{Ended, ProcessError};
 use quorate_protocol::genesis::GenesisRecord;
 use quorate_protocol::manifest::Link;
-use quorate_protocol::message::{
-    AttestRequest, EvidenceRequest, Phase, Request, Response, Stage,
-};
+use quorate_protocol::message::{AttestRequest, EvidenceRequest, Phase, Request, Response, Stage};
 use quorate_sharing::Share;
 
 /// What init is asked for when it makes a call.
@@ -39,7 +37,11 @@ const ENTROPY: &str = "entropy: the NSM gave no entropy: ";
 
 const START: [Call; 4] = [
     (Step::Start, "NSM: ", "DescribeNSM"),
-    (Step::Start, "time: the NSM gave no document: ", "Attestation"),
+    (
+        Step::Start,
+        "time: the NSM gave no document: ",
+        "Attestation",
+    ),
     // 64 bytes for the kernel's generator, drawn as twice 32.
     (Step::Start, "NSM: ", "GetRandom"),
     (Step::Start, "NSM: ", "GetRandom"),
@@ -211,7 +213,10 @@ fn check(call: Call, failure: (&str, fn(&str) -> String), fault: &str, halted: &
     let (step, prefix, name) = call;
     assert_eq!(halted.step, step, "{fault}: {halted:?}");
     let said = format!("quorate-init: halting reason=\"{prefix}{}", failure.1(name));
-    assert!(halted.console.contains(&said), "{fault}: no {said}: {halted:?}");
+    assert!(
+        halted.console.contains(&said),
+        "{fault}: no {said}: {halted:?}"
+    );
 }
 
 #[test]
@@ -236,7 +241,12 @@ fn an_nsm_that_fails_at_any_call_of_a_genesis_halts_init_by_name_fails_closed() 
         nonce: nonce(),
     });
     let halted = namespace.ask(&enclave, Step::Genesis, request).unwrap_err();
-    check((Step::Genesis, "NSM: ", "Attestation"), FAILURES[0], &fault, &halted);
+    check(
+        (Step::Genesis, "NSM: ", "Attestation"),
+        FAILURES[0],
+        &fault,
+        &halted,
+    );
 }
 
 #[test]
@@ -256,5 +266,10 @@ fn an_nsm_that_fails_at_any_call_of_an_instance_halts_init_by_name_fails_closed(
     let fault = format!("nsm-error={}", calls.len() + 1);
     let instance = namespace.instance(&fault).unwrap();
     let halted = namespace.show(&instance.enclave).unwrap_err();
-    check((Step::Evidence, "NSM: ", "Attestation"), FAILURES[0], &fault, &halted);
+    check(
+        (Step::Evidence, "NSM: ", "Attestation"),
+        FAILURES[0],
+        &fault,
+        &halted,
+    );
 }

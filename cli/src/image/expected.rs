@@ -175,7 +175,10 @@ mod tests {
             let hex = case["bytes"].as_str()?;
             let bytes = (0..hex.len()).step_by(2);
             let bytes = bytes.map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok());
-            Some((case["name"].as_str()?.to_owned(), bytes.collect::<Option<_>>()?))
+            Some((
+                case["name"].as_str()?.to_owned(),
+                bytes.collect::<Option<_>>()?,
+            ))
         };
         cases.iter().map(|one| case(one).expect("a case")).collect()
     }

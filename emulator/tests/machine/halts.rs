@@ -104,7 +104,11 @@ fn a_kernel_without_landlock_yama_or_cgroups_halts_the_machine_by_name_fails_clo
         return;
     };
     for (text, words, expected) in [
-        ("landlock", "lsm=lockdown,yama", "ask for Landlock: EOPNOTSUPP: "),
+        (
+            "landlock",
+            "lsm=lockdown,yama",
+            "ask for Landlock: EOPNOTSUPP: ",
+        ),
         (
             "yama",
             "lsm=lockdown,landlock",
@@ -151,8 +155,16 @@ fn a_kernel_whose_randomness_is_not_the_nsms_halts_the_machine_by_name_fails_clo
     for (path, permissions, node) in [
         ("dev", 0o755, Node::Directory),
         ("dev/console", 0o600, device),
-        ("init", 0o755, Node::File(static_binary("quorate-test-guest"))),
-        ("quorate-init", 0o755, Node::File(static_binary("quorate-init"))),
+        (
+            "init",
+            0o755,
+            Node::File(static_binary("quorate-test-guest")),
+        ),
+        (
+            "quorate-init",
+            0o755,
+            Node::File(static_binary("quorate-init")),
+        ),
     ] {
         archive.add(path, permissions, node).unwrap();
     }

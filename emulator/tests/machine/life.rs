@@ -105,14 +105,23 @@ fn an_nsm_that_fails_in_the_middle_of_a_life_halts_the_machine_by_name_fails_clo
     };
     let refused = "with InternalError: it failed; the enclave has to be restarted\"";
     for (fault, said) in [
-        ("nsm-error=DescribePCR:2", format!("NSM: the NSM refused DescribePCR(1) {refused}")),
-        ("nsm-error=ExtendPCR:3", format!("NSM: the NSM refused ExtendPCR(18) {refused}")),
+        (
+            "nsm-error=DescribePCR:2",
+            format!("NSM: the NSM refused DescribePCR(1) {refused}"),
+        ),
+        (
+            "nsm-error=ExtendPCR:3",
+            format!("NSM: the NSM refused ExtendPCR(18) {refused}"),
+        ),
         (
             "nsm-garbage=LockPCRs",
             "NSM: the NSM's answer to LockPCRs(0..32) cannot be read: ".into(),
         ),
         // The first is init's clock's.
-        ("nsm-error=Attestation:2", format!("NSM: the NSM refused Attestation {refused}")),
+        (
+            "nsm-error=Attestation:2",
+            format!("NSM: the NSM refused Attestation {refused}"),
+        ),
     ] {
         let mut faults = Faults::default();
         faults.add(fault).unwrap();
@@ -221,7 +230,10 @@ fn an_unsigned_image_where_the_manifest_names_a_signer_fails_closed() {
     let Some(bench) = Bench::new() else { return };
     let (image, pcr8) = signed_image(&bench);
     let mut world = World::of_machines(3, 2, image);
-    assert_eq!(world.definition.measurements.pcr8.map(|pcr| pcr.0), Some(pcr8));
+    assert_eq!(
+        world.definition.measurements.pcr8.map(|pcr| pcr.0),
+        Some(pcr8)
+    );
     let (record, shares) = world.genesis();
     let link = world.approved(world.manifest_fields(&record, &echo()));
     assert_eq!(link.manifest.measurements.pcr8.map(|pcr| pcr.0), Some(pcr8));
@@ -244,7 +256,10 @@ fn an_unsigned_image_where_the_manifest_names_a_signer_fails_closed() {
     let chain = vec![link];
     let refused = unsigned.refused(&Request::Boot(BootRequest { record, chain }));
     assert_eq!(refused.reason, Reason::MeasurementMismatch);
-    assert!(refused.detail.as_str().starts_with("PCR8 is zero"), "{refused:?}");
+    assert!(
+        refused.detail.as_str().starts_with("PCR8 is zero"),
+        "{refused:?}"
+    );
     assert_eq!(unsigned.status().phase, Phase::Waiting);
     let genesis = Request::Genesis(world.genesis_request());
     assert_eq!(reason(unsigned.ask(&genesis)), Reason::MeasurementMismatch);
@@ -264,10 +279,17 @@ fn evidence_under_awss_root_or_of_a_debug_machine_fails_closed() {
     let honest = evidence(&instance, say(&instance, b"hello"));
     let trusted = anchors(&world);
     let accepted = report(&instance, &honest, &trusted);
-    assert!(accepted.is_accepted() && accepted.development, "{accepted:#?}");
+    assert!(
+        accepted.is_accepted() && accepted.development,
+        "{accepted:#?}"
+    );
     let under_aws = report(&instance, &honest, &TrustAnchors::with_aws());
     assert!(!under_aws.is_accepted(), "{under_aws:#?}");
-    assert!(under_aws.failed().any(|check| check.id == "attestation-root"));
+    assert!(
+        under_aws
+            .failed()
+            .any(|check| check.id == "attestation-root")
+    );
     // A challenge that was not this verifier's is no answer to it.
     let asked = nonce();
     let document = instance.enclave.attest(Stage::Live, &asked);
@@ -298,7 +320,10 @@ fn evidence_under_awss_root_or_of_a_debug_machine_fails_closed() {
     for (index, data) in [
         (PCR_SETUP, setup_extension(&genesis, &digest, setup)),
         (PCR_LIVE, live_extension(&genesis, &digest, live)),
-        (PCR_APPLICATIONS, applications_extension(&genesis, &manifest.applications)),
+        (
+            PCR_APPLICATIONS,
+            applications_extension(&genesis, &manifest.applications),
+        ),
     ] {
         let request = NsmRequest::ExtendPcr {
             index: index.into(),
@@ -311,9 +336,10 @@ fn evidence_under_awss_root_or_of_a_debug_machine_fails_closed() {
     let response = exchange(&mut stream, &NsmRequest::LockPcrs { range: 32 }).unwrap();
     let locked = NsmResponse::decode(&response).unwrap();
     assert!(matches!(locked, NsmResponse::LockPcrs), "{locked:?}");
+    let (user_data, asked) = (to_bytes(&UserData::Live(digest)), nonce());
     let request = NsmRequest::Attestation {
-        user_data: Some(&to_bytes(&UserData::Live(digest))),
-        nonce: Some(nonce().as_slice()),
+        user_data: Some(&user_data),
+        nonce: Some(asked.as_slice()),
         public_key: Some(&live.to_attested()),
     };
     let response = exchange(&mut stream, &request).unwrap();
@@ -324,7 +350,10 @@ fn evidence_under_awss_root_or_of_a_debug_machine_fails_closed() {
     forged.document = Document::new(document.to_vec()).unwrap();
     let shown = report(&instance, &forged, &trusted);
     assert!(!shown.is_accepted());
-    let errors: Vec<_> = shown.failed().filter_map(|check| check.error.as_ref()).collect();
+    let errors: Vec<_> = shown
+        .failed()
+        .filter_map(|check| check.error.as_ref())
+        .collect();
     let debug = |error: &&EvidenceError| matches!(error, EvidenceError::Debug);
     assert!(errors.iter().any(debug), "{errors:?}");
 }
@@ -381,6 +410,10 @@ fn a_machine_leaves_no_descriptor_and_no_thread_behind() {
         run(&format!("good-{round}"), &setup, false);
         run(&format!("bad-{round}"), &no_qemu, true);
     }
-    assert!(settled(&descriptors, open), "{} after {open}", descriptors());
+    assert!(
+        settled(&descriptors, open),
+        "{} after {open}",
+        descriptors()
+    );
     assert!(settled(&threads, running), "{} after {running}", threads());
 }

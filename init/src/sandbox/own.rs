@@ -350,7 +350,13 @@ mod tests {
     #[test]
     fn another_source_of_randomness_fails_closed() {
         assert_eq!(fed_by_the_nsm("nsm-hwrng\n"), Ok(()));
-        for source in ["none\n", "", "virtio_rng.0\n", "nsm-hwrng.1\n", "not nsm-hwrng\n"] {
+        for source in [
+            "none\n",
+            "",
+            "virtio_rng.0\n",
+            "nsm-hwrng.1\n",
+            "not nsm-hwrng\n",
+        ] {
             assert_eq!(fed_by_the_nsm(source), Err(Halt::RandomSource), "{source}");
         }
     }
