@@ -73,7 +73,9 @@ const INSTANCE: [Call; 12] = [
 ];
 
 /// How a call fails, and how init then says so after the reason's beginning.
-const FAILURES: [(&str, fn(&str) -> String); 2] = [
+type Failure = (&'static str, fn(&str) -> String);
+
+const FAILURES: [Failure; 2] = [
     ("nsm-error", |call| {
         format!(
             "the NSM refused {call} with InternalError: it failed; the enclave has to be restarted\""
@@ -209,7 +211,7 @@ impl Namespace {
 }
 
 /// Whether a life ended at the step and with the reason of this call.
-fn check(call: Call, failure: (&str, fn(&str) -> String), fault: &str, halted: &Halted) {
+fn check(call: Call, failure: Failure, fault: &str, halted: &Halted) {
     let (step, prefix, name) = call;
     assert_eq!(halted.step, step, "{fault}: {halted:?}");
     let said = format!("quorate-init: halting reason=\"{prefix}{}", failure.1(name));

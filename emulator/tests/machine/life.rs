@@ -154,7 +154,7 @@ fn an_nsm_that_fails_in_the_middle_of_a_life_halts_the_machine_by_name_fails_clo
 #[test]
 fn a_machine_that_was_killed_has_nothing_until_it_is_provisioned_again() {
     let Some(bench) = Bench::new() else { return };
-    let mut world = World::of_machines(3, 2, bench.image.clone());
+    let mut world = World::of_machines(3, 2, bench.image);
     let (record, shares) = world.genesis();
     let link = world.approved(world.manifest_fields(&record, &echo()));
     let first = world.boot(record.clone(), copies(&shares), vec![link.clone()]);
@@ -250,7 +250,7 @@ fn an_unsigned_image_where_the_manifest_names_a_signer_fails_closed() {
     attested.expect_pcr(8, &Pcr::from(pcr8)).unwrap();
     world.hypervisor.kill(&world.newest()).unwrap();
 
-    let started = world.start_machine(bench.image.clone(), Faults::default());
+    let started = world.start_machine(bench.image, Faults::default());
     let unsigned = started.unwrap();
     unsigned.upload(&echo());
     let chain = vec![link];
@@ -346,7 +346,7 @@ fn evidence_under_awss_root_or_of_a_debug_machine_fails_closed() {
     let NsmResponse::Attestation { document } = NsmResponse::decode(&response).unwrap() else {
         panic!("no document");
     };
-    let mut forged = honest.clone();
+    let mut forged = honest;
     forged.document = Document::new(document.to_vec()).unwrap();
     let shown = report(&instance, &forged, &trusted);
     assert!(!shown.is_accepted());
