@@ -48,10 +48,10 @@ pub const MEMORY_MIB: core::ops::RangeInclusive<u32> = 32..=65_536;
 pub const CPUS: core::ops::RangeInclusive<u32> = 1..=64;
 
 /// How long QEMU may take to offer its devices' sockets.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long an image may take until it listens. The kernel alone takes seconds without KVM.
-const LISTEN_LIMIT: Duration = Duration::from_secs(60);
+const LISTEN_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long QEMU may take to end when it is asked to.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
