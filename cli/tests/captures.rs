@@ -80,6 +80,8 @@ impl Guide {
         let mut terminal = Terminal::start(&self.place, &words);
         for prompt in prompts {
             terminal.wait_for(prompt);
+            // The prompt is written before the echo is switched off.
+            support::until("nothing is echoed", || !terminal.echoes());
             terminal.type_in(&format!("{PASSPHRASE}\n"));
         }
         let code = terminal.end();
@@ -107,72 +109,127 @@ const ASKED: [&str; 1] = ["passphrase: "];
 
 /// A fenced block with the command, wrapped as a person would, and what it printed.
 fn capture(line: &str, shown: &str) -> String {
-    let mut text = String::from("```text\n$ quorate");
-    let mut width = text.lines().last().map_or(0, str::len);
-    for word in line.split_whitespace() {
-        if width + word.len() > 90 {
-            text.push_str(" \\\n   ");
+    let text = settled(&format!("{line}\n{}", shown.trim_end()));
+    let (line, shown) = text.split_once('\n').expect("two parts");
+    let mut block = String::from("```text\n$ quorate");
+    let mut width = "$ quorate".len();
+    // An option and its value stay together.
+    for part in line.replace(" --", "\n--").lines() {
+        if width + part.chars().count() > 90 {
+            block.push_str(" \\\n   ");
             width = 4;
         }
-        let _ = write!(text, " {word}");
-        width += word.len() + 1;
+        let _ = write!(block, " {part}");
+        width += part.chars().count() + 1;
     }
-    let text = format!("{text}\n{}", shown.trim_end());
-    format!("{}\n```\n", settled(&text))
+    format!("{block}\n{shown}\n```\n")
 }
 
 /// The text without escape sequences, and with everything replaced that another run has otherwise.
 fn settled(text: &str) -> String {
-    let mut seen: Vec<String> = Vec::new();
-    let mut settled = String::new();
-    for line in plain(text).lines() {
-        let mut word = String::new();
-        let mut out = String::new();
+    let mut seen = Seen::default();
+    let lines = plain(text);
+    let lines = lines.lines().map(|line| seen.settle(line));
+    lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+/// Words that spell a fingerprint, in place of those that do.
+const WORDS: [&str; 4] = ["seabird", "Jamaica", "skullcap", "coherence"];
+
+/// Numbers that are the same in every run.
+const FIXED: [&str; 2] = ["10000", "268435456"];
+
+/// What has been replaced so far.
+#[derive(Default)]
+struct Seen {
+    hex: Vec<String>,
+}
+
+impl Seen {
+    fn settle(&mut self, line: &str) -> String {
+        if let Some(spelled) = spelled(line) {
+            return spelled;
+        }
+        let line = ageless(line);
+        let (mut word, mut out, mut times) = (String::new(), String::new(), Vec::new());
         for c in line.chars().chain(['\n']) {
             if c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.') {
                 word.push(c);
                 continue;
             }
-            out.push_str(&stand_in(&word, &mut seen));
+            out.push_str(&self.stand_in(&word, &mut times));
             word.clear();
             out.push(c);
         }
-        settled.push_str(out.trim_end());
-        settled.push('\n');
+        out.trim_end().to_owned()
     }
-    settled.trim_end().to_owned()
+
+    /// A word that is the same in every run. A second date in a line is a year after the first.
+    fn stand_in(&mut self, word: &str, dates: &mut Vec<String>) -> String {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (body, end) = match word.strip_suffix([':', '.']) {
+            Some(body) => (body, &word[body.len()..]),
+            None => (word, ""),
+        };
+        let parts = |text: &str, by: char| -> Vec<usize> {
+            let parts = text.split(by);
+            parts
+                .map(|part| if digits(part) { part.len() } else { 0 })
+                .collect()
+        };
+        if body.len() >= 16 && body.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let found = self.hex.iter().position(|one| one == body);
+            let at = found.unwrap_or_else(|| {
+                self.hex.push(body.to_owned());
+                self.hex.len() - 1
+            });
+            // Digits that look like any, and depend on nothing but the place.
+            let place = u32::try_from(at).expect("few") + 1;
+            let mixed = place.wrapping_mul(0x9e37_79b1) ^ 0x2545_f491;
+            return format!("{mixed:08x}…{end}");
+        }
+        if body.starts_with("i-") && body.contains("-enc") {
+            return format!("i-0123456789abcdef0-enc0123456789abcdef{end}");
+        }
+        let date = body.split_once('T').map_or(body, |(date, _)| date);
+        if parts(date, '-') == [4, 2, 2] {
+            if !dates.iter().any(|one| one == date) {
+                dates.push(date.to_owned());
+            }
+            let year = if dates[0] == date { 2026 } else { 2027 };
+            let time = if date == body { "" } else { "T09:30:00.000Z" };
+            return format!("{year}-11-26{time}{end}");
+        }
+        if parts(body, ':') == [2, 2, 2] {
+            return format!("09:30:00{end}");
+        }
+        if digits(body) && body.len() >= 5 && !FIXED.contains(&body) {
+            return format!("123456{end}");
+        }
+        word.to_owned()
+    }
 }
 
-/// A word that is the same in every run.
-fn stand_in(word: &str, seen: &mut Vec<String>) -> String {
-    let hex = |text: &str| text.len() >= 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let (body, end) = match word.strip_suffix([':', '.']) {
-        Some(body) => (body, &word[body.len()..]),
-        None => (word, ""),
+/// A line of four words that spell a part of a fingerprint, with others.
+fn spelled(line: &str) -> Option<String> {
+    let words = line.trim_start().strip_prefix("in words:").unwrap_or(line);
+    let words: Vec<_> = words.split_whitespace().collect();
+    let alphabetic = |word: &&str| word.bytes().all(|b| b.is_ascii_alphabetic());
+    if words.len() != 5 || words[0].parse::<u8>().is_err() || !words[1..].iter().all(alphabetic) {
+        return None;
+    }
+    let at = line.find(words[1])?;
+    let shown = WORDS.map(|word| format!("{word:<13}")).concat();
+    Some(format!("{}{}", &line[..at], shown.trim_end()))
+}
+
+/// The line without the seconds that passed.
+fn ageless(line: &str) -> String {
+    let Some((before, after)) = line.split_once(" s from this machine's clock") else {
+        return line.to_owned();
     };
-    if hex(body) {
-        let at = seen.iter().position(|one| one == body).unwrap_or_else(|| {
-            seen.push(body.to_owned());
-            seen.len() - 1
-        });
-        // Digits that look like any, and depend on nothing but the place.
-        let mixed = (at as u32 + 1).wrapping_mul(0x9e37_79b1) ^ 0x2545_f491;
-        return format!("{mixed:08x}…{end}");
-    }
-    if body.starts_with("i-") && body.contains("-enc") {
-        return format!("i-0123456789abcdef0-enc0123456789abcdef{end}");
-    }
-    if body.len() == 20 && body.ends_with('Z') && body.as_bytes()[10] == b'T' {
-        return format!("2026-11-26T09:30:00Z{end}");
-    }
-    if body.len() == 24 && body.ends_with('Z') && body.as_bytes()[10] == b'T' {
-        return format!("2026-11-26T09:30:00.000Z{end}");
-    }
-    if digits(body) && body.len() >= 4 {
-        return format!("1234{end}");
-    }
-    word.to_owned()
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+    format!("{before}0 s from this machine's clock{after}")
 }
 
 fn plain(text: &str) -> String {
@@ -295,7 +352,7 @@ fn the_guide_shows_what_the_program_prints() {
     );
     guide.step(
         "evidence",
-        &format!("ceremony evidence --folder ceremony{at} --out evidence.cbor"),
+        &format!("{}{at} --out evidence.cbor", of("evidence", "alice")),
         &[],
     );
     let genesis = guide
@@ -346,9 +403,29 @@ fn stand_ins_are_the_same_for_the_same_and_others_for_others() {
     let words: Vec<_> = one.split(' ').collect();
     assert_eq!(words[1], words[3].trim_end_matches('.'));
     assert_ne!(words[1], words[5]);
-    assert_eq!(
-        settled("\x1b[1mbold\x1b[0m 2026-01-02T03:04:05Z\r"),
-        "bold 2026-11-26T09:30:00Z"
-    );
-    assert_eq!(settled("alice, 2 of 3"), "alice, 2 of 3");
+    for (line, same) in [
+        (
+            "\x1b[1mbold\x1b[0m 2031-01-02T03:04:05.678Z\r",
+            "bold 2026-11-26T09:30:00.000Z",
+        ),
+        (
+            "from 2031-01-02 03:04:05 UTC to 2032-01-02",
+            "from 2026-11-26 09:30:00 UTC to 2027-11-26",
+        ),
+        (
+            "(-12 s from this machine's clock)",
+            "(0 s from this machine's clock)",
+        ),
+        (
+            "alice, 2 of 3; port 5100, 268435456 bytes",
+            "alice, 2 of 3; port 5100, 268435456 bytes",
+        ),
+        ("654321 bytes", "123456 bytes"),
+        (
+            "  5  a  b  c  d",
+            "  5  seabird      Jamaica      skullcap     coherence",
+        ),
+    ] {
+        assert_eq!(settled(line).trim_start(), same.trim_start());
+    }
 }
