@@ -407,7 +407,7 @@ impl Stage {
 pub(crate) fn mistake(what: &str) -> Failure {
     Failure::refused(
         Fault::Quorate,
-        "demo-broken",
+        "stage-broken",
         what,
         "report it with this text",
     )
