@@ -26,7 +26,7 @@ pub(crate) use self::arguments::{Ceremony, PartitionName};
 use self::arguments::{DefineArguments, Keyed, Noting};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};
-use crate::{files, pem};
+use crate::{files, pem, rehearse};
 
 /// Runs one step.
 pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> {
@@ -123,6 +123,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Transcript(command) => return transcript::run(command, output),
         Ceremony::Report(a) => return transcript::report(a, output),
+        Ceremony::Rehearse(a) => return rehearse::run(a, output),
         Ceremony::Status(a) => {
             let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;

@@ -17,6 +17,7 @@ use super::share::arguments::Share;
 pub(crate) use super::transcript_arguments::{
     DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
 };
+use crate::rehearse::Rehearse;
 
 /// One step of a ceremony.
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,7 @@ A ceremony is one folder everybody can write to, and one private folder for each
   evidence   anyone          fetches what a stranger needs to verify all of it
   transcript anyone          verifies and shows what everybody did; members sign it
   report     anyone          makes one page of it
+  rehearse   anyone          plays all of it on this machine, with faults on request
 
 Every step leaves a signed record of what its member did and saw in the shared folder. A coordinator
 who is a member names their private folder with --private, and what they did is signed with their
@@ -86,6 +88,8 @@ pub(crate) enum Ceremony {
     Transcript(Transcript),
     /// Make the report of the ceremony: one page for print, and JSON
     Report(ReportArguments),
+    /// Hold a ceremony for practice, on this machine, with faults on request
+    Rehearse(Rehearse),
     /// Show how far the ceremony is
     Status(StatusArguments),
     /// Show what the applications of an enclave reported

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,9 +16,7 @@ use super::client::Outcomes;
 use crate::failure::{Failure, Fault};
 use crate::files;
 use crate::output::{Render, Style};
-
-/// Largest file of the shared folder that is copied, in bytes.
-const FILE_MAX: usize = 8 * 1024 * 1024;
+use crate::stage::folder::{FILE_MAX, copy};
 
 /// Evidence and where it came from.
 pub(super) struct Results {
@@ -127,25 +124,6 @@ impl Results {
             timings,
         }
     }
-}
-
-/// Reads a folder of the ceremony, whatever is in it.
-fn copy(folder: &Path, name: &str, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
-    let unreadable = |error| files::unwritable(folder, &error);
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let kind = entry.file_type().map_err(unreadable)?;
-        let inner = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if kind.is_dir() {
-            copy(&entry.path(), &inner, files)?;
-        } else if kind.is_file() {
-            files.push((
-                inner,
-                files::read(&entry.path(), FILE_MAX, "file of the ceremony")?,
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

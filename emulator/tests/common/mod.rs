@@ -135,18 +135,24 @@ pub(crate) fn static_binary(name: &str) -> Vec<u8> {
     })
 }
 
+/// The static binaries of the enclave side: in the target folder of this repository, from whichever of
+/// its packages this file is compiled.
 fn enclave_binaries() -> PathBuf {
-    std::env::var_os("QUORATE_BINARIES").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../target/x86_64-unknown-linux-musl/release")
-        },
-        PathBuf::from,
-    )
+    let built = || {
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let folders = above.map(|folder| folder.join("target/x86_64-unknown-linux-musl/release"));
+        let found = folders.filter(|folder| folder.is_dir()).last();
+        found.unwrap_or_else(|| "target/x86_64-unknown-linux-musl/release".into())
+    };
+    std::env::var_os("QUORATE_BINARIES").map_or_else(built, PathBuf::from)
 }
 
+/// The emulated init: that of this build in the emulator's own tests, elsewhere the static one.
 pub(crate) fn init() -> PathBuf {
-    env!("CARGO_BIN_EXE_quorate-init-emulated").into()
+    option_env!("CARGO_BIN_EXE_quorate-init-emulated").map_or_else(
+        || enclave_binaries().join("quorate-init-emulated"),
+        PathBuf::from,
+    )
 }
 
 /// The static `echo`.
@@ -156,14 +162,7 @@ pub(crate) fn echo() -> Vec<u8> {
 
 /// A static application, built before the tests by `./test`.
 pub(crate) fn binary(name: &str) -> Vec<u8> {
-    let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../target/x86_64-unknown-linux-musl/release")
-        },
-        PathBuf::from,
-    );
-    let path = folder.join(format!("quorate-{name}"));
+    let path = enclave_binaries().join(format!("quorate-{name}"));
     std::fs::read(&path).unwrap_or_else(|e| {
         panic!(
             "{}: {e}. These tests start a real application: build it with `cargo build --release \

@@ -1,8 +1,9 @@
-//! Folders of a demo: the one its results go to, and the one it works in.
+//! Folders of a played ceremony: the one its results go to, and the one it works in.
 //!
-//! Guarantees: a folder that a demo did not make is never changed. One that it did make has a
+//! Guarantees: a folder that an earlier run of the same command did not make is never changed. One that it did
+//! make has a
 //! marker file, and is replaced only when the new results are complete. The working folder is for
-//! this user alone and is removed at the end, with the demo's keys in it.
+//! this user alone and is removed at the end, with every key in it.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -14,26 +15,63 @@ use nix::unistd::mkdtemp;
 use crate::failure::Failure;
 use crate::files;
 
-/// Says that a demo made the folder. Nothing else has this name by accident.
-const MARKER: &str = ".quorate-demo";
-const MARKER_TEXT: &[u8] =
-    b"Made by `quorate demo`, which replaces this folder when it runs again.\n";
+/// Which command makes a folder of results, and says so in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    Demo,
+    Rehearsal,
+}
 
-/// Where the results will be: a place that is free, or that an earlier demo took.
-pub(super) struct Out {
+impl Maker {
+    /// A file that says who made the folder. Nothing else has this name by accident.
+    const fn marker(self) -> &'static str {
+        match self {
+            Self::Demo => ".quorate-demo",
+            Self::Rehearsal => ".quorate-rehearsal",
+        }
+    }
+
+    /// What stands in it.
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Self::Demo => {
+                b"Made by `quorate demo`, which replaces this folder when it runs again.\n"
+            }
+            Self::Rehearsal => {
+                b"Made by `quorate ceremony rehearse`, which replaces this folder when it runs \
+                  again.\n"
+            }
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Demo => "a demo",
+            Self::Rehearsal => "a rehearsal",
+        }
+    }
+}
+
+/// Where the results will be: a place that is free, or that an earlier run took.
+pub(crate) struct Out {
     path: PathBuf,
+    maker: Maker,
 }
 
 impl Out {
     /// Checks the place before anything is done.
-    pub(super) fn check(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn check(path: &Path, maker: Maker) -> Result<Self, Failure> {
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Ok(found) if found.is_dir() && marked(path) => {}
+            Ok(found) if found.is_dir() && marked(path, maker) => {}
             Ok(_) => {
                 return Err(Failure::usage(
                     "out-not-ours",
-                    format!("{} exists and was not made by a demo", path.display()),
+                    format!(
+                        "{} exists and was not made by {}",
+                        path.display(),
+                        maker.words()
+                    ),
                     "name another place with --out, or move it away",
                 ));
             }
@@ -48,16 +86,17 @@ impl Out {
         }
         Ok(Self {
             path: path.to_owned(),
+            maker,
         })
     }
 
     /// Where the results will be.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Puts the results in place: all files, or none.
-    pub(super) fn publish(&self, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+    pub(crate) fn publish(&self, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let parent = self
             .path
@@ -68,7 +107,7 @@ impl Out {
         let staged = parent.join(format!(".{name}.{}", std::process::id()));
         // What is there under that name is somebody else's, and stays.
         fs::create_dir(&staged).map_err(|error| files::unwritable(&staged, &error))?;
-        let published = stage(&staged, results).and_then(|()| self.replace(&staged));
+        let published = stage(&staged, self.maker, results).and_then(|()| self.replace(&staged));
         if published.is_err() {
             // The first failure is the one to tell.
             let _ = fs::remove_dir_all(&staged);
@@ -78,7 +117,7 @@ impl Out {
 
     fn replace(&self, staged: &Path) -> Result<(), Failure> {
         // Again, because time has passed since the first look.
-        Self::check(&self.path)?;
+        Self::check(&self.path, self.maker)?;
         match fs::remove_dir_all(&self.path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -88,14 +127,14 @@ impl Out {
     }
 }
 
-fn marked(path: &Path) -> bool {
-    let marker = path.join(MARKER);
+fn marked(path: &Path, maker: Maker) -> bool {
+    let marker = path.join(maker.marker());
     fs::symlink_metadata(&marker).is_ok_and(|found| found.is_file())
-        && fs::read(&marker).is_ok_and(|text| text == MARKER_TEXT)
+        && fs::read(&marker).is_ok_and(|text| text == maker.text())
 }
 
-fn stage(staged: &Path, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
-    files::write_new(&staged.join(MARKER), MARKER_TEXT)?;
+fn stage(staged: &Path, maker: Maker, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
+    files::write_new(&staged.join(maker.marker()), maker.text())?;
     results.iter().try_for_each(|(name, bytes)| {
         let path = staged.join(name);
         if let Some(folder) = path.parent() {
@@ -103,6 +142,32 @@ fn stage(staged: &Path, results: &[(String, Vec<u8>)]) -> Result<(), Failure> {
         }
         files::write_new(&path, bytes)
     })
+}
+
+/// Largest file of the shared folder that is copied, in bytes.
+pub(crate) const FILE_MAX: usize = 8 * 1024 * 1024;
+
+/// Reads a folder of the ceremony, whatever is in it.
+pub(crate) fn copy(
+    folder: &Path,
+    name: &str,
+    files: &mut Vec<(String, Vec<u8>)>,
+) -> Result<(), Failure> {
+    let unreadable = |error| files::unwritable(folder, &error);
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let kind = entry.file_type().map_err(unreadable)?;
+        let inner = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if kind.is_dir() {
+            copy(&entry.path(), &inner, files)?;
+        } else if kind.is_file() {
+            files.push((
+                inner,
+                files::read(&entry.path(), FILE_MAX, "file of the ceremony")?,
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Longest path of the folder a workshop is made in, in bytes. A socket's path has at most 107:
@@ -114,7 +179,7 @@ fn forbids_programs(folder: &Path) -> bool {
     statvfs(folder).is_ok_and(|found| found.flags().contains(FsFlags::ST_NOEXEC))
 }
 
-/// The folder a demo works in. Removed when dropped.
+/// The folder a played ceremony works in. Removed when dropped.
 pub(crate) struct Workshop(PathBuf);
 
 impl Workshop {
@@ -185,11 +250,11 @@ mod tests {
     fn results_of_an_earlier_demo_are_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out");
-        Out::check(&path)
+        Out::check(&path, Maker::Demo)
             .and_then(|out| out.publish(&results("one")))
             .expect("published");
         fs::write(path.join("old"), "old").expect("a file");
-        Out::check(&path)
+        Out::check(&path, Maker::Demo)
             .and_then(|out| out.publish(&results("two")))
             .expect("published");
         assert_eq!(
@@ -207,9 +272,21 @@ mod tests {
         let path = folder.path().join("out");
         fs::create_dir(&path).expect("a folder");
         fs::write(path.join("precious"), "p").expect("a file");
-        let refused = |path: &Path| Out::check(path).map(|_| ()).expect_err("refused").code;
+        let refused = |path: &Path| {
+            Out::check(path, Maker::Demo)
+                .map(|_| ())
+                .expect_err("refused")
+                .code
+        };
         assert_eq!(refused(&path), "out-not-ours");
-        fs::write(path.join(MARKER), "something else").expect("a file");
+        fs::write(path.join(Maker::Demo.marker()), "something else").expect("a file");
+        assert_eq!(refused(&path), "out-not-ours");
+        // What another command made is not this one's to replace.
+        fs::write(
+            path.join(Maker::Rehearsal.marker()),
+            Maker::Rehearsal.text(),
+        )
+        .expect("a file");
         assert_eq!(refused(&path), "out-not-ours");
         assert_eq!(refused(&path.join("precious")), "out-not-ours");
         let link = folder.path().join("link");
@@ -225,7 +302,7 @@ mod tests {
     fn a_folder_that_appears_meanwhile_fails_closed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out");
-        let out = Out::check(&path)
+        let out = Out::check(&path, Maker::Demo)
             .map_err(|failure| failure.what)
             .expect("free");
         fs::create_dir(&path).expect("a folder");
@@ -246,7 +323,7 @@ mod tests {
         let staged = folder.path().join(format!(".out.{}", std::process::id()));
         fs::create_dir(&staged).expect("a folder");
         fs::write(staged.join("precious"), "p").expect("a file");
-        let out = Out::check(&path)
+        let out = Out::check(&path, Maker::Demo)
             .map_err(|failure| failure.what)
             .expect("free");
         assert_eq!(

@@ -1,8 +1,8 @@
-//! The processes of a demo: the emulator, and one process for every act of every person.
+//! The processes of a played ceremony: the emulator, and one process for every act of every person.
 //!
 //! Guarantees: each child is this same program; a passphrase reaches a child only through its
 //! standard input; the emulator, and with it every enclave, is stopped when [`Emulator`] is
-//! dropped, however the demo ends. Where the demo is killed outright, the emulator sees the end of
+//! dropped, however it ends. Where this program is killed outright, the emulator sees the end of
 //! its input and stops by itself.
 
 use std::ffi::OsStr;
@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quorate_emulator::device::Mode;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -37,18 +38,18 @@ const AT_ONCE: usize = 4;
 
 /// This program, to be run again.
 #[derive(Clone)]
-pub(super) struct Quorate {
+pub(crate) struct Quorate {
     path: PathBuf,
 }
 
 /// How a child ended and the last line it printed.
-pub(super) struct Answer {
-    pub(super) code: Option<i32>,
-    pub(super) value: Value,
+pub(crate) struct Answer {
+    pub(crate) code: Option<i32>,
+    pub(crate) value: Value,
 }
 
 impl Quorate {
-    pub(super) fn find() -> Result<Self, Failure> {
+    pub(crate) fn find() -> Result<Self, Failure> {
         std::env::current_exe()
             .map(|path| Self { path })
             .map_err(|error| {
@@ -62,7 +63,7 @@ impl Quorate {
     }
 
     /// Runs one command with `--json`; `passphrase` goes to its standard input.
-    pub(super) fn ask<S: AsRef<OsStr>>(
+    pub(crate) fn ask<S: AsRef<OsStr>>(
         &self,
         arguments: &[S],
         passphrase: Option<&Zeroizing<String>>,
@@ -109,17 +110,44 @@ impl Quorate {
     }
 
     /// Runs one command that must succeed.
-    pub(super) fn run<S: AsRef<OsStr>>(
+    pub(crate) fn run<S: AsRef<OsStr>>(
         &self,
         arguments: &[S],
         passphrase: Option<&Zeroizing<String>>,
     ) -> Result<Value, Failure> {
-        let answer = self.ask(arguments, passphrase)?;
-        if answer.code == Some(0) {
-            return Ok(answer.value);
+        self.ask(arguments, passphrase)?.good()
+    }
+
+    /// Runs one command for the person at this terminal, who sees what it says and answers it.
+    /// Whether it succeeded.
+    pub(crate) fn at_terminal<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<bool, Failure> {
+        let ended = Command::new(&self.path)
+            .args(arguments)
+            .status()
+            .map_err(|error| broken(&format!("it cannot be started: {error}")))?;
+        if matches!(ended.signal(), Some(SIGHUP | SIGINT | SIGTERM)) {
+            return Err(interrupted());
         }
-        let error = answer.value.get("error").unwrap_or(&Value::Null);
-        Err(failure_of(error))
+        Ok(ended.success())
+    }
+}
+
+impl Answer {
+    /// What was answered, if the command did what it was asked to.
+    ///
+    /// # Errors
+    /// The failure that it reported.
+    pub(crate) fn good(self) -> Result<Value, Failure> {
+        if self.code == Some(0) {
+            return Ok(self.value);
+        }
+        Err(failure_of(self.value.get("error").unwrap_or(&Value::Null)))
+    }
+
+    /// The failure that the command reported, if it did not do what it was asked to.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let error = self.value.get("error").unwrap_or(&Value::Null);
+        (self.code != Some(0)).then(|| failure_of(error))
     }
 }
 
@@ -129,7 +157,12 @@ fn failure_of(error: &Value) -> Failure {
     let fault = Fault::ALL
         .into_iter()
         .find(|fault| fault.word() == text("fault"));
-    let fault = fault.unwrap_or(Fault::Quorate);
+    // A verdict names no fault: what was given to be judged is to blame.
+    let judged = match error.get("code") {
+        Some(_) => Fault::Sender,
+        None => Fault::Quorate,
+    };
+    let fault = fault.unwrap_or(judged);
     let code = if text("code").is_empty() {
         "child-failed"
     } else {
@@ -138,12 +171,12 @@ fn failure_of(error: &Value) -> Failure {
     Failure::refused(fault, code.to_owned(), text("message"), text("remedy"))
 }
 
-/// The failure of a demo that a person ended.
-pub(super) fn interrupted() -> Failure {
+/// The failure of what a person ended.
+pub(crate) fn interrupted() -> Failure {
     Failure::refused(
         Fault::Caller,
         "interrupted",
-        "the demo was interrupted",
+        "it was interrupted",
         "run it again when you like; nothing is left of it",
     )
 }
@@ -152,14 +185,14 @@ fn broken(why: &str) -> Failure {
     Failure::refused(
         Fault::Quorate,
         "child-failed",
-        format!("a process of the demo failed: {why}"),
+        format!("a process that was started failed: {why}"),
         "report it with this text",
     )
 }
 
 /// Runs `act` for each entry, a few at a time, and gives the answers in order. The first failure
 /// in the order of the entries is the one reported.
-pub(super) fn each<T: Sync, R: Send>(
+pub(crate) fn each<T: Sync, R: Send>(
     entries: &[T],
     act: impl Fn(&T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
@@ -193,7 +226,7 @@ pub(super) fn each<T: Sync, R: Send>(
 }
 
 /// The emulator's process.
-pub(super) struct Emulator {
+pub(crate) struct Emulator {
     child: Child,
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -201,20 +234,20 @@ pub(super) struct Emulator {
 }
 
 /// An enclave that was started, as the emulator tells it.
-pub(super) struct EnclaveSockets {
-    pub(super) directory: PathBuf,
-    pub(super) operator: PathBuf,
-    pub(super) public: PathBuf,
+pub(crate) struct EnclaveSockets {
+    pub(crate) directory: PathBuf,
+    pub(crate) operator: PathBuf,
+    pub(crate) public: PathBuf,
 }
 
 impl Emulator {
     /// Starts it with a new development root.
-    pub(super) fn start(quorate: &Quorate, directory: &Path, log: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(quorate: &Quorate, directory: &Path, log: &Path) -> Result<Self, Failure> {
         let log = File::create(log).map_err(|error| files::unwritable(log, &error))?;
         let mut child = Command::new(&quorate.path)
             .args(["emulate", "serve", "--directory"])
             .arg(directory)
-            // Ctrl-C is for the demo; it stops the emulator in order.
+            // Ctrl-C is for the parent; it stops the emulator in order.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -233,24 +266,35 @@ impl Emulator {
     }
 
     /// Where the development root's certificate is, once an order was answered.
-    pub(super) fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// The measurements of what enclaves are started from, as an object.
-    pub(super) fn measure(&mut self, base: &Base) -> Result<Value, Failure> {
+    pub(crate) fn measure(&mut self, base: &Base) -> Result<Value, Failure> {
         let (kind, file) = base.named();
         self.order(&json!({ "measure": { kind: file } }), "measured")
     }
 
     /// Starts an enclave.
-    pub(super) fn start_enclave(
+    pub(crate) fn start_enclave(
         &mut self,
         name: &str,
         base: &Base,
     ) -> Result<EnclaveSockets, Failure> {
+        self.start_enclave_in(name, base, Mode::Normal)
+    }
+
+    /// Starts an enclave in this mode.
+    pub(crate) fn start_enclave_in(
+        &mut self,
+        name: &str,
+        base: &Base,
+        mode: Mode,
+    ) -> Result<EnclaveSockets, Failure> {
         let (kind, file) = base.named();
-        let mut body = json!({ "name": name, kind: file, "role_arn": null, "debug": false });
+        let debug = mode == Mode::Debug;
+        let mut body = json!({ "name": name, kind: file, "role_arn": null, "debug": debug });
         // A process makes its applications' sockets itself.
         if matches!(base, Base::Machine(_)) {
             body["ports"] = json!(PORTS);
@@ -270,7 +314,7 @@ impl Emulator {
     }
 
     /// Stops an enclave.
-    pub(super) fn stop_enclave(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn stop_enclave(&mut self, name: &str) -> Result<(), Failure> {
         self.order(&json!({ "stop": { "name": name } }), "stopped")
             .map(drop)
     }
@@ -349,6 +393,12 @@ mod tests {
             "restore it",
         );
         assert_eq!(failure, expected);
-        assert_eq!(failure_of(&Value::Null).code, "child-failed");
+        let verdict = failure_of(&json!({ "code": "stale", "message": "m", "remedy": "r" }));
+        assert_eq!(verdict.fault, Fault::Sender);
+        let nothing = failure_of(&Value::Null);
+        assert_eq!(
+            (&*nothing.code, nothing.fault),
+            ("child-failed", Fault::Quorate)
+        );
     }
 }

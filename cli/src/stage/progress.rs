@@ -1,4 +1,4 @@
-//! What a person sees while the demo runs: what happens, who acts, how long it took.
+//! What a person sees while a ceremony is played: what happens, who acts, how long it took.
 //!
 //! Everything goes to standard error, so that standard output holds the result alone. On a
 //! terminal the step under way is drawn over itself; elsewhere each step is one line when it ends.
@@ -15,14 +15,14 @@ use crate::output::{Output, clean};
 const TICK: Duration = Duration::from_millis(80);
 
 /// Shows steps and remembers how long each took.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     output: Output,
     started: Instant,
     timings: BTreeMap<&'static str, Duration>,
 }
 
 /// A step under way.
-pub(super) struct Pending {
+pub(crate) struct Pending {
     name: &'static str,
     who: String,
     spinner: Option<ProgressBar>,
@@ -30,7 +30,7 @@ pub(super) struct Pending {
 }
 
 impl Progress {
-    pub(super) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output) -> Self {
         Self {
             output,
             started: Instant::now(),
@@ -39,12 +39,12 @@ impl Progress {
     }
 
     /// A line between steps.
-    pub(super) fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         self.output.note(line);
     }
 
     /// Begins one step. `name` is also its key among the timings, `who` says who does what.
-    pub(super) fn begin(&self, name: &'static str, who: &str) -> Pending {
+    pub(crate) fn begin(&self, name: &'static str, who: &str) -> Pending {
         let who = clean(who);
         let spinner = self.output.is_lively().then(|| spinner(name, &who));
         Pending {
@@ -56,7 +56,7 @@ impl Progress {
     }
 
     /// Ends it: shows and remembers how long it took.
-    pub(super) fn end<T>(&mut self, pending: Pending, outcome: &Result<T, Failure>) {
+    pub(crate) fn end<T>(&mut self, pending: Pending, outcome: &Result<T, Failure>) {
         let Pending {
             name,
             who,
@@ -72,7 +72,7 @@ impl Progress {
             Ok(_) => style.green("ok    "),
             Err(_) => style.red("FAILED"),
         };
-        let name_shown = style.bold(&format!("{name:<10}"));
+        let name_shown = style.bold(&format!("{name:<17}"));
         let took_shown = format!("{:>6.2} s", took.as_secs_f64());
         self.output
             .note(&format!("{mark} {took_shown}  {name_shown}  {who}"));
@@ -80,12 +80,12 @@ impl Progress {
     }
 
     /// Adds a duration that is no step of its own.
-    pub(super) fn measured(&mut self, name: &'static str, took: Duration) {
+    pub(crate) fn measured(&mut self, name: &'static str, took: Duration) {
         self.timings.insert(name, took);
     }
 
     /// Every duration so far, and the total.
-    pub(super) fn timings(&self) -> BTreeMap<&'static str, Duration> {
+    pub(crate) fn timings(&self) -> BTreeMap<&'static str, Duration> {
         let mut timings = self.timings.clone();
         timings.insert("total", self.started.elapsed());
         timings
@@ -95,7 +95,7 @@ impl Progress {
 fn spinner(name: &str, who: &str) -> ProgressBar {
     let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) =
-        ProgressStyle::with_template("{spinner} {elapsed:>9}  {prefix:10}  {wide_msg}")
+        ProgressStyle::with_template("{spinner} {elapsed:>9}  {prefix:17}  {wide_msg}")
     {
         spinner.set_style(style);
     }

@@ -1,13 +1,12 @@
-//! Who takes part in a demo and what they bring: the people with their passphrases, and the static
+//! Who takes part in a played ceremony and what they bring: the people with their passphrases, and the static
 //! binaries of the enclave's side.
 
 use std::path::{Path, PathBuf};
 
+use quorate_protocol::atoms::Name;
 use zeroize::Zeroizing;
 
 use super::APPLICATIONS;
-use super::folder::Workshop;
-use crate::arguments::Demo;
 use crate::failure::{Failure, Fault};
 use crate::files;
 
@@ -17,8 +16,8 @@ const NAMES: [&str; 16] = [
     "lena", "mike", "nina", "oscar", "peggy",
 ];
 
-/// What the enclaves of a demo are started from.
-pub(super) enum Base {
+/// What the enclaves are started from.
+pub(crate) enum Base {
     /// An emulated init: each enclave is an ordinary process.
     Process(PathBuf),
     /// An enclave image: each enclave is a virtual machine.
@@ -27,7 +26,7 @@ pub(super) enum Base {
 
 impl Base {
     /// How the emulator is told of it.
-    pub(super) fn named(&self) -> (&'static str, &Path) {
+    pub(crate) fn named(&self) -> (&'static str, &Path) {
         match self {
             Self::Process(init) => ("init", init),
             Self::Machine(image) => ("image", image),
@@ -35,7 +34,7 @@ impl Base {
     }
 
     /// How people are told of it.
-    pub(super) fn words(&self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
             Self::Process(_) => "ordinary processes",
             Self::Machine(_) => "virtual machines that boot the image",
@@ -43,10 +42,19 @@ impl Base {
     }
 }
 
+/// Whether enclaves are virtual machines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Machine<'p> {
+    /// They are ordinary processes.
+    No,
+    /// They are, and boot this image, or the one that was built.
+    Of(Option<&'p Path>),
+}
+
 /// The static binaries of the enclave's side.
-pub(super) struct Binaries {
+pub(crate) struct Binaries {
     folder: PathBuf,
-    pub(super) base: Base,
+    pub(crate) base: Base,
 }
 
 /// The folder that builds go to: `target` for `target/release/quorate`.
@@ -58,9 +66,13 @@ fn target() -> PathBuf {
 }
 
 impl Binaries {
-    pub(super) fn find(demo: &Demo) -> Result<Self, Failure> {
-        let folder = match &demo.binaries {
-            Some(folder) => folder.clone(),
+    /// Looks for them; `machine` is whether enclaves are machines, and of which image.
+    ///
+    /// # Errors
+    /// If one is missing.
+    pub(crate) fn find(binaries: Option<&Path>, machine: Machine<'_>) -> Result<Self, Failure> {
+        let folder = match binaries {
+            Some(folder) => folder.to_owned(),
             None => target().join("x86_64-unknown-linux-musl/release"),
         };
         let find = |name: String| {
@@ -74,10 +86,9 @@ impl Binaries {
                 "run ./demo, which builds it, or name its folder with --binaries",
             ))
         };
-        let base = if demo.machine {
-            Base::Machine(image(demo.image.as_deref())?)
-        } else {
-            Base::Process(find("quorate-init-emulated".into())?)
+        let base = match machine {
+            Machine::No => Base::Process(find("quorate-init-emulated".into())?),
+            Machine::Of(given) => Base::Machine(image(given)?),
         };
         for (name, _) in APPLICATIONS {
             find(format!("quorate-{name}"))?;
@@ -86,7 +97,7 @@ impl Binaries {
     }
 
     /// The binary of an application that [`find`](Self::find) has seen.
-    pub(super) fn application(&self, name: &str) -> PathBuf {
+    pub(crate) fn application(&self, name: &str) -> PathBuf {
         self.folder.join(format!("quorate-{name}"))
     }
 }
@@ -106,29 +117,48 @@ fn image(given: Option<&Path>) -> Result<PathBuf, Failure> {
     ))
 }
 
-/// A person: a name, a private folder, a passphrase.
-pub(super) struct Person {
-    pub(super) name: &'static str,
-    pub(super) private: PathBuf,
-    pub(super) passphrase: Zeroizing<String>,
+/// A person: a name, a private folder, a passphrase. Whoever sits at the terminal keeps theirs to
+/// themselves.
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) private: PathBuf,
+    pub(crate) passphrase: Option<Zeroizing<String>>,
 }
 
-/// The first `count` people. Each makes their own private folder when they join.
-pub(super) fn people(workshop: &Workshop, count: u8) -> Result<Vec<Person>, Failure> {
-    let folder = workshop.join("people");
-    std::fs::create_dir(&folder).map_err(|error| files::unwritable(&folder, &error))?;
-    let people = NAMES.iter().take(count.into()).map(|name| {
+/// So many people, with private folders below `folder`. Each makes their own when they join. The
+/// first of them is whoever has taken a seat, if somebody has.
+pub(crate) fn people(
+    folder: &Path,
+    count: u8,
+    seat: Option<&Name>,
+) -> Result<Vec<Person>, Failure> {
+    std::fs::create_dir(folder).map_err(|error| files::unwritable(folder, &error))?;
+    let seated = seat.map(|name| {
         Ok(Person {
-            name,
-            private: folder.join(name),
-            passphrase: passphrase()?,
+            name: name.to_string(),
+            private: folder.join("seat"),
+            passphrase: None,
         })
     });
-    people.collect()
+    let others = NAMES
+        .iter()
+        .filter(|name| seat.is_none_or(|seat| seat.as_str() != **name));
+    let others = others.map(|name| {
+        Ok(Person {
+            name: (*name).into(),
+            private: folder.join(name),
+            passphrase: Some(passphrase()?),
+        })
+    });
+    seated
+        .into_iter()
+        .chain(others)
+        .take(count.into())
+        .collect()
 }
 
 /// 128 bits, in hexadecimal.
-fn passphrase() -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn passphrase() -> Result<Zeroizing<String>, Failure> {
     let mut bytes = Zeroizing::new([0; 16]);
     getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
         Failure::refused(

@@ -1,4 +1,4 @@
-//! The demo's own connection to an enclave: its state, watched closely, and questions to
+//! A connection of this program's own to an enclave: its state, watched closely, and questions to
 //! its applications. What people do goes through the ceremony's commands, not through here.
 //!
 //! Trusts: nothing of what it hears. States are shown as claims and timed; what the application
@@ -25,38 +25,53 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const WATCH: Duration = Duration::from_micros(500);
 
 /// A connection that speaks frames.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: UnixStream,
     path: PathBuf,
 }
 
 impl Connection {
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let stream = UnixStream::connect(path).and_then(|stream| {
-            stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-            stream.set_write_timeout(Some(ANSWER_LIMIT))?;
-            Ok(stream)
-        });
-        match stream {
-            Ok(stream) => Ok(Self {
-                stream,
-                path: path.to_owned(),
-            }),
-            Err(error) => Err(unreachable_enclave(path, &error.to_string())),
-        }
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let stream = UnixStream::connect(path);
+        Self::accepted(
+            stream.map_err(|error| unreachable_enclave(path, &error.to_string()))?,
+            path,
+        )
+    }
+
+    /// The other end of a connection that somebody made; `path` is what errors name.
+    pub(crate) fn accepted(stream: UnixStream, path: &Path) -> Result<Self, Failure> {
+        stream
+            .set_read_timeout(Some(ANSWER_LIMIT))
+            .and_then(|()| stream.set_write_timeout(Some(ANSWER_LIMIT)))
+            .map_err(|error| unreachable_enclave(path, &error.to_string()))?;
+        Ok(Self {
+            stream,
+            path: path.to_owned(),
+        })
     }
 
     /// Sends one request and takes one answer.
-    pub(super) fn ask<Q: Object, A: Object + Sizes>(&mut self, question: &Q) -> Result<A, Failure> {
-        let asked = frame(&to_bytes(question)).map_err(|error| self.lost(&error.to_string()))?;
+    pub(crate) fn ask<Q: Object, A: Object + Sizes>(&mut self, question: &Q) -> Result<A, Failure> {
+        self.send(question)?;
+        self.receive()
+    }
+
+    /// Sends one message.
+    pub(crate) fn send<M: Object>(&mut self, message: &M) -> Result<(), Failure> {
+        let sent = frame(&to_bytes(message)).map_err(|error| self.lost(&error.to_string()))?;
         self.stream
-            .write_all(&asked)
-            .map_err(|error| self.lost(&error.to_string()))?;
-        let payload = self.receive::<A>()?;
+            .write_all(&sent)
+            .map_err(|error| self.lost(&error.to_string()))
+    }
+
+    /// Takes one message.
+    pub(crate) fn receive<M: Object + Sizes>(&mut self) -> Result<M, Failure> {
+        let payload = self.payload::<M>()?;
         from_bytes(&payload).map_err(|error| self.lost(&error.to_string()))
     }
 
-    fn receive<S: Sizes>(&mut self) -> Result<Vec<u8>, Failure> {
+    fn payload<S: Sizes>(&mut self) -> Result<Vec<u8>, Failure> {
         let mut assembler = Assembler::new();
         let mut buffer = [0; 16 * 1024];
         loop {
@@ -80,7 +95,7 @@ impl Connection {
         }
     }
 
-    pub(super) fn status(&mut self) -> Result<Status, Failure> {
+    pub(crate) fn status(&mut self) -> Result<Status, Failure> {
         match self.ask(&Request::Status)? {
             Response::Status(status) => Ok(status),
             _ => Err(self.lost("it answered another question")),
@@ -102,7 +117,7 @@ fn unreachable_enclave(path: &Path, why: &str) -> Failure {
 }
 
 /// Waits until every application is ready.
-pub(super) fn await_running(socket: &Path) -> Result<(), Failure> {
+pub(crate) fn await_running(socket: &Path) -> Result<(), Failure> {
     let mut connection = Connection::open(socket)?;
     let since = Instant::now();
     loop {
@@ -131,13 +146,13 @@ struct Look {
 }
 
 /// Looks at an enclave's state again and again, in a thread of its own.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     enough: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Look>>,
 }
 
 impl Watch {
-    pub(super) fn start(socket: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(socket: &Path) -> Result<Self, Failure> {
         let mut connection = Connection::open(socket)?;
         let enough = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&enough);
@@ -173,7 +188,7 @@ impl Watch {
 
     /// How long the enclave took from `before` to `after`, at most: from the last time it was
     /// asked and still said `before` to the first answer that said `after`.
-    pub(super) fn between(self, before: Phase, after: Phase) -> Option<Duration> {
+    pub(crate) fn between(self, before: Phase, after: Phase) -> Option<Duration> {
         self.enough.store(true, Ordering::Release);
         between(&self.thread.join().ok()?, before, after)
     }
