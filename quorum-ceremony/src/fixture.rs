@@ -296,6 +296,7 @@ impl World {
                 .get_or_init(|| self.genesis_document(&[7; 32]))
                 .clone(),
             receipts: self.receipts(),
+            exceptions: None,
         }
     }
 

@@ -366,6 +366,7 @@ impl World {
             output: response.output,
             document: response.document,
             receipts: Vec::new(),
+            exceptions: None,
         };
         let named = Digest::of(&self.definition);
         let mut shares = Vec::new();

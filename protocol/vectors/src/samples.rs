@@ -115,6 +115,10 @@ fn birth(small: &World, seven: &World) -> Vec<Sample> {
     let (consent, receipt) = (&record.consents[0], &record.receipts[2]);
     let possession = &receipt.unverified().possession;
     let holder = small.commitments.member_key(index(200)).expect("a key");
+    let excepted = excepted(seven.record.clone());
+    let exception = &excepted.exceptions.as_ref().expect("exceptions")[0];
+    let first = &seven.definition.share_set.members[0];
+    let signer = format!("{} signing", first.name);
     vec![
         signed(
             "alice",
@@ -144,8 +148,15 @@ fn birth(small: &World, seven: &World) -> Vec<Sample> {
             "carol signing",
             verification("carol signing"),
         ),
+        signed(
+            "the first of seven, without the last",
+            exception,
+            &signer,
+            verification(&signer),
+        ),
         plain("two of three", record),
         plain("five of seven", &seven.record),
+        plain("five of seven, finished without the last", &excepted),
     ]
 }
 
