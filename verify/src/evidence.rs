@@ -295,9 +295,8 @@ impl Run<'_> {
         let verified = self.ledger.settle(&GENESIS_RECEIPTS, verified, |verified| {
             let members = definition.share_set.members.iter();
             let (held, missing): (Vec<_>, Vec<_>) =
-                members.partition(|member| !verified.inactive().contains(&member.index));
-            let names = |of: Vec<&Member>| of.into_iter().map(|m| &m.name).collect::<Vec<_>>();
-            let (held, missing) = (names(held), names(missing));
+                members.partition(|member: &&Member| !verified.inactive().contains(&member.index));
+            let (held, missing) = (names(&held), names(&missing));
             if missing.is_empty() {
                 return format!("Every holder proved to have their share: {}.", Listed(&held));
             }
@@ -387,4 +386,8 @@ fn chain_claim(chain: &VerifiedChain) -> String {
 fn counted(count: usize, one: &str, many: &str) -> String {
     let word = if count == 1 { one } else { many };
     format!("{count} {word}")
+}
+
+fn names<'a>(members: &[&'a Member]) -> Vec<&'a Name> {
+    members.iter().map(|member| &member.name).collect()
 }

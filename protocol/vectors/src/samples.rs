@@ -24,7 +24,7 @@ use quorate_protocol::rebuild::{Commit, RebuildFields};
 
 use crate::keys::{pair, scalar, signing, verification};
 use crate::kinds::Kind;
-use crate::world::{Set, World, bytes, document, index, name, text, time};
+use crate::world::{Set, World, bytes, document, excepted, index, name, text, time};
 
 /// One object with its canonical bytes.
 pub(crate) struct Sample {

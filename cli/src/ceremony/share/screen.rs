@@ -43,7 +43,7 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// If signals cannot be handled.
-pub(super) fn guard(output: Output) -> Result<(), Failure> {
+pub(in crate::ceremony) fn guard(output: Output) -> Result<(), Failure> {
     let terminal = File::open(TERMINAL).ok();
     let before = terminal.and_then(|terminal| {
         let state = tcgetattr(&terminal).ok()?;
