@@ -131,12 +131,21 @@ pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
         validity,
         forward: forward(wall_clock(), plan.forward, &links)?,
     };
-    let manifest = next(&genesis, &links, parts)?;
+    let manifest = match next(&genesis, &links, parts.clone()) {
+        Err(CeremonyError::Step(StepError::ManifestPending { .. })) => {
+            again(&genesis, &links, plan, parts)?
+        }
+        made => made?,
+    };
+    let before = links.iter().rev().find(|link| {
+        let sequence = link.manifest.sequence;
+        sequence < manifest.sequence
+    });
     let proposed = Proposed {
         digest: Digest::of(&manifest),
         manifest,
         definition: genesis.definition().clone(),
-        before: links.last().map(|link| link.manifest.clone()),
+        before: before.map(|link| link.manifest.clone()),
         record,
     };
     Ok(Prepared {
@@ -238,7 +247,49 @@ fn forward(
     })
 }
 
+/// The manifest that waits for approvals, if it is the very one that is asked for: then the command
+/// is repeated, and only the clock has moved.
+fn again(
+    genesis: &VerifiedGenesis,
+    links: &[Link],
+    plan: &Plan,
+    parts: Parts,
+) -> Result<Manifest, CeremonyError> {
+    let Some((pending, before)) = links.split_last() else {
+        return next(genesis, links, parts);
+    };
+    let known = &pending.manifest;
+    let span = |v: &Validity| v.not_after.0.saturating_sub(v.not_before.0);
+    let same_span = span(&known.validity) == span(&parts.validity);
+    let same_forward = match plan.forward {
+        ForwardPlan::For { approvals, .. } => known
+            .forward
+            .as_ref()
+            .is_some_and(|policy| policy.approvals == approvals),
+        ForwardPlan::Keep | ForwardPlan::Never => true,
+    };
+    let forward = match plan.forward {
+        ForwardPlan::For { .. } => known.forward.clone(),
+        kind => forward(wall_clock(), kind, before)?,
+    };
+    let made = next(
+        genesis,
+        before,
+        Parts {
+            validity: known.validity.clone(),
+            forward,
+            ..parts
+        },
+    )?;
+    if same_span && same_forward && made == *known {
+        return Ok(made);
+    }
+    let sequence = known.sequence;
+    Err(StepError::ManifestPending { sequence }.into())
+}
+
 /// What a new manifest brings.
+#[derive(Clone)]
 struct Parts {
     measurements: Measurements,
     applications: Vec<Application>,

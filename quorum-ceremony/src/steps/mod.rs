@@ -26,6 +26,9 @@ pub mod share;
 pub mod status;
 pub mod transcript;
 
+#[cfg(test)]
+mod resume;
+
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
