@@ -10,12 +10,14 @@ use std::path::Path;
 
 use quorate_protocol::atoms::Name;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{Genesis, GenesisOutput};
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Phase, Status};
 use quorate_verify::chain::check_successor;
-use quorate_verify::genesis::{VerifiedGenesis, receipts_for_exception};
+use quorate_verify::genesis::VerifiedGenesis;
 
+use super::exception::{self, Receipts};
 use super::status::{self, Progress};
 use super::{Member, attest};
 use crate::address::Address;
@@ -180,10 +182,21 @@ fn find(
         return Ok(());
     }
     if !progress.record && !progress.without_receipt.is_empty() {
-        let holders = definition.share_set.members.len();
-        let given = holders.saturating_sub(progress.without_receipt.len());
-        turn.exception = given >= receipts_for_exception(&definition.share_set);
-        turn.due = each(&progress.without_receipt, "receipt");
+        let output = workspace.output()?;
+        let receipts = Receipts::of(workspace, definition, &output)?;
+        turn.exception = receipts.given.len() >= receipts.need;
+        let signed = excepted(workspace, &receipts, &output, progress.genesis)?;
+        turn.due = if !turn.exception || signed.is_empty() {
+            each(&progress.without_receipt, "receipt")
+        } else {
+            // Somebody has begun to go on without them.
+            let names = receipts.given.iter().map(|person| person.name.clone());
+            let unsigned: Vec<Name> = names.filter(|name| !signed.contains(name)).collect();
+            match unsigned.as_slice() {
+                [] => coordinator("manifest"),
+                names => each(names, "exception"),
+            }
+        };
         return Ok(());
     }
     let Some(newest) = progress.manifests.last() else {
@@ -210,6 +223,23 @@ fn find(
     turn.due = running(workspace, &manifest, digest, status.as_ref())?;
     turn.progress.enclave = status;
     Ok(())
+}
+
+/// Who has signed that the genesis is finished without those whose receipt is missing.
+fn excepted(
+    workspace: &Workspace,
+    receipts: &Receipts,
+    output: &GenesisOutput,
+    genesis: Option<Digest<Genesis>>,
+) -> Result<Vec<Name>, CeremonyError> {
+    let Some(genesis) = genesis else {
+        return Ok(Vec::new());
+    };
+    let subject = (genesis, output.commitments.epoch());
+    let signed = exception::signed(workspace, subject, &receipts.indices(), &receipts.given)?;
+    let of = |index| receipts.given.iter().find(|person| person.index == index);
+    let signers = signed.iter().filter_map(|e| of(e.unverified().index));
+    Ok(signers.map(|person| person.name.clone()).collect())
 }
 
 /// Who still has to approve the newest manifest.

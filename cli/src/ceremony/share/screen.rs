@@ -261,7 +261,7 @@ fn interrupted() -> Failure {
     Failure::refused(
         Fault::Caller,
         "interrupted",
-        "it was interrupted; no share is left on the screen",
-        "run it again; a restore goes on where it ended",
+        "it was interrupted; nothing secret is left on the screen",
+        "run it again: it goes on where it ended, and nothing is asked twice",
     )
 }

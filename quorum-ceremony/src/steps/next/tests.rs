@@ -163,3 +163,26 @@ fn an_older_or_second_manifest_fails_closed() {
     let refused = read(&folders.shared(), Some(&folders.private(0)), None);
     assert!(matches!(refused, Err(CeremonyError::Pin(PinError::Rollback(_)))), "{refused:?}");
 }
+
+/// Four people, one of whom never answers: who has to sign that, and then the coordinator.
+#[test]
+fn an_exception_is_waited_for_once_somebody_has_begun_one() {
+    let (world, folders) = (World::four(), Folders::new());
+    folders.publish(&world, &[]);
+    for file in ["record.cbor", "receipts/dave.cbor"] {
+        fs::remove_file(folders.shared().join(file)).unwrap();
+    }
+    let waited = turn(&folders, None);
+    assert_eq!((waited.exception, waited.due), (true, vec![due(member("dave"), "receipt")]));
+    for at in 0..3 {
+        folders.member(&world, at, &world.pins(at));
+        let review = exception::review(&folders.shared(), &folders.private(at)).unwrap();
+        let signed = review.sign(&crate::fixture::passphrase(crate::fixture::WORDS)).unwrap();
+        let left = turn(&folders, None).due;
+        let unsigned = signed.unsigned.into_iter().map(|name| due(Who::Member(name), "exception"));
+        match at {
+            2 => assert_eq!(left, [due(Who::Coordinator, "manifest")]),
+            _ => assert_eq!(left, unsigned.collect::<Vec<_>>()),
+        }
+    }
+}
