@@ -333,3 +333,250 @@ fn interrupted(world: &World, who: &str, step: &str, prompt: &str) {
     assert!(!terminal.seen.contains("half a"), "{step}: {}", terminal.seen);
     assert_eq!((state(&private), state(&shared)), before, "{step}");
 }
+
+/// A ceremony of three without enclaves, up to the definition.
+struct Before(Place);
+
+impl Before {
+    fn new() -> Self {
+        let before = Self(Place::new());
+        let pcr = "ab".repeat(48);
+        let measured = format!(r#"{{"PCR0":"{pcr}","PCR1":"{pcr}","PCR2":"{pcr}"}}"#);
+        fs::write(before.0.path("m.json"), measured).expect("written");
+        fs::write(before.0.path("words"), WORDS).expect("written");
+        before.begin("shared", "treasury").good();
+        before
+    }
+
+    fn begin(&self, folder: &str, namespace: &str) -> Ran {
+        let line = format!(
+            "ceremony new --folder {folder} --namespace {namespace} --members alice,bob,carol \
+             --share-threshold 2 --manifest-threshold 2 --partition aws --measurements m.json --json"
+        );
+        self.0.run(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// A command in a folder, as somebody, under these words before it.
+    fn run_under(&self, shell: &str, folder: &str, who: &str, line: &str) -> Ran {
+        let words = self.0.path("words");
+        let words = words.to_str().expect("text");
+        let mut line: Vec<&str> = ["ceremony"].into_iter().chain(line.split(' ')).collect();
+        line.push("--json");
+        if ["join", "consent", "preflight"].contains(&line[1]) {
+            line.extend(["--passphrase-file", words]);
+        }
+        let own = self.0.command(&line);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &format!("{shell} exec \"$@\""), "sh"])
+            .arg(own.get_program())
+            .args(own.get_args())
+            .current_dir(self.0.path(folder))
+            .env("HOME", self.0.path(""))
+            .env_remove("XDG_DATA_HOME")
+            .env("QUORATE_PRIVATE", self.0.path(who))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ran::wait(command.spawn().expect("it starts"))
+    }
+
+    fn run(&self, folder: &str, who: &str, line: &str) -> Ran {
+        self.run_under("", folder, who, line)
+    }
+
+    fn everybody_joins(&self) {
+        for who in ["alice", "bob", "carol"] {
+            self.run("shared", who, &format!("join --name {who}")).good();
+        }
+        self.run("shared", "alice", "define").good();
+    }
+}
+
+#[test]
+fn two_people_of_one_name_fails_closed() {
+    let at = Before::new();
+    at.run("shared", "alice", "join --name alice").good();
+    let (code, said) = at.run("shared", "other", "join --name alice").refused();
+    assert_eq!(code, "name-taken", "{said}");
+    let (code, _) = at.run("shared", "alice", "join --name bob").refused();
+    assert_eq!(code, "other-name");
+    // The first one's card is as it was, and the second takes another name in a new folder.
+    at.run("shared", "alice", "join --name alice").good();
+    at.run("shared", "bob", "join --name bob").good();
+}
+
+/// A folder from another ceremony, or an exchanged plan, is noticed before anything is shown of it.
+#[test]
+fn a_workspace_from_another_ceremony_fails_closed() {
+    let at = Before::new();
+    at.everybody_joins();
+    at.begin("elsewhere", "treasury").good();
+    for step in ["consent", "next", "preflight"] {
+        let (code, said) = at.run("elsewhere", "alice", step).refused();
+        assert_eq!(code, "other-ceremony", "{step}: {said}");
+    }
+    // A copy of the right one, at another place: only with both folders named.
+    let copied = Command::new("cp")
+        .args(["-a", "shared", "copy"])
+        .current_dir(at.0.path(""))
+        .status();
+    assert!(copied.expect("cp").success());
+    let (code, _) = at.run("copy", "alice", "consent").refused();
+    assert_eq!(code, "other-workspace");
+    at.run("shared", "alice", "consent").good();
+    let status = at.run("shared", "alice", "next").good().json();
+    assert_eq!((&status["you"], &status["yours"]), (&json!("alice"), &Value::Null));
+}
+
+/// Files of the shared folder that are lost, altered, repeated or foreign: named, and nothing is lost.
+#[test]
+fn lost_altered_and_foreign_files_fails_closed() {
+    let at = Before::new();
+    at.everybody_joins();
+    at.run("shared", "alice", "consent").good();
+    let file = |name: &str| at.0.path("shared").join(name);
+    let definition = fs::read(file("definition.cbor")).expect("a file");
+    let refused = |line: &str| at.run("shared", "alice", line).refused().0;
+    // Altered in one byte, cut, empty, foreign, gone.
+    let mut altered = definition.clone();
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    let foreign = fs::read(file("members/alice.cbor")).expect("a file");
+    for (bytes, code) in [
+        (&altered[..], "definition-differs-from-pin"),
+        (&definition[..last], "file-malformed"),
+        (&[], "file-malformed"),
+        (&foreign, "file-malformed"),
+    ] {
+        fs::write(file("definition.cbor"), bytes).expect("written");
+        assert_eq!(refused("next"), code);
+        assert_eq!(refused("consent"), code);
+    }
+    fs::remove_file(file("definition.cbor")).expect("removed");
+    assert_eq!(refused("next"), "file-missing");
+    assert_eq!(refused("consent"), "file-missing");
+    fs::write(file("definition.cbor"), &definition).expect("written");
+    // Bob's consent under carol's name, and twice: it counts for nobody but bob.
+    at.run("shared", "bob", "consent").good();
+    fs::copy(file("consents/bob.cbor"), file("consents/carol.cbor")).expect("copied");
+    let waited = at.run("shared", "alice", "next").good().json();
+    assert_eq!(waited["due"], json!([{ "who": "carol", "step": "consent" }]));
+    // Carol finds something in her place, and nothing of hers was overwritten.
+    let (code, _) = at.run("shared", "carol", "consent").refused();
+    assert_eq!(code, "file-differs");
+    fs::remove_file(file("consents/carol.cbor")).expect("removed");
+    at.run("shared", "carol", "consent").good();
+    let waited = at.run("shared", "alice", "next").good().json();
+    assert_eq!(waited["due"], json!([{ "who": "coordinator", "step": "genesis" }]));
+}
+
+#[test]
+fn a_wrong_passphrase_changes_nothing_fails_closed() {
+    let at = Before::new();
+    at.everybody_joins();
+    let before = (state(&at.0.path("alice")), state(&at.0.path("shared")));
+    fs::write(at.0.path("words"), "not the passphrase").expect("written");
+    let (code, _) = at.run("shared", "alice", "consent").refused();
+    assert_eq!(code, "wrong-passphrase");
+    let told = at.run("shared", "alice", "preflight");
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.out.contains("key-opens"), "{told:?}");
+    assert_eq!((state(&at.0.path("alice")), state(&at.0.path("shared"))), before);
+    fs::write(at.0.path("words"), WORDS).expect("written");
+    at.run("shared", "alice", "consent").good();
+}
+
+/// No file may grow: as on a disk that is full. With room again, each command goes on.
+#[test]
+fn a_full_disk_loses_nothing_fails_closed() {
+    let at = Before::new();
+    let full = |line: &str| at.run_under("ulimit -f 0;", "shared", "alice", line);
+    let (code, _) = full("join --name alice").refused();
+    assert_eq!(code, "disk-full");
+    at.everybody_joins();
+    let before = (state(&at.0.path("alice")), state(&at.0.path("shared")));
+    let (code, _) = full("consent").refused();
+    assert_eq!(code, "disk-full");
+    let told = full("preflight");
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.out.contains("there is no room"), "{told:?}");
+    assert_eq!((state(&at.0.path("alice")), state(&at.0.path("shared"))), before);
+    at.run("shared", "alice", "consent").good();
+    let checked = at.run("shared", "alice", "preflight").json();
+    let checks = checks(&checked);
+    assert_eq!(checks["key-opens"], "good", "{checks:?}");
+    assert_eq!(checks["disk-private"], "good", "{checks:?}");
+}
+
+fn checks(told: &Value) -> BTreeMap<String, String> {
+    let text = |check: &Value, key: &str| check[key].as_str().expect("text").to_owned();
+    let all = told["checks"].as_array().expect("checks").iter();
+    all.map(|check| (text(check, "id"), text(check, "verdict"))).collect()
+}
+
+/// `--dry-run` shows what would be done and leaves no file.
+#[test]
+fn a_dry_run_of_each_step_changes_nothing() {
+    let at = Before::new();
+    let everything = || {
+        let people = ["alice", "bob", "carol"].map(|who| state(&at.0.path(who)));
+        (people, state(&at.0.path("shared")))
+    };
+    let dry = |line: &str| {
+        let before = everything();
+        let told = at.run("shared", "alice", line).good().json();
+        assert_eq!(told["dry_run"], true, "{told}");
+        assert!(told["would"].as_str().is_some_and(|text| !text.is_empty()), "{told}");
+        assert_eq!(everything(), before, "{line}");
+        told
+    };
+    dry("join --name alice --dry-run");
+    assert!(!at.0.path("alice").exists());
+    at.run("shared", "alice", "join --name alice").good();
+    for who in ["bob", "carol"] {
+        at.run("shared", who, &format!("join --name {who}")).good();
+    }
+    let would = dry("define --dry-run")["fingerprint"].clone();
+    let defined = at.run("shared", "alice", "define").good().json();
+    assert_eq!(defined["fingerprint"], would);
+    assert_eq!(dry("consent --dry-run")["fingerprint"], would);
+    for who in ["alice", "bob", "carol"] {
+        at.run("shared", who, "consent").good();
+    }
+    dry("genesis --dry-run");
+    // Not in a folder that is not ready for the step.
+    let early = at.run("shared", "alice", "receipt --socket none --dry-run").refused();
+    assert_eq!(early.0, "file-missing");
+}
+
+/// A person who makes their keys is asked twice; whatever they interrupt, nothing is there.
+#[test]
+fn interrupting_a_join_leaves_no_key_fails_closed() {
+    let at = Before::new();
+    let line = ["ceremony", "join", "--name", "alice"];
+    for prompt in ["new passphrase: ", "once more: "] {
+        let mut terminal = Terminal::start_in(&at.0, "shared", &line);
+        terminal.wait_for("new passphrase: ");
+        if prompt == "once more: " {
+            terminal.type_in(&format!("{WORDS}\n"));
+            terminal.wait_for(prompt);
+        }
+        terminal.type_in("\u{3}");
+        assert_eq!(terminal.end(), Some(1), "{}", terminal.seen);
+        assert!(terminal.echoes());
+        assert!(!at.0.path("shared/members").exists());
+    }
+    let mut terminal = Terminal::start_in(&at.0, "shared", &line);
+    for prompt in ["new passphrase: ", "once more: "] {
+        terminal.wait_for(prompt);
+        terminal.type_in(&format!("{WORDS}\n"));
+    }
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.seen);
+    // Without any folder named: the one place of this ceremony under the home folder.
+    let plan = fs::read_to_string(at.0.path("shared/ceremony.toml")).expect("the plan");
+    let id = plan.lines().find_map(|line| line.strip_prefix("id = \""));
+    let id = id.expect("an id").trim_end_matches('"');
+    let private = at.0.path(&format!(".local/share/quorate/ceremonies/{id}"));
+    assert!(private.join("key.cbor").is_file());
+}
