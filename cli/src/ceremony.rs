@@ -16,11 +16,11 @@ mod transcript;
 mod transcript_arguments;
 mod upload;
 
+use quorate_quorum_ceremony::place::PlaceError;
 use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, exception, forward, forward_approve, genesis,
     join, log, manifest, provision, receipt, status,
 };
-use quorate_quorum_ceremony::transcript::Noted;
 use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
@@ -56,7 +56,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 return dry(output, review, "write this definition into the folder");
             }
             let defined = drafted.publish()?;
-            note(&at, &defined)?;
+            at.note(&defined)?;
             output.print(&show::defined(&defined))?;
         }
         Ceremony::Consent(a) => {
@@ -65,7 +65,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let step = consent::review(at.folder(), at.private()?, a.fingerprint)?;
             let review = show::definition_review(step.definition());
             if a.acting.dry_run {
-                return dry(output, review, "pin this definition and sign your consent to it");
+                return dry(
+                    output,
+                    review,
+                    "pin this definition and sign your consent to it",
+                );
             }
             before_key(output, &review)?;
             let entered = passphrase::read(&a.keyed, false)?;
@@ -80,10 +84,14 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let ready = genesis::prepare(at.folder())?;
             if a.acting.dry_run {
                 let review = show::definition_draft(ready.definition());
-                return dry(output, review, "have the enclave make the key of this definition");
+                return dry(
+                    output,
+                    review,
+                    "have the enclave make the key of this definition",
+                );
             }
             let born = ready.hold(&at.genesis(&a.socket)?)?;
-            note(&at, &born)?;
+            at.note(&born)?;
             output.print(&show::born(&born))?;
         }
         Ceremony::Receipt(a) => {
@@ -93,7 +101,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 let socket = at.genesis(&a.socket)?;
                 let step = receipt::review(at.folder(), at.private()?, &socket)?;
                 let review = show::genesis_review(&step);
-                return dry(output, review, "pin this genesis, keep your share and sign for it");
+                return dry(
+                    output,
+                    review,
+                    "pin this genesis, keep your share and sign for it",
+                );
             }
             return receive(&at, &a.socket, &a.keyed, output);
         }
@@ -103,7 +115,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let step = exception::review(at.folder(), at.private()?)?;
             let review = show::exception_review(&step);
             if a.acting.dry_run {
-                return dry(output, review, "sign that the genesis is finished without them");
+                return dry(
+                    output,
+                    review,
+                    "sign that the genesis is finished without them",
+                );
             }
             before_key(output, &review)?;
             let entered = passphrase::read(&a.keyed, false)?;
@@ -127,7 +143,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 return dry(output, review, "write this manifest into the folder");
             }
             let proposed = prepared.publish()?;
-            note(&at, &proposed)?;
+            at.note(&proposed)?;
             output.print(&show::proposed(&proposed))?;
         }
         Ceremony::Approve(a) => {
@@ -154,7 +170,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let mut tell = |progress: Progress<'_>| shown.tell(progress);
             let started = ready.boot(&socket, &mut tell)?;
             shown.end();
-            note(&at, &started)?;
+            at.note(&started)?;
             output.print(&show::started(&started))?;
         }
         Ceremony::Attest(a) => {
@@ -170,7 +186,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let step = provision::attest(at.folder(), at.private()?, &socket)?;
             let review = show::instance_review(&step);
             if a.acting.dry_run {
-                return dry(output, review, "seal your share to this enclave and send it");
+                return dry(
+                    output,
+                    review,
+                    "seal your share to this enclave and send it",
+                );
             }
             before_key(output, &review)?;
             let entered = passphrase::read(&a.keyed, false)?;
@@ -193,7 +213,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let at = At::find(&a.shared, None)?;
             if a.acting.dry_run {
                 let review = begin::forward_dry(&at, a)?;
-                return dry(output, review, "carry the key from the first enclave to the second");
+                return dry(
+                    output,
+                    review,
+                    "carry the key from the first enclave to the second",
+                );
             }
             let done = forward::forward(at.folder(), &a.from, &a.to)?;
             output.print(&show::forwarded(&done))?;
@@ -202,7 +226,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let at = At::of_coordinator(&a.shared, &a.noting)?;
             let socket = at.instance(&a.socket)?;
             let collected = evidence::collect(at.folder(), &socket, &a.out)?;
-            note(&at, &collected)?;
+            at.note(&collected)?;
             output.print(&show::collected(&collected, &a.out))?;
         }
         Ceremony::Transcript(command) => return transcript::run(command, output),
@@ -237,14 +261,6 @@ fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Ex
 fn dry(output: Output, review: Report, would: &str) -> Result<Exit, Failure> {
     output.print(&review.dry_run(would))?;
     Ok(Exit::Success)
-}
-
-/// Notes what a coordinator did who is a member.
-fn note(at: &At, done: &impl Noted) -> Result<(), Failure> {
-    match at.find_private() {
-        Some(private) => Ok(quorate_quorum_ceremony::transcript::note(private, done)?),
-        None => Ok(()),
-    }
 }
 
 /// Shows what has been verified, before a passphrase is asked for. A program gets it with the
@@ -294,10 +310,7 @@ fn plan(a: &DefineArguments, folder: &std::path::Path) -> Result<define::Plan, F
 }
 
 /// The root of the partition: AWS's commercial one is built in, others come from a file.
-fn root(
-    partition: PartitionName,
-    file: Option<&std::path::Path>,
-) -> Result<TrustAnchor, Failure> {
+fn root(partition: PartitionName, file: Option<&std::path::Path>) -> Result<TrustAnchor, Failure> {
     let partition = Partition::from(partition);
     let Some(path) = file else {
         if partition == Partition::Aws {
@@ -321,7 +334,14 @@ impl From<CeremonyError> for Failure {
     fn from(error: CeremonyError) -> Self {
         let explanation = error.explain();
         let what = error.to_string();
-        if matches!(error, CeremonyError::Input(_)) {
+        let unusable = matches!(
+            error,
+            CeremonyError::Input(_)
+                | CeremonyError::Place(
+                    PlaceError::NoEnclave | PlaceError::NoPrivate | PlaceError::NoWorkspace
+                )
+        );
+        if unusable {
             return Self::usage(explanation.code, what, explanation.remedy);
         }
         let fault = match explanation.blame {

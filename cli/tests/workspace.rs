@@ -100,7 +100,9 @@ impl World {
     /// A command in a folder, words separated by blanks.
     fn inside(&self, folder: &str, words: &str) -> Command {
         let words: Vec<&str> = words.split_whitespace().collect();
-        let mut command = self.place.command(&[&["ceremony"], &words[..], &["--json"]].concat());
+        let mut command = self
+            .place
+            .command(&[&["ceremony"], &words[..], &["--json"]].concat());
         command.current_dir(self.place.path(folder));
         command
     }
@@ -113,7 +115,12 @@ impl World {
     }
 
     fn person(&self, who: &str, words: &str) -> Ran {
-        *self.run.lock().expect("a count").entry(who.into()).or_default() += 1;
+        *self
+            .run
+            .lock()
+            .expect("a count")
+            .entry(who.into())
+            .or_default() += 1;
         let file = self.place.path("words");
         let mut command = self.person_command(who, words);
         command.arg("--passphrase-file").arg(file);
@@ -191,7 +198,10 @@ fn five_of_seven_without_flags_in_four_commands_each() {
         world.person(who, &format!("join --name {who}")).good();
     }
     let waited = world.next("alice");
-    assert_eq!(waited["due"], json!([{ "who": "coordinator", "step": "define" }]));
+    assert_eq!(
+        waited["due"],
+        json!([{ "who": "coordinator", "step": "define" }])
+    );
     assert_eq!(waited["yours"], Value::Null);
     world.coordinator("define").good();
     assert_eq!(world.next("grace")["next"], "quorate ceremony consent");
@@ -200,7 +210,12 @@ fn five_of_seven_without_flags_in_four_commands_each() {
     let file = world.place.path("words");
     let mut staying: Vec<Child> = Vec::new();
     for who in PEOPLE {
-        *world.run.lock().expect("a count").entry(who.into()).or_default() += 1;
+        *world
+            .run
+            .lock()
+            .expect("a count")
+            .entry(who.into())
+            .or_default() += 1;
         let mut command = world.person_command(who, "consent --stay");
         command.arg("--passphrase-file").arg(&file);
         staying.push(command.spawn().expect("it starts"));
@@ -211,7 +226,9 @@ fn five_of_seven_without_flags_in_four_commands_each() {
         PEOPLE.iter().all(|who| there(&who))
     });
     let socket = world.start("genesis");
-    world.coordinator(&format!("genesis --socket {socket}")).good();
+    world
+        .coordinator(&format!("genesis --socket {socket}"))
+        .good();
     for child in staying {
         let told = Ran::wait(child).good().json();
         assert_eq!(told["step"], "receipt");
@@ -223,7 +240,10 @@ fn five_of_seven_without_flags_in_four_commands_each() {
         world.place.path("measurements.json").display(),
         echo.display()
     );
-    let dry = world.coordinator(&format!("{manifest} --dry-run")).good().json();
+    let dry = world
+        .coordinator(&format!("{manifest} --dry-run"))
+        .good()
+        .json();
     assert_eq!(dry["dry_run"], true);
     assert!(!world.place.path("shared/manifests").exists());
     world.coordinator(&manifest).good();
@@ -233,14 +253,19 @@ fn five_of_seven_without_flags_in_four_commands_each() {
         assert_eq!(told["step"], "approve");
     }
     let socket = world.start("one");
-    let boot = format!("boot --socket {socket} --application echo={}", echo.display());
+    let boot = format!(
+        "boot --socket {socket} --application echo={}",
+        echo.display()
+    );
     world.coordinator(&boot).good();
     assert_eq!(world.next("carol")["next"], "quorate ceremony provision");
     for who in &PEOPLE[..5] {
         world.person(who, "provision").good();
     }
     let evidence = world.place.path("evidence.cbor");
-    world.coordinator(&format!("evidence --out {}", evidence.display())).good();
+    world
+        .coordinator(&format!("evidence --out {}", evidence.display()))
+        .good();
     assert_eq!(world.next("grace")["due"], json!([]));
     let status = world.coordinator("transcript verify").good().json();
     assert_eq!(status["ok"], true);
@@ -280,7 +305,9 @@ fn a_new_operator_gives_their_share_and_ends_nothing_by_interrupting() {
     world.person("alice", "consent").good();
     world.person("bob", "consent").good();
     let socket = world.start("genesis");
-    world.coordinator(&format!("genesis --socket {socket}")).good();
+    world
+        .coordinator(&format!("genesis --socket {socket}"))
+        .good();
     interrupted(&world, "alice", "receipt", "passphrase: ");
     for who in people {
         world.person(who, "receipt").good();
@@ -298,13 +325,19 @@ fn a_new_operator_gives_their_share_and_ends_nothing_by_interrupting() {
         world.person(who, "approve").good();
     }
     let socket = world.start("one");
-    let boot = format!("boot --socket {socket} --application echo={}", echo.display());
+    let boot = format!(
+        "boot --socket {socket} --application echo={}",
+        echo.display()
+    );
     world.coordinator(&boot).good();
 
     // What would be sent is shown, and nothing is.
     let before = state(&world.place.path("alice"));
     let dry = world.person("alice", "provision --dry-run").good().json();
-    assert_eq!((&dry["dry_run"], &dry["sequence"]), (&json!(true), &json!(1)));
+    assert_eq!(
+        (&dry["dry_run"], &dry["sequence"]),
+        (&json!(true), &json!(1))
+    );
     assert_eq!(state(&world.place.path("alice")), before);
     interrupted(&world, "alice", "provision", "passphrase: ");
     interrupted(&world, "alice", "transcript sign", "passphrase: ");
@@ -329,8 +362,16 @@ fn interrupted(world: &World, who: &str, step: &str, prompt: &str) {
     terminal.type_in("half a passphr\u{3}");
     assert_eq!(terminal.end(), Some(1), "{step}: {}", terminal.seen);
     assert!(terminal.echoes(), "{step}");
-    assert!(terminal.seen.contains("error[interrupted]"), "{step}: {}", terminal.seen);
-    assert!(!terminal.seen.contains("half a"), "{step}: {}", terminal.seen);
+    assert!(
+        terminal.seen.contains("error[interrupted]"),
+        "{step}: {}",
+        terminal.seen
+    );
+    assert!(
+        !terminal.seen.contains("half a"),
+        "{step}: {}",
+        terminal.seen
+    );
     assert_eq!((state(&private), state(&shared)), before, "{step}");
 }
 
@@ -387,7 +428,8 @@ impl Before {
 
     fn everybody_joins(&self) {
         for who in ["alice", "bob", "carol"] {
-            self.run("shared", who, &format!("join --name {who}")).good();
+            self.run("shared", who, &format!("join --name {who}"))
+                .good();
         }
         self.run("shared", "alice", "define").good();
     }
@@ -426,7 +468,10 @@ fn a_workspace_from_another_ceremony_fails_closed() {
     assert_eq!(code, "other-workspace");
     at.run("shared", "alice", "consent").good();
     let status = at.run("shared", "alice", "next").good().json();
-    assert_eq!((&status["you"], &status["yours"]), (&json!("alice"), &Value::Null));
+    assert_eq!(
+        (&status["you"], &status["yours"]),
+        (&json!("alice"), &Value::Null)
+    );
 }
 
 /// Files of the shared folder that are lost, altered, repeated or foreign: named, and nothing is lost.
@@ -461,14 +506,20 @@ fn lost_altered_and_foreign_files_fails_closed() {
     at.run("shared", "bob", "consent").good();
     fs::copy(file("consents/bob.cbor"), file("consents/carol.cbor")).expect("copied");
     let waited = at.run("shared", "alice", "next").good().json();
-    assert_eq!(waited["due"], json!([{ "who": "carol", "step": "consent" }]));
+    assert_eq!(
+        waited["due"],
+        json!([{ "who": "carol", "step": "consent" }])
+    );
     // Carol finds something in her place, and nothing of hers was overwritten.
     let (code, _) = at.run("shared", "carol", "consent").refused();
     assert_eq!(code, "file-differs");
     fs::remove_file(file("consents/carol.cbor")).expect("removed");
     at.run("shared", "carol", "consent").good();
     let waited = at.run("shared", "alice", "next").good().json();
-    assert_eq!(waited["due"], json!([{ "who": "coordinator", "step": "genesis" }]));
+    assert_eq!(
+        waited["due"],
+        json!([{ "who": "coordinator", "step": "genesis" }])
+    );
 }
 
 #[test]
@@ -482,7 +533,10 @@ fn a_wrong_passphrase_changes_nothing_fails_closed() {
     let told = at.run("shared", "alice", "preflight");
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.out.contains("key-opens"), "{told:?}");
-    assert_eq!((state(&at.0.path("alice")), state(&at.0.path("shared"))), before);
+    assert_eq!(
+        (state(&at.0.path("alice")), state(&at.0.path("shared"))),
+        before
+    );
     fs::write(at.0.path("words"), WORDS).expect("written");
     at.run("shared", "alice", "consent").good();
 }
@@ -501,7 +555,10 @@ fn a_full_disk_loses_nothing_fails_closed() {
     let told = full("preflight");
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.out.contains("there is no room"), "{told:?}");
-    assert_eq!((state(&at.0.path("alice")), state(&at.0.path("shared"))), before);
+    assert_eq!(
+        (state(&at.0.path("alice")), state(&at.0.path("shared"))),
+        before
+    );
     at.run("shared", "alice", "consent").good();
     let checked = at.run("shared", "alice", "preflight").json();
     let checks = checks(&checked);
@@ -512,7 +569,8 @@ fn a_full_disk_loses_nothing_fails_closed() {
 fn checks(told: &Value) -> BTreeMap<String, String> {
     let text = |check: &Value, key: &str| check[key].as_str().expect("text").to_owned();
     let all = told["checks"].as_array().expect("checks").iter();
-    all.map(|check| (text(check, "id"), text(check, "verdict"))).collect()
+    all.map(|check| (text(check, "id"), text(check, "verdict")))
+        .collect()
 }
 
 /// `--dry-run` shows what would be done and leaves no file.
@@ -527,7 +585,10 @@ fn a_dry_run_of_each_step_changes_nothing() {
         let before = everything();
         let told = at.run("shared", "alice", line).good().json();
         assert_eq!(told["dry_run"], true, "{told}");
-        assert!(told["would"].as_str().is_some_and(|text| !text.is_empty()), "{told}");
+        assert!(
+            told["would"].as_str().is_some_and(|text| !text.is_empty()),
+            "{told}"
+        );
         assert_eq!(everything(), before, "{line}");
         told
     };
@@ -546,7 +607,9 @@ fn a_dry_run_of_each_step_changes_nothing() {
     }
     dry("genesis --dry-run");
     // Not in a folder that is not ready for the step.
-    let early = at.run("shared", "alice", "receipt --socket none --dry-run").refused();
+    let early = at
+        .run("shared", "alice", "receipt --socket none --dry-run")
+        .refused();
     assert_eq!(early.0, "file-missing");
 }
 

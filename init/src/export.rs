@@ -329,8 +329,7 @@ pub(crate) fn refused(error: &ForwardError) -> Denied {
         ForwardError::ApprovalOfAnother { index } => {
             (Reason::ForwardApprovalOfAnother, Some(*index))
         }
-        ForwardError::ApprovalOfInactive { index }
-        | ForwardError::ApprovalOfStranger { index } => {
+        ForwardError::ApprovalOfInactive { index } | ForwardError::ApprovalOfStranger { index } => {
             (Reason::ForwardApprovalOfStranger, Some(*index))
         }
         ForwardError::ApprovalRepeated { index } => (Reason::ForwardApprovalRepeated, Some(*index)),

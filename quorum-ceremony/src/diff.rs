@@ -59,16 +59,28 @@ pub struct Change {
 
 /// What `after` changes to what holds before it, the weightiest first.
 #[must_use]
-pub fn changes(definition: &Definition, before: Option<&Manifest>, after: &Manifest) -> Vec<Change> {
+pub fn changes(
+    definition: &Definition,
+    before: Option<&Manifest>,
+    after: &Manifest,
+) -> Vec<Change> {
     let mut all = Changes(Vec::new());
     let (manifest_set, share_set) = match before {
         Some(before) => (&before.manifest_set, &before.share_set),
         None => (&definition.manifest_set, &definition.share_set),
     };
-    all.set("approver", "MANIFEST APPROVERS", manifest_set, &after.manifest_set);
+    all.set(
+        "approver",
+        "MANIFEST APPROVERS",
+        manifest_set,
+        &after.manifest_set,
+    );
     all.set("holder", "SHARE HOLDERS", share_set, &after.share_set);
     all.key(before, after);
-    all.forward(before.and_then(|b| b.forward.as_ref()), after.forward.as_ref());
+    all.forward(
+        before.and_then(|b| b.forward.as_ref()),
+        after.forward.as_ref(),
+    );
     all.applications(before.map_or(&[], |b| &b.applications), &after.applications);
     all.measurements(before.map(|b| &*b.measurements), &after.measurements);
     all.settings(before, after);
@@ -155,11 +167,7 @@ impl Changes {
                 Some(old) if old != member => {
                     let old_key = old.signing_key.to_string();
                     let what_of = if old.index != member.index {
-                        format!(
-                            "index from {} to {}",
-                            old.index.get(),
-                            member.index.get()
-                        )
+                        format!("index from {} to {}", old.index.get(), member.index.get())
                     } else if old.signing_key != member.signing_key {
                         format!("key from {old_key} to {key}")
                     } else {
@@ -183,7 +191,13 @@ impl Changes {
         let power = Weight::Power;
         let (was, is) = (before.quorum_key.to_string(), after.quorum_key.to_string());
         self.value("quorum-key", power, "THE QUORUM KEY", &was, &is);
-        self.value("epoch", power, "THE EPOCH OF THE SHARES", &before.epoch, &after.epoch);
+        self.value(
+            "epoch",
+            power,
+            "THE EPOCH OF THE SHARES",
+            &before.epoch,
+            &after.epoch,
+        );
     }
 
     fn forward(&mut self, before: Option<&ForwardPolicy>, after: Option<&ForwardPolicy>) {
@@ -217,7 +231,13 @@ impl Changes {
                         "adds the application {name}: {hash}, {} bytes",
                         application.size
                     );
-                    self.add("application-added", code, Some(name), (None, Some(hash)), words);
+                    self.add(
+                        "application-added",
+                        code,
+                        Some(name),
+                        (None, Some(hash)),
+                        words,
+                    );
                     let nothing = Application {
                         arguments: Vec::new(),
                         environment: Vec::new(),
@@ -236,7 +256,13 @@ impl Changes {
             if !after.iter().any(|new| new.name == old.name) {
                 let (name, hash) = (&old.name, &old.sha256);
                 let words = format!("removes the application {name}");
-                self.add("application-removed", code, Some(name), (Some(hash), None), words);
+                self.add(
+                    "application-removed",
+                    code,
+                    Some(name),
+                    (Some(hash), None),
+                    words,
+                );
                 if !old.egress.is_empty() {
                     self.egress(name, &old.egress, &[]);
                 }
@@ -265,7 +291,12 @@ impl Changes {
         self.egress(name, &old.egress, &new.egress);
         for (kind, may, was, is) in [
             ("calls", "call", &old.calls, &new.calls),
-            ("shares", "have opened what it seals by", &old.shares, &new.shares),
+            (
+                "shares",
+                "have opened what it seals by",
+                &old.shares,
+                &new.shares,
+            ),
         ] {
             for other in is.iter().filter(|other| !was.contains(other)) {
                 let words = format!("LETS {name} {may} {other}");
@@ -279,12 +310,24 @@ impl Changes {
         if old.memory_limit != new.memory_limit {
             let (was, is) = (old.memory_limit, new.memory_limit);
             let words = format!("changes the memory of {name} from {was} to {is} bytes");
-            self.add("memory", setting, Some(name), (Some(&was), Some(&is)), words);
+            self.add(
+                "memory",
+                setting,
+                Some(name),
+                (Some(&was), Some(&is)),
+                words,
+            );
         }
         if old.restart != new.restart {
             let (was, is) = (restart(old), restart(new));
             let words = format!("changes when {name} is started again, from {was} to {is}");
-            self.add("restart", setting, Some(name), (Some(&was), Some(&is)), words);
+            self.add(
+                "restart",
+                setting,
+                Some(name),
+                (Some(&was), Some(&is)),
+                words,
+            );
         }
     }
 
@@ -324,11 +367,23 @@ impl Changes {
     fn ports(&mut self, name: &Name, old: &[u32], new: &[u32]) {
         for port in new.iter().filter(|port| !old.contains(port)) {
             let words = format!("lets {name} listen on port {port}");
-            self.add("port", Weight::Setting, Some(name), (None, Some(port)), words);
+            self.add(
+                "port",
+                Weight::Setting,
+                Some(name),
+                (None, Some(port)),
+                words,
+            );
         }
         for port in old.iter().filter(|port| !new.contains(port)) {
             let words = format!("no longer lets {name} listen on port {port}");
-            self.add("port", Weight::Setting, Some(name), (Some(port), None), words);
+            self.add(
+                "port",
+                Weight::Setting,
+                Some(name),
+                (Some(port), None),
+                words,
+            );
         }
     }
 
@@ -409,7 +464,13 @@ impl Changes {
             numbers.join(" ")
         };
         let what = "the list of accepted cipher suites";
-        self.value("suites", setting, what, &suites(&before.suites), &suites(&after.suites));
+        self.value(
+            "suites",
+            setting,
+            what,
+            &suites(&before.suites),
+            &suites(&after.suites),
+        );
     }
 }
 
@@ -422,9 +483,7 @@ fn gone<'a>(before: &'a MemberSetFields, after: &MemberSetFields) -> Vec<&'a Nam
 fn policy(policy: &ForwardPolicy) -> String {
     let rule = match policy.approvals {
         ApprovalRule::Always => "always with approvals of share holders",
-        ApprovalRule::ExceptApplications => {
-            "without approvals where only applications change"
-        }
+        ApprovalRule::ExceptApplications => "without approvals where only applications change",
     };
     format!("until {}, {rule}", text(policy.not_after))
 }
@@ -442,7 +501,10 @@ fn restart(application: &Application) -> String {
 
 /// Arguments as one line in which their borders are seen.
 fn line(arguments: &[Text<4096>]) -> String {
-    let quoted: Vec<String> = arguments.iter().map(|a| format!("{:?}", a.as_str())).collect();
+    let quoted: Vec<String> = arguments
+        .iter()
+        .map(|a| format!("{:?}", a.as_str()))
+        .collect();
     format!("[{}]", quoted.join(" "))
 }
 

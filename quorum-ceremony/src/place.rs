@@ -240,12 +240,16 @@ impl Surroundings {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let absolute = |path: &PathBuf| path.is_absolute();
         // As the XDG base directory specification says: a relative path is none.
-        let data = variable("XDG_DATA_HOME").map(PathBuf::from).filter(absolute);
+        let data = variable("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .filter(absolute);
         let home = || Some(PathBuf::from(variable("HOME")?).join(".local/share")).filter(absolute);
         Self {
             current: std::env::current_dir().ok(),
             private: variable(PRIVATE).map(PathBuf::from),
-            data: data.or_else(home).map(|data| data.join("quorate/ceremonies")),
+            data: data
+                .or_else(home)
+                .map(|data| data.join("quorate/ceremonies")),
         }
     }
 
@@ -277,7 +281,9 @@ impl Place {
         private: Option<&Path>,
         around: &Surroundings,
     ) -> Result<Self, CeremonyError> {
-        let named = private.map(Path::to_owned).or_else(|| around.private.clone());
+        let named = private
+            .map(Path::to_owned)
+            .or_else(|| around.private.clone());
         let is_private = |path: &Path| matches!(Binding::read(path), Ok(Some(_)));
         let mut own = named.or_else(|| around.above(is_private));
         let mut binding = match &own {

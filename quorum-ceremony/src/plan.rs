@@ -194,7 +194,10 @@ impl CeremonyPlan {
         }
         let name = |field, text: &str| Name::new(text).map_err(|_| PlanError::Field { field });
         let names = |field, list: &[String]| -> Result<Vec<Name>, PlanError> {
-            let list: Vec<Name> = list.iter().map(|text| name(field, text)).collect::<Result<_, _>>()?;
+            let list: Vec<Name> = list
+                .iter()
+                .map(|text| name(field, text))
+                .collect::<Result<_, _>>()?;
             let repeated = |(at, name): (usize, &Name)| list.iter().skip(at + 1).any(|n| n == name);
             if list.len() > 255 || list.iter().enumerate().any(repeated) {
                 return Err(PlanError::Field { field });
@@ -245,17 +248,35 @@ impl CeremonyPlan {
         };
         let _ = writeln!(text, "format = {FORMAT}");
         let _ = writeln!(text, "id = \"{}\"", self.id);
-        let _ = writeln!(text, "\n# What people call it.\nnamespace = \"{}\"", self.namespace);
-        let _ = writeln!(text, "\n# Who holds shares, in the order of their indices, and how many open the key.");
+        let _ = writeln!(
+            text,
+            "\n# What people call it.\nnamespace = \"{}\"",
+            self.namespace
+        );
+        let _ = writeln!(
+            text,
+            "\n# Who holds shares, in the order of their indices, and how many open the key."
+        );
         let _ = writeln!(text, "members = [{}]", list(&self.members));
         let _ = writeln!(text, "share_threshold = {}", self.share_threshold);
-        let _ = writeln!(text, "\n# How many approve what runs; who, if not the members.");
+        let _ = writeln!(
+            text,
+            "\n# How many approve what runs; who, if not the members."
+        );
         let _ = writeln!(text, "manifest_threshold = {}", self.manifest_threshold);
         if let Some(names) = &self.manifest_members {
             let _ = writeln!(text, "manifest_members = [{}]", list(names));
         }
-        let _ = writeln!(text, "\n# The only attestation root of this namespace, for ever.");
-        let _ = writeln!(text, "partition = \"{}\"\nroot = \"{}\"", self.partition.name(), self.root);
+        let _ = writeln!(
+            text,
+            "\n# The only attestation root of this namespace, for ever."
+        );
+        let _ = writeln!(
+            text,
+            "partition = \"{}\"\nroot = \"{}\"",
+            self.partition.name(),
+            self.root
+        );
         let _ = writeln!(text, "\n# What the enclave measures as that makes the key.");
         match &self.measurements {
             MeasurementsSource::File(name) => {

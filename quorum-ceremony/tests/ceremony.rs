@@ -680,14 +680,16 @@ fn a_genesis_that_was_finished_without_somebody_takes_no_share_of_theirs_fails_c
     found_with(&place, &people);
     let birth = place.start("genesis", b"genesis image");
     genesis::hold(&folder, &birth).unwrap();
-    let sign = |member: &str| {
-        exception::review(&folder, &place.private(member))?.sign(&words(member))
-    };
+    let sign =
+        |member: &str| exception::review(&folder, &place.private(member))?.sign(&words(member));
     for member in ["alice", "bob"] {
         acknowledge(&place, member, &birth).unwrap();
     }
     let (need, have) = (3, 2);
-    assert_eq!(sign("alice"), Err(StepError::ExceptionTooFew { need, have }.into()));
+    assert_eq!(
+        sign("alice"),
+        Err(StepError::ExceptionTooFew { need, have }.into())
+    );
     acknowledge(&place, "carol", &birth).unwrap();
     assert_eq!(sign("dave"), Err(StepError::NotReceived.into()));
     assert_eq!(sign("alice").unwrap().unsigned, ["bob", "carol"].map(name));
@@ -743,7 +745,15 @@ fn grant_by_hand(place: &Place, member: &str, socket: &Path) -> ProvisionRequest
     let context = genesis_share_context(&Digest::of(&record.definition), index);
     let (info, aad) = (context.info.as_bytes(), &context.aad);
     let suite = sent.sealed.suite;
-    let scalar = open(suite, keys.decryption_key(), info, aad, &sent.sealed.sealed(), 32).unwrap();
+    let scalar = open(
+        suite,
+        keys.decryption_key(),
+        info,
+        aad,
+        &sent.sealed.sealed(),
+        32,
+    )
+    .unwrap();
 
     let attested = attest::attest(
         &place.folder(),

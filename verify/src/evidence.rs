@@ -298,7 +298,10 @@ impl Run<'_> {
                 members.partition(|member: &&Member| !verified.inactive().contains(&member.index));
             let (held, missing) = (names(&held), names(&missing));
             if missing.is_empty() {
-                return format!("Every holder proved to have their share: {}.", Listed(&held));
+                return format!(
+                    "Every holder proved to have their share: {}.",
+                    Listed(&held)
+                );
             }
             format!(
                 "{} proved to have their shares and all agreed to go on without {}, whose share \

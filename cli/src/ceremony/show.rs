@@ -34,9 +34,7 @@ use quorate_verify::attestation::Partition;
 use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
-pub(super) use self::begin::{
-    Named, begun, excepted, exception_review, preflight, turn, wanted,
-};
+pub(super) use self::begin::{Named, begun, excepted, exception_review, preflight, turn, wanted};
 use self::diff::differences;
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use super::report::Report;
@@ -156,9 +154,14 @@ pub(super) fn proposed(done: &Proposed) -> Report {
         json!("complete"),
     );
     let report = manifest(report, &done.manifest, done.digest);
-    differences(report, &done.definition, done.before.as_ref(), &done.manifest)
-        .development(done.definition.attestation_root.is_development())
-        .next("members: quorate ceremony approve")
+    differences(
+        report,
+        &done.definition,
+        done.before.as_ref(),
+        &done.manifest,
+    )
+    .development(done.definition.attestation_root.is_development())
+    .next("members: quorate ceremony approve")
 }
 
 pub(super) fn manifest_review(step: &approve::Review) -> Report {

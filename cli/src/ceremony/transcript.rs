@@ -27,8 +27,8 @@ use quorate_verify::evidence::{Policy, Time, verify as verify_evidence};
 use serde_json::{Value, json};
 
 use super::arguments::{
-    DiscloseArguments, Pinned, ReportArguments, Shared, SignArguments, Source, Transcript as Command,
-    VerifyArguments,
+    DiscloseArguments, Pinned, ReportArguments, Shared, SignArguments, Source,
+    Transcript as Command, VerifyArguments,
 };
 use super::place::At;
 use super::report::Report;

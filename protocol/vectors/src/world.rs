@@ -14,8 +14,8 @@ use quorate_protocol::definition::{
 };
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
-use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::exception::GenesisExceptionFields;
+use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
     GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,

@@ -18,7 +18,10 @@ fn after(change: impl FnOnce(&mut ManifestFields)) -> Vec<Change> {
 }
 
 fn words(change: impl FnOnce(&mut ManifestFields)) -> Vec<String> {
-    after(change).into_iter().map(|change| change.words).collect()
+    after(change)
+        .into_iter()
+        .map(|change| change.words)
+        .collect()
 }
 
 fn kinds(change: impl FnOnce(&mut ManifestFields)) -> Vec<(&'static str, Weight)> {
@@ -41,7 +44,9 @@ fn each_part_of_an_application_is_named() {
     let new = quorate_protocol::atoms::Sha256::of(b"other!!");
     assert_eq!(
         words(|m| m.applications[0] = application("app", b"other!!")),
-        [format!("changes the binary of app from {old} (6 bytes) to {new} (7 bytes)")]
+        [format!(
+            "changes the binary of app from {old} (6 bytes) to {new} (7 bytes)"
+        )]
     );
     assert_eq!(
         words(|m| m.applications[0].arguments = vec![text("-a"), text("b c")]),
@@ -53,7 +58,10 @@ fn each_part_of_an_application_is_named() {
     );
     assert_eq!(
         words(|m| m.applications[0].ports = vec![5101]),
-        ["lets app listen on port 5101", "no longer lets app listen on port 5100"]
+        [
+            "lets app listen on port 5101",
+            "no longer lets app listen on port 5100"
+        ]
     );
     assert_eq!(
         words(|m| m.applications[0].egress = vec![Destination::parse("example.org:443").unwrap()]),
@@ -65,8 +73,10 @@ fn each_part_of_an_application_is_named() {
     );
     assert_eq!(
         words(|m| m.applications[0].restart.restarts = 9),
-        ["changes when app is started again, from 0 times after 10 to 10000 ms, ready within 10000 \
-          ms to 9 times after 10 to 10000 ms, ready within 10000 ms"]
+        [
+            "changes when app is started again, from 0 times after 10 to 10000 ms, ready within 10000 \
+          ms to 9 times after 10 to 10000 ms, ready within 10000 ms"
+        ]
     );
 }
 
@@ -79,7 +89,10 @@ fn applications_come_and_go_with_what_they_may() {
         new.egress = vec![Destination::parse("example.org:443").unwrap()];
         m.applications.push(new);
     });
-    let said: Vec<_> = added.iter().map(|c| (c.kind, c.subject.as_deref())).collect();
+    let said: Vec<_> = added
+        .iter()
+        .map(|c| (c.kind, c.subject.as_deref()))
+        .collect();
     // The weightiest first.
     assert_eq!(
         said,
@@ -222,13 +235,19 @@ fn no_difference_goes_unsaid() {
         |m| m.applications[0].restart.largest_back_off_ms += 1,
         |m| m.applications[0].restart.start_deadline_ms += 1,
         |m| m.applications[0].name = Name::new("other").unwrap(),
-        |m| m.applications[0].egress.push(Destination::parse("a.b:1").unwrap()),
+        |m| {
+            m.applications[0]
+                .egress
+                .push(Destination::parse("a.b:1").unwrap())
+        },
         |m| m.validity.not_before.0 += 1,
         |m| m.validity.not_after.0 += 1,
-        |m| m.share_set = {
-            let mut set = m.share_set.clone().into_inner();
-            set.members.remove(2);
-            Checked::new(set).unwrap()
+        |m| {
+            m.share_set = {
+                let mut set = m.share_set.clone().into_inner();
+                set.members.remove(2);
+                Checked::new(set).unwrap()
+            }
         },
         |m| {
             m.forward = Some(ForwardPolicy {

@@ -80,14 +80,20 @@ fn inside_a_private_folder_the_shared_one_is_known() {
     let workspace = machine.ceremony("shared", 1);
     let private = machine.join("alice", &workspace);
     let found = Place::find(None, None, &machine.at("alice")).unwrap();
-    assert_eq!((found.folder.clone(), found.private()), (machine.path("shared"), Ok(&*private)));
+    assert_eq!(
+        (found.folder.clone(), found.private()),
+        (machine.path("shared"), Ok(&*private))
+    );
     // From anywhere, by the environment.
     let mut around = machine.at("");
     around.private = Some(private.clone());
-    assert_eq!(Place::find(None, None, &around).unwrap(), Place {
-        fresh: Some(default_of(&machine, 1)),
-        ..found.clone()
-    });
+    assert_eq!(
+        Place::find(None, None, &around).unwrap(),
+        Place {
+            fresh: Some(default_of(&machine, 1)),
+            ..found.clone()
+        }
+    );
     // What is named comes first.
     let other = machine.join("bob", &workspace);
     let named = Place::find(None, Some(&other), &around).unwrap();
@@ -233,7 +239,10 @@ fn addresses_that_are_none_fails_closed() {
     }
     fs::write(&path, vec![b'a'; 513]).unwrap();
     let refused = workspace.find_enclave(EnclaveRole::Instance);
-    assert!(matches!(refused, Err(CeremonyError::Storage(StorageError::TooLong { .. }))));
+    assert!(matches!(
+        refused,
+        Err(CeremonyError::Storage(StorageError::TooLong { .. }))
+    ));
 }
 
 #[test]

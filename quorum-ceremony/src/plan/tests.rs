@@ -24,7 +24,11 @@ fn plan() -> CeremonyPlan {
 fn what_was_written_is_read() {
     let mut plan = plan();
     let text = plan.to_toml();
-    assert_eq!(CeremonyPlan::parse(text.as_bytes()), Ok(plan.clone()), "{text}");
+    assert_eq!(
+        CeremonyPlan::parse(text.as_bytes()),
+        Ok(plan.clone()),
+        "{text}"
+    );
     let people: Vec<&str> = plan.people().map(Name::as_str).collect();
     assert_eq!(people, ["alice", "bob", "carol"]);
     plan.manifest_members = None;
@@ -42,9 +46,15 @@ fn plans_that_are_not_understood_fails_closed() {
         assert!(good.contains(from), "{from}");
         parse(&good.replacen(from, to, 1))
     };
-    assert_eq!(change("format = 1", "format = 2"), PlanError::Format { found: 2 });
+    assert_eq!(
+        change("format = 1", "format = 2"),
+        PlanError::Format { found: 2 }
+    );
     assert_eq!(change("id = \"07", "id = \"+7"), field("id"));
-    assert_eq!(change("\"treasury\"", "\"../treasury\""), field("namespace"));
+    assert_eq!(
+        change("\"treasury\"", "\"../treasury\""),
+        field("namespace")
+    );
     assert_eq!(change("\"alice\"", "\"bob\""), field("members"));
     assert_eq!(change("\"carol\"", "\"bob\""), field("manifest_members"));
     assert_eq!(change("\"development\"", "\"mars\""), field("partition"));
@@ -52,7 +62,10 @@ fn plans_that_are_not_understood_fails_closed() {
     // A field that is not known might be meant to be checked.
     let unknown = change("share_threshold = 2", "share_treshold = 2");
     assert!(matches!(unknown, PlanError::Malformed { .. }));
-    let twice = change("share_threshold = 2", "share_threshold = 2\nshare_threshold = 1");
+    let twice = change(
+        "share_threshold = 2",
+        "share_threshold = 2\nshare_threshold = 1",
+    );
     assert!(matches!(twice, PlanError::Malformed { .. }));
     let large = change("share_threshold = 2", "share_threshold = 256");
     assert!(matches!(large, PlanError::Malformed { .. }));

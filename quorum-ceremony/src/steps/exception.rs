@@ -216,9 +216,7 @@ impl Review {
             let effect = Effect::published(&file, &to_bytes(&exception))?;
             add(&self.member.private, &self.content(told), effect)?;
         }
-        let published = self
-            .workspace
-            .publish_exception(keys.name(), &exception)?;
+        let published = self.workspace.publish_exception(keys.name(), &exception)?;
         journal.settle(&keys)?;
         let (signed, unsigned) = self.signers()?;
         let names = |people: &[Person]| people.iter().map(|p| p.name.clone()).collect();

@@ -15,7 +15,7 @@ use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Phase, Status};
 use quorate_verify::chain::check_successor;
-use quorate_verify::genesis::VerifiedGenesis;
+use quorate_verify::genesis::{VerifiedGenesis, check_output};
 
 use super::exception::{self, Receipts};
 use super::status::{self, Progress};
@@ -99,6 +99,27 @@ pub fn read(
     Ok(turn)
 }
 
+/// Stops where a folder's definition or genesis is not the one this member pinned: for steps of a
+/// coordinator who is a member and uses no key.
+///
+/// # Errors
+/// [`PinError`](crate::pins::PinError); a folder or file that cannot be read.
+pub fn check_pins(folder: &Path, private: &Path) -> Result<(), CeremonyError> {
+    let Some(member) = open(private)? else {
+        return Ok(());
+    };
+    let workspace = Workspace::open(folder)?;
+    let Some(definition) = workspace.find_definition()? else {
+        return Ok(());
+    };
+    member.pins.check_definition(&definition)?;
+    if let Some(output) = workspace.find_output()? {
+        let genesis = check_output(&definition, &output)?;
+        member.pins.check_genesis(Digest::of(&genesis))?;
+    }
+    Ok(())
+}
+
 /// The member of a private folder; none where nobody has joined yet.
 fn open(private: &Path) -> Result<Option<Member>, CeremonyError> {
     match Member::open(private) {
@@ -163,10 +184,12 @@ fn find(
             Some(plan) => plan.people().cloned().collect(),
             None => Vec::new(),
         };
-        let absent = |name: &Name| matches!(
-            workspace.card(name),
-            Err(CeremonyError::Storage(StorageError::Missing { .. }))
-        );
+        let absent = |name: &Name| {
+            matches!(
+                workspace.card(name),
+                Err(CeremonyError::Storage(StorageError::Missing { .. }))
+            )
+        };
         let absent: Vec<Name> = people.into_iter().filter(absent).collect();
         turn.due = match absent.as_slice() {
             [] => coordinator("define"),

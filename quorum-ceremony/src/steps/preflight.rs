@@ -139,18 +139,18 @@ pub struct Looked {
 
 /// Looks at folders, machine and enclave.
 #[must_use]
-pub fn look(
-    folder: &Path,
-    private: &Path,
-    socket: Option<&Address>,
-    terminal: Terminal,
-) -> Looked {
+pub fn look(folder: &Path, private: &Path, socket: Option<&Address>, terminal: Terminal) -> Looked {
     let mut preflight = Preflight {
         checks: Vec::new(),
         definition: None,
     };
     let member = own(&mut preflight, private);
-    room(&mut preflight, "disk-private", private, Folder::open_private);
+    room(
+        &mut preflight,
+        "disk-private",
+        private,
+        Folder::open_private,
+    );
     room(&mut preflight, "disk-shared", folder, Folder::open_shared);
     machine(&mut preflight, terminal);
     let workspace = match Workspace::open(folder) {
@@ -179,7 +179,9 @@ impl Looked {
     pub fn unlock(mut self, passphrase: &Passphrase) -> Preflight {
         if let Some(member) = &self.member {
             match member.unlock(passphrase) {
-                Ok(_) => self.preflight.add("key-opens", "the passphrase opens your key"),
+                Ok(_) => self
+                    .preflight
+                    .add("key-opens", "the passphrase opens your key"),
                 Err(error) => self.preflight.error("key-opens", &error),
             }
         }

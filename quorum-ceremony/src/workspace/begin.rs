@@ -157,9 +157,7 @@ impl Workspace {
                 .and_then(|path| Some(path.to_str()?.to_owned())),
             address @ Address::Vsock { .. } => Some(address.to_string()),
         };
-        let fits = |text: &String| {
-            text.len() < MAX_ADDRESS && !text.chars().any(char::is_control)
-        };
+        let fits = |text: &String| text.len() < MAX_ADDRESS && !text.chars().any(char::is_control);
         match text.filter(fits) {
             Some(text) => self
                 .folder()

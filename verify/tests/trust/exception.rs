@@ -2,9 +2,9 @@
 
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
+use quorate_protocol::digest::Digest;
 use quorate_protocol::exception::{GenesisException, GenesisExceptionFields};
 use quorate_protocol::forward::{ApprovalRule, ForwardApproval, ForwardPolicy};
-use quorate_protocol::digest::Digest;
 use quorate_protocol::instance::Index;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
@@ -59,7 +59,11 @@ fn exceptions(world: &mut World) -> &mut Vec<Signed<GenesisException>> {
 fn an_exception_of_everybody_who_gave_a_receipt_finishes_the_genesis() {
     let world = excepted();
     let verified = world.verified();
-    assert_eq!(verified.digest(), World::new().genesis(), "it is the same namespace");
+    assert_eq!(
+        verified.digest(),
+        World::new().genesis(),
+        "it is the same namespace"
+    );
     assert_eq!(verified.inactive(), [index(5)]);
     let epoch = verified.epoch();
     assert!(!verified.is_active(index(5), epoch));
@@ -227,10 +231,21 @@ fn a_forward_approval_at_an_inactive_index_fails_closed() {
     };
     let given = [Signed::sign(approval, &signing("erin"))];
     let ask = |genesis: &VerifiedGenesis| {
-        approvers(genesis, &policy, Relation::Successor, &first, &second, &given).unwrap_err()
+        approvers(
+            genesis,
+            &policy,
+            Relation::Successor,
+            &first,
+            &second,
+            &given,
+        )
+        .unwrap_err()
     };
     let index = index(5);
-    assert_eq!(ask(&world.verified()), ForwardError::ApprovalOfInactive { index });
+    assert_eq!(
+        ask(&world.verified()),
+        ForwardError::ApprovalOfInactive { index }
+    );
     let missing = ask(&World::new().verified());
     assert!(matches!(missing, ForwardError::ApprovalsMissing { .. }));
 }

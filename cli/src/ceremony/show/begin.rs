@@ -145,15 +145,16 @@ pub(in crate::ceremony) fn turn(done: &Turn, named: &Named<'_>, planned: bool) -
         );
     }
     if let (Some(address), true) = (&done.enclave, done.silent) {
-        report = report.note(format!("no enclave answers on {address}, which the folder names"));
+        report = report.note(format!(
+            "no enclave answers on {address}, which the folder names"
+        ));
     }
     if let Some(status) = &done.progress.enclave {
         report = claims(report, status);
     }
     if done.due.is_empty() {
-        report = report.note(
-            "at the end every member signs the transcript: quorate ceremony transcript sign",
-        );
+        report = report
+            .note("at the end every member signs the transcript: quorate ceremony transcript sign");
     }
     let definition = done.progress.definition.as_ref();
     let development = definition.is_some_and(|d| d.attestation_root.is_development());
@@ -215,7 +216,10 @@ fn check_json(check: &Check) -> Value {
 pub(in crate::ceremony) fn exception_review(step: &Review) -> Report {
     let receipts = step.receipts();
     let names = |people: &[quorate_protocol::members::Member]| -> Vec<String> {
-        people.iter().map(|person| person.name.to_string()).collect()
+        people
+            .iter()
+            .map(|person| person.name.to_string())
+            .collect()
     };
     let (given, missing) = (names(&receipts.given), names(&receipts.missing));
     Report::new(

@@ -18,17 +18,29 @@ fn receipts(given: &[usize], need: usize) -> Receipts {
 #[test]
 fn who_gave_a_receipt_may_go_on_with_enough_others() {
     assert_eq!(decide(&receipts(&[0, 1], 2), &name("bob")), Ok(index(2)));
-    assert_eq!(receipts(&[0], 2).indices(), [Index(index(2)), Index(index(3))]);
+    assert_eq!(
+        receipts(&[0], 2).indices(),
+        [Index(index(2)), Index(index(3))]
+    );
 }
 
 #[test]
 fn an_exception_that_is_not_due_fails_closed() {
     let ask = |given: &[usize], need, who| decide(&receipts(given, need), &name(who));
     assert_eq!(ask(&[0, 1, 2], 3, "bob"), Err(StepError::ExceptionNeedless));
-    assert_eq!(ask(&[0, 1], 2, "carol"), Err(StepError::ExceptionUnreceipted));
-    assert_eq!(ask(&[0, 1], 2, "dave"), Err(StepError::ExceptionUnreceipted));
+    assert_eq!(
+        ask(&[0, 1], 2, "carol"),
+        Err(StepError::ExceptionUnreceipted)
+    );
+    assert_eq!(
+        ask(&[0, 1], 2, "dave"),
+        Err(StepError::ExceptionUnreceipted)
+    );
     let (need, have) = (3, 2);
-    assert_eq!(ask(&[0, 1], 3, "bob"), Err(StepError::ExceptionTooFew { need, have }));
+    assert_eq!(
+        ask(&[0, 1], 3, "bob"),
+        Err(StepError::ExceptionTooFew { need, have })
+    );
 }
 
 /// Two of three open the key: without one, nobody could be lost any more.

@@ -28,14 +28,23 @@ fn a_ceremony_is_begun_once_and_keeps_its_id() {
     assert_eq!(begun.published, Published::Written);
     assert!(begun.development);
     let again = begin(&folder, &wanted).unwrap();
-    assert_eq!((again.published, again.plan.id), (Published::AlreadyThere, begun.plan.id));
+    assert_eq!(
+        (again.published, again.plan.id),
+        (Published::AlreadyThere, begun.plan.id)
+    );
     // What was begun is what is defined.
     let plan = define::Plan::of_workspace(&folder).unwrap();
-    assert_eq!((plan.members, plan.root), (wanted.members.clone(), nitro.anchor()));
+    assert_eq!(
+        (plan.members, plan.root),
+        (wanted.members.clone(), nitro.anchor())
+    );
     assert_eq!(plan.measurements, measurements(1));
     wanted.share_threshold = 3;
     let refused = begin(&folder, &wanted).unwrap_err();
-    assert!(matches!(refused, CeremonyError::Storage(StorageError::Differs { .. })));
+    assert!(matches!(
+        refused,
+        CeremonyError::Storage(StorageError::Differs { .. })
+    ));
 }
 
 #[test]
@@ -56,7 +65,10 @@ fn a_plan_no_definition_can_have_fails_closed() {
     let twice = refused(|w| w.members.push(crate::fixture::name("bob")));
     assert_eq!(twice, InputError::NameRepeated { name }.into());
     let few = refused(|w| w.manifest_members = Some(vec![crate::fixture::name("bob")]));
-    assert!(matches!(few, CeremonyError::Step(StepError::DefinitionInvalid(_))));
+    assert!(matches!(
+        few,
+        CeremonyError::Step(StepError::DefinitionInvalid(_))
+    ));
 }
 
 #[test]

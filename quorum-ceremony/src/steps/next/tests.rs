@@ -52,7 +52,10 @@ fn from_nothing_to_the_genesis_everybody_knows_their_turn() {
         workspace.publish_consent(consent).unwrap();
     }
     let ready = turn(&folders, None);
-    assert_eq!((ready.yours, ready.due), (None, vec![due(Who::Coordinator, "genesis")]));
+    assert_eq!(
+        (ready.yours, ready.due),
+        (None, vec![due(Who::Coordinator, "genesis")])
+    );
 }
 
 #[test]
@@ -61,8 +64,14 @@ fn a_member_is_told_their_own_step() {
     define(&folders, &world);
     folders.member(&world, 1, &Pins::new(name("bob")));
     let turn_of_bob = turn(&folders, Some(1));
-    assert_eq!((turn_of_bob.you, turn_of_bob.yours), (Some(name("bob")), Some("consent")));
-    folders.workspace().publish_consent(&world.consents()[1]).unwrap();
+    assert_eq!(
+        (turn_of_bob.you, turn_of_bob.yours),
+        (Some(name("bob")), Some("consent"))
+    );
+    folders
+        .workspace()
+        .publish_consent(&world.consents()[1])
+        .unwrap();
     assert_eq!(turn(&folders, Some(1)).yours, None);
 }
 
@@ -89,17 +98,25 @@ fn approvals_boot_and_shares_are_waited_for() {
     let names = vec![name("bob"), name("carol")];
     let who = Who::AnyOf { missing: 1, names };
     let waited = turn(&folders, Some(2));
-    assert_eq!((waited.yours, waited.due), (Some("approve"), vec![due(who, "approve")]));
+    assert_eq!(
+        (waited.yours, waited.due),
+        (Some("approve"), vec![due(who, "approve")])
+    );
     assert_eq!(turn(&folders, Some(0)).yours, None);
 
     let approval = world.approval(&manifest, 2);
-    folders.workspace().publish_approval(1, &name("carol"), &approval).unwrap();
+    folders
+        .workspace()
+        .publish_approval(1, &name("carol"), &approval)
+        .unwrap();
     let boot = [due(Who::Coordinator, "boot")];
     assert_eq!(turn(&folders, Some(2)).due, boot);
     // An address where nobody answers changes nothing, and is said.
     let address = Address::Unix(folders.socket());
     let workspace = folders.workspace();
-    workspace.publish_enclave(EnclaveRole::Instance, &address).unwrap();
+    workspace
+        .publish_enclave(EnclaveRole::Instance, &address)
+        .unwrap();
     let silent = turn(&folders, Some(2));
     assert!(silent.silent && silent.enclave == Some(address));
     assert_eq!(silent.due, boot);
@@ -121,7 +138,10 @@ fn approvals_boot_and_shares_are_waited_for() {
     let names = vec![name("bob"), name("carol")];
     let who = Who::AnyOf { missing: 1, names };
     let waited = turn(&folders, Some(2));
-    assert_eq!((waited.yours, waited.due), (Some("provision"), vec![due(who, "provision")]));
+    assert_eq!(
+        (waited.yours, waited.due),
+        (Some("provision"), vec![due(who, "provision")])
+    );
     // Alice has given hers.
     assert_eq!(turn(&folders, Some(0)).yours, None);
     status.phase = Phase::Running;
@@ -141,9 +161,19 @@ fn a_folder_that_differs_from_the_pins_fails_closed() {
     folders.publish(&other, &[]);
     folders.member(&world, 0, &world.pins(0));
     let refused = read(&folders.shared(), Some(&folders.private(0)), None);
-    assert!(matches!(refused, Err(CeremonyError::Pin(PinError::OtherDefinition { .. }))));
+    assert!(matches!(
+        refused,
+        Err(CeremonyError::Pin(PinError::OtherDefinition { .. }))
+    ));
+    let refused = check_pins(&folders.shared(), &folders.private(0));
+    assert!(matches!(
+        refused,
+        Err(CeremonyError::Pin(PinError::OtherDefinition { .. }))
+    ));
     let folders = Folders::new();
+    assert_eq!(check_pins(&folders.shared(), &folders.private(0)), Ok(()));
     folders.member(&world, 0, &world.pins(0));
+    assert_eq!(check_pins(&folders.shared(), &folders.private(0)), Ok(()));
     let refused = read(&folders.shared(), Some(&folders.private(0)), None);
     assert_eq!(refused.unwrap_err().code(), "file-missing");
 }
@@ -155,13 +185,19 @@ fn an_older_or_second_manifest_fails_closed() {
     let (first, second) = (world.manifest(None, b"one"), world.manifest(None, b"two"));
     let mut pins = world.pins(0);
     let digest = Digest::of(&second);
-    let seen = quorate_verify::chain::HighestSeen { sequence: 1, digest };
+    let seen = quorate_verify::chain::HighestSeen {
+        sequence: 1,
+        digest,
+    };
     pins.pin_manifest(seen).unwrap();
     let folders = Folders::new();
     folders.publish(&world, &[world.link(&first, &[0, 1])]);
     folders.member(&world, 0, &pins);
     let refused = read(&folders.shared(), Some(&folders.private(0)), None);
-    assert!(matches!(refused, Err(CeremonyError::Pin(PinError::Rollback(_)))), "{refused:?}");
+    assert!(
+        matches!(refused, Err(CeremonyError::Pin(PinError::Rollback(_)))),
+        "{refused:?}"
+    );
 }
 
 /// Four people, one of whom never answers: who has to sign that, and then the coordinator.
@@ -173,13 +209,21 @@ fn an_exception_is_waited_for_once_somebody_has_begun_one() {
         fs::remove_file(folders.shared().join(file)).unwrap();
     }
     let waited = turn(&folders, None);
-    assert_eq!((waited.exception, waited.due), (true, vec![due(member("dave"), "receipt")]));
+    assert_eq!(
+        (waited.exception, waited.due),
+        (true, vec![due(member("dave"), "receipt")])
+    );
     for at in 0..3 {
         folders.member(&world, at, &world.pins(at));
         let review = exception::review(&folders.shared(), &folders.private(at)).unwrap();
-        let signed = review.sign(&crate::fixture::passphrase(crate::fixture::WORDS)).unwrap();
+        let signed = review
+            .sign(&crate::fixture::passphrase(crate::fixture::WORDS))
+            .unwrap();
         let left = turn(&folders, None).due;
-        let unsigned = signed.unsigned.into_iter().map(|name| due(Who::Member(name), "exception"));
+        let unsigned = signed
+            .unsigned
+            .into_iter()
+            .map(|name| due(Who::Member(name), "exception"));
         match at {
             2 => assert_eq!(left, [due(Who::Coordinator, "manifest")]),
             _ => assert_eq!(left, unsigned.collect::<Vec<_>>()),

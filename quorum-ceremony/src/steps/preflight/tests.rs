@@ -30,7 +30,13 @@ fn a_member_who_is_ready_hears_so_and_nothing_is_left_behind() {
     let found = run(&folders, WORDS);
     assert!(found.is_good(), "{found:?}");
     assert_eq!(found.definition, Some(Digest::of(&world.definition)));
-    for id in ["private-folder", "key-file", "key-opens", "core-dumps", "definition"] {
+    for id in [
+        "private-folder",
+        "key-file",
+        "key-opens",
+        "core-dumps",
+        "definition",
+    ] {
         assert_eq!(verdict(&found, id), (Verdict::Good, false), "{id}");
     }
     assert_eq!(verdict(&found, "enclave"), (Verdict::Note, true));
@@ -41,8 +47,16 @@ fn a_member_who_is_ready_hears_so_and_nothing_is_left_behind() {
 fn whatever_would_stop_a_step_is_said_before_the_day_fails_closed() {
     let (_, folders) = ready();
     let bad = (Verdict::Bad, true);
-    assert_eq!(verdict(&run(&folders, "not the passphrase"), "key-opens"), bad);
-    let looked = look(&folders.shared(), &folders.private(0), None, Terminal::Missing);
+    assert_eq!(
+        verdict(&run(&folders, "not the passphrase"), "key-opens"),
+        bad
+    );
+    let looked = look(
+        &folders.shared(),
+        &folders.private(0),
+        None,
+        Terminal::Missing,
+    );
     let locked = looked.locked();
     assert_eq!(verdict(&locked, "key-opens"), bad);
     assert_eq!(verdict(&locked, "terminal"), (Verdict::Note, true));
@@ -58,7 +72,12 @@ fn whatever_would_stop_a_step_is_said_before_the_day_fails_closed() {
     fs::set_permissions(folders.private(0), Permissions::from_mode(0o700)).unwrap();
 
     let socket = Address::Unix(folders.socket());
-    let looked = look(&folders.shared(), &folders.private(0), Some(&socket), Terminal::Plain);
+    let looked = look(
+        &folders.shared(),
+        &folders.private(0),
+        Some(&socket),
+        Terminal::Plain,
+    );
     assert_eq!(verdict(&looked.unlock(&passphrase(WORDS)), "enclave"), bad);
     fs::write(folders.shared().join("ceremony.toml"), "junk").unwrap();
     assert_eq!(verdict(&run(&folders, WORDS), "workspace"), bad);
@@ -70,12 +89,18 @@ fn a_definition_of_others_fails_closed() {
     let folders = Folders::new();
     folders.publish(&other, &[]);
     folders.member(&world, 0, &world.pins(0));
-    assert_eq!(verdict(&run(&folders, WORDS), "definition"), (Verdict::Bad, true));
+    assert_eq!(
+        verdict(&run(&folders, WORDS), "definition"),
+        (Verdict::Bad, true)
+    );
     // Not consented yet, and the definition names other keys.
     let folders = Folders::new();
     folders.publish(&other, &[]);
     folders.member(&world, 0, &Pins::new(world.keys[0].name().clone()));
-    assert_eq!(verdict(&run(&folders, WORDS), "definition"), (Verdict::Bad, true));
+    assert_eq!(
+        verdict(&run(&folders, WORDS), "definition"),
+        (Verdict::Bad, true)
+    );
 }
 
 #[test]
