@@ -168,7 +168,7 @@ fn unusable_commands_exit_2_fails_closed() {
     for line in ["status", "log", "next", "consent", "define"] {
         assert_eq!(refused(place, line, "", 2), "no-workspace", "{line}");
     }
-    for line in ["consent --folder f", "provision --folder f"] {
+    for line in ["consent --folder f", "approve --folder f"] {
         assert_eq!(refused(place, line, "", 2), "no-private-folder", "{line}");
     }
     let line = "receipt --folder f --private alice";
