@@ -1,5 +1,7 @@
 //! A command in a terminal of its own, with a person in front of it.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;

@@ -257,7 +257,7 @@ fn unusable(why: &str) -> Failure {
     )
 }
 
-fn interrupted() -> Failure {
+pub(in crate::ceremony) fn interrupted() -> Failure {
     Failure::refused(
         Fault::Caller,
         "interrupted",
