@@ -182,8 +182,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Provision(a) => {
             protect(output)?;
             let at = At::of_member(&a.shared, &a.keyed)?;
-            let socket = at.instance(&a.socket)?;
-            let step = provision::attest(at.folder(), at.private()?, &socket)?;
+            let (private, socket) = (at.private()?, at.instance(&a.socket)?);
+            let step = provision::attest(at.folder(), private, &socket)?;
             let review = show::instance_review(&step);
             if a.acting.dry_run {
                 return dry(
@@ -249,8 +249,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
 
 /// Verifies the genesis, and signs for the share.
 fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Exit, Failure> {
-    let socket = at.genesis(socket)?;
-    let step = receipt::review(at.folder(), at.private()?, &socket)?;
+    let (private, socket) = (at.private()?, at.genesis(socket)?);
+    let step = receipt::review(at.folder(), private, &socket)?;
     before_key(output, &show::genesis_review(&step))?;
     let entered = passphrase::read(keyed, false)?;
     output.print(&show::received(&step.acknowledge(&entered)?))?;

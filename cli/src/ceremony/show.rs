@@ -543,9 +543,25 @@ fn seats(report: Report, seats: &[Seat]) -> Report {
     )
 }
 
+/// How far clocks may be apart before it is worth a word, in seconds.
+const APART: u64 = 120;
+
 /// The document, and this machine's clock beside the enclave's.
 fn document(report: Report, facts: &DocumentFacts) -> Report {
-    let apart = wall_clock().0.abs_diff(facts.timestamp.0) / 1000;
+    document_at(report, facts, wall_clock())
+}
+
+fn document_at(report: Report, facts: &DocumentFacts, now: UnixMillis) -> Report {
+    let apart = now.0.abs_diff(facts.timestamp.0) / 1000;
+    let report = match apart {
+        0..=APART => report,
+        _ => report.note(format!(
+            "this machine's clock and the enclave's are {} minutes apart. What you sign carries this \
+             machine's time, and manifests begin and end by the enclave's: set the clock that is \
+             wrong. The attestation is fresh all the same: it answers your own nonce",
+            apart / 60
+        )),
+    };
     report
         .fact("document", "attestation", facts.document)
         .fact("module", "enclave", &facts.module_id)
@@ -709,4 +725,32 @@ fn count(length: usize) -> u64 {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_protocol::atoms::Sha256;
+
+    use super::*;
+    use crate::output::{Render as _, Style};
+
+    /// Nothing is decided by a wall clock, and nobody is left to find out later.
+    #[test]
+    fn a_clock_that_is_off_by_an_hour_is_said() {
+        let facts = DocumentFacts {
+            document: Sha256([1; 32]),
+            module_id: "i-1".into(),
+            timestamp: UnixMillis(1_767_225_600_000),
+            development: false,
+        };
+        let hour = 3_600_000;
+        let shown = |now| document_at(Report::new("attest", "t"), &facts, UnixMillis(now));
+        for off in [facts.timestamp.0 - hour, facts.timestamp.0 + hour] {
+            let text = shown(off).text(Style::Plain);
+            assert!(text.contains("are 60 minutes apart"), "{text}");
+            assert_eq!(shown(off).json()["notes"].as_array().map(Vec::len), Some(1));
+        }
+        let near = shown(facts.timestamp.0 + 1000).text(Style::Plain);
+        assert!(!near.contains("apart"), "{near}");
+    }
 }

@@ -117,8 +117,6 @@ fn birth(small: &World, seven: &World) -> Vec<Sample> {
     let holder = small.commitments.member_key(index(200)).expect("a key");
     let excepted = excepted(seven.record.clone());
     let exception = &excepted.exceptions.as_ref().expect("exceptions")[0];
-    let first = &seven.definition.share_set.members[0];
-    let signer = format!("{} signing", first.name);
     vec![
         signed(
             "alice",
@@ -151,8 +149,8 @@ fn birth(small: &World, seven: &World) -> Vec<Sample> {
         signed(
             "the first of seven, without the last",
             exception,
-            &signer,
-            verification(&signer),
+            "alice signing",
+            verification("alice signing"),
         ),
         plain("two of three", record),
         plain("five of seven", &seven.record),
