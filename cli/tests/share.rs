@@ -309,11 +309,11 @@ fn a_full_disk_leaves_nothing_fails_closed() {
         String::from_utf8(ran.stderr).unwrap()
     };
     let restore = format!("{RESTORE} --from words --in w {GIVEN}");
-    assert!(full(&restore).contains("error[file-error]"));
+    assert!(full(&restore).contains("error[disk-full]"));
     assert_eq!(at.private_files(), before);
     assert_eq!(run(&at, &restore).code, Some(0));
     let write = format!("{BACKUP} --form sheet --out new {GIVEN}");
-    assert!(full(&write).contains("error[file-error]"));
+    assert!(full(&write).contains("error[disk-full]"));
     assert!(!at.place.path("new").exists());
     let folder: Vec<_> = fs::read_dir(at.place.path(""))
         .unwrap()

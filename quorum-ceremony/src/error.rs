@@ -28,6 +28,8 @@ use crate::hardening::HardeningError;
 use crate::inputs::InputError;
 use crate::keyfile::KeyFileError;
 use crate::pins::PinError;
+use crate::place::PlaceError;
+use crate::plan::PlanError;
 use crate::random::NoRandomness;
 use crate::steps::restore::RestoreError;
 use crate::storage::StorageError;
@@ -139,6 +141,12 @@ pub enum CeremonyError {
     /// What the shared folder says differs from what you pinned.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// Nothing says which folder is meant, or it is the wrong one.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The plan of the ceremony cannot be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The member's records do not fit to what they have seen.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -186,6 +194,8 @@ impl CeremonyError {
             Self::Journal(e) => e.explain(),
             Self::KeyFile(e) => e.explain(),
             Self::Pin(e) => e.explain(),
+            Self::Place(e) => e.explain(),
+            Self::Plan(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
             Self::Restore(e) => e.explain(),
             Self::Step(e) => e.explain(),
@@ -199,6 +209,12 @@ impl CeremonyError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StepError {
+    /// Where an enclave is, is not written as an address.
+    #[error("{} holds no address", .path.display())]
+    AddressMalformed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The manifest has no application of that name.
     #[error("the manifest has no application {name}")]
     ApplicationUnknown {
@@ -252,6 +268,23 @@ pub enum StepError {
         /// That of the definition in the folder.
         found: Digest<Definition>,
     },
+    /// An exception where nobody is missing.
+    #[error("no receipt is missing")]
+    ExceptionNeedless,
+    /// Too few receipts for an exception.
+    #[error("an exception needs the receipts of {need} holders, there are {have}")]
+    ExceptionTooFew {
+        /// How many it takes.
+        need: usize,
+        /// How many there are.
+        have: usize,
+    },
+    /// The record is there already.
+    #[error("the genesis is finished already")]
+    ExceptionTooLate,
+    /// Who gave no receipt may not go on without others.
+    #[error("you have given no receipt")]
+    ExceptionUnreceipted,
     /// The new instance's evidence does not hold.
     #[error("the evidence of the new instance is refused: {code}")]
     EvidenceRefused {
@@ -372,6 +405,12 @@ pub enum StepError {
         /// That of the file.
         found: Sha256,
     },
+    /// The genesis was finished without this holder.
+    #[error("share {index} is inactive: the genesis was finished without its receipt")]
+    ShareInactive {
+        /// Your index.
+        index: ShareIndex,
+    },
     /// The share does not open with your key.
     #[error("share {index} does not open with your key")]
     ShareUnreadable {
@@ -411,6 +450,38 @@ impl StepError {
     pub const fn explain(&self) -> Explanation {
         use Blame::{Coordinator, Enclave, Folder, You};
         let (code, blame, remedy) = match self {
+            Self::AddressMalformed { .. } => (
+                "address-malformed",
+                Folder,
+                "name the enclave with --socket, and find out who wrote that file",
+            ),
+            Self::ExceptionNeedless => (
+                "exception-needless",
+                You,
+                "nothing to do: every holder gave a receipt; go on with `quorate ceremony manifest`",
+            ),
+            Self::ExceptionTooFew { .. } => (
+                "exception-too-few",
+                Coordinator,
+                "get more receipts, or hold the genesis again: with so few the key could be lost",
+            ),
+            Self::ExceptionTooLate => (
+                "exception-too-late",
+                You,
+                "nothing to do: the genesis is finished as its record says",
+            ),
+            Self::ExceptionUnreceipted => (
+                "exception-without-receipt",
+                You,
+                "give your receipt with `quorate ceremony receipt` first: only who holds a share \
+                 may go on without others",
+            ),
+            Self::ShareInactive { .. } => (
+                "share-inactive",
+                Coordinator,
+                "nothing to do: the others finished the genesis without your receipt. You hold a \
+                 share again after a reshare",
+            ),
             Self::ApplicationUnknown { .. } => (
                 "application-unknown",
                 You,

@@ -202,7 +202,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let keys: Vec<MemberKeys> = NAMES
+        Self::of(&NAMES)
+    }
+
+    /// Four people, two of whom open the key: one can be spared.
+    pub(crate) fn four() -> Self {
+        Self::of(&["alice", "bob", "carol", "dave"])
+    }
+
+    fn of(names: &[&str]) -> Self {
+        let keys: Vec<MemberKeys> = names
             .iter()
             .map(|text| MemberKeys::generate(name(text)).unwrap())
             .collect();
@@ -296,6 +305,7 @@ impl World {
                 .get_or_init(|| self.genesis_document(&[7; 32]))
                 .clone(),
             receipts: self.receipts(),
+            exceptions: None,
         }
     }
 

@@ -15,13 +15,17 @@
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
+//! The plan that marks it, addresses of enclaves and exceptions: [`begin`].
+//!
 //! Anyone may write here. Guarantees: what is read is bounded, canonical and a plain file; what is
 //! written never replaces something else. Everything read is a claim: the steps compare it with
 //! pins and verify every signature.
 
+pub(crate) mod begin;
+
 use std::path::Path;
 
-use quorate_protocol::atoms::{Name, Sha256};
+use quorate_protocol::atoms::{Name, Sha256, ShareIndex};
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -40,6 +44,8 @@ use quorate_verify::chain::MAX_LINKS;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::storage::{Folder, Published, StorageError};
+
+pub use self::begin::EnclaveRole;
 
 const DEFINITION: &[&str] = &["definition.cbor"];
 const ROOT: &[&str] = &["root.der"];
@@ -397,7 +403,14 @@ impl Workspace {
     ) -> Result<(Vec<Signed<ForwardApproval>>, Vec<Name>), CeremonyError> {
         let (mut approvals, mut ignored) = (Vec::new(), Vec::new());
         let subject = (from.genesis, Digest::of(from), Digest::of(to));
+        let inactive = match self.find_definition()? {
+            Some(definition) => self.inactive(&definition)?,
+            None => Vec::new(),
+        };
         for member in &from.share_set.members {
+            if inactive.contains(&member.index) {
+                continue;
+            }
             match self.find_forward_approval(to.sequence, &member.name) {
                 Ok(Some(approval)) if is_forward_approval(&approval, subject, member) => {
                     approvals.push(approval);
@@ -427,6 +440,7 @@ impl Workspace {
         last: Option<u64>,
     ) -> Result<Links, CeremonyError> {
         let (mut links, mut size) = (Links::default(), 0_usize);
+        let inactive = self.inactive(definition)?;
         let mut before = (
             definition.manifest_set.clone(),
             definition.share_set.clone(),
@@ -438,7 +452,12 @@ impl Workspace {
             let Some(manifest) = self.find_manifest(sequence)? else {
                 break;
             };
-            let approvals = self.approvals(sequence, &manifest, &before, &mut links.ignored)?;
+            let mut approvals = self.approvals(sequence, &manifest, &before, &mut links.ignored)?;
+            // They count nowhere, and a chain with one would be refused as a whole.
+            approvals.retain(|approval| {
+                let claim = approval.unverified();
+                claim.role != Role::ShareSet || !inactive.contains(&claim.index)
+            });
             before = (manifest.manifest_set.clone(), manifest.share_set.clone());
             let link = Link {
                 manifest,
@@ -451,6 +470,17 @@ impl Workspace {
             links.links.push(link);
         }
         Ok(links)
+    }
+
+    /// Holders whom the record leaves out. What it says is verified by whoever relies on it.
+    fn inactive(&self, definition: &Definition) -> Result<Vec<ShareIndex>, CeremonyError> {
+        let Some(record) = self.find_record()? else {
+            return Ok(Vec::new());
+        };
+        let receipts = &record.receipts;
+        let given = |index| receipts.iter().any(|r| r.unverified().index == index);
+        let holders = definition.share_set.members.iter().map(|m| m.index);
+        Ok(holders.filter(|index| !given(*index)).collect())
     }
 
     fn approvals(

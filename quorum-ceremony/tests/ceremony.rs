@@ -21,24 +21,29 @@ use quorate_emulator::pki::DevelopmentRoot;
 use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
 use quorate_init::nsm::TransportError;
 use quorate_init::{Confinement, Halt, Platform, run};
-use quorate_protocol::atoms::Name;
+use quorate_protocol::atoms::{Name, UnixMillis};
+use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ApprovalRule, ExportRequest};
-use quorate_protocol::genesis::Genesis;
-use quorate_protocol::message::{Phase, Reason, Stage};
+use quorate_protocol::genesis::{Genesis, SealedShare, genesis_share_context};
+use quorate_protocol::members::Role;
+use quorate_protocol::message::{Phase, ProvisionRequest, Reason, Stage};
 use quorate_protocol::ports;
+use quorate_protocol::provision::{ShareGrant, provision_share_context};
 use quorate_protocol::transcript::Act;
 use quorate_quorum_ceremony::client::{Client, ClientError};
 use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
 use quorate_quorum_ceremony::keyfile::Passphrase;
+use quorate_quorum_ceremony::private::PrivateFolder;
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
-    manifest, provision, receipt, status,
+    approve, attest, boot, consent, define, evidence, exception, forward, forward_approve, genesis,
+    join, log, manifest, provision, receipt, status,
 };
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::Workspace;
 use quorate_quorum_ceremony::{CeremonyError, StepError, steps, transcript};
+use quorate_sealing::{open, seal};
 use quorate_transcript::{Expected, Note, TranscriptError};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 use zeroize::Zeroizing;
@@ -187,7 +192,11 @@ fn sleeper() -> PathBuf {
 
 /// From nothing to a definition that everybody consented to.
 fn found(place: &Place) {
-    for member in MEMBERS {
+    found_with(place, &MEMBERS);
+}
+
+fn found_with(place: &Place, people: &[&str]) {
+    for member in people {
         join::prepare(&place.folder(), &place.private(member), &name(member))
             .unwrap()
             .join(&words(member))
@@ -195,7 +204,7 @@ fn found(place: &Place) {
     }
     let plan = define::Plan {
         namespace: name("test"),
-        members: MEMBERS.map(name).to_vec(),
+        members: people.iter().map(|member| name(member)).collect(),
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
@@ -203,7 +212,7 @@ fn found(place: &Place) {
         measurements: place.measurements(b"genesis image"),
     };
     define::define(&place.folder(), &plan).unwrap();
-    for member in MEMBERS {
+    for member in people {
         consent::review(&place.folder(), &place.private(member), None)
             .unwrap()
             .consent(&words(member))
@@ -659,4 +668,119 @@ fn upgrade_without_shares() {
             .unwrap()
             .provisioned
     );
+}
+
+/// One of four never gives a receipt. The others finish the genesis; an enclave takes their shares and
+/// not the one that was left out, and what it is asked for by hand it refuses as well.
+#[test]
+fn a_genesis_that_was_finished_without_somebody_takes_no_share_of_theirs_fails_closed() {
+    let place = Place::new();
+    let folder = place.folder();
+    let people = ["alice", "bob", "carol", "dave"];
+    found_with(&place, &people);
+    let birth = place.start("genesis", b"genesis image");
+    genesis::hold(&folder, &birth).unwrap();
+    let sign =
+        |member: &str| exception::review(&folder, &place.private(member))?.sign(&words(member));
+    for member in ["alice", "bob"] {
+        acknowledge(&place, member, &birth).unwrap();
+    }
+    let (need, have) = (3, 2);
+    assert_eq!(
+        sign("alice"),
+        Err(StepError::ExceptionTooFew { need, have }.into())
+    );
+    acknowledge(&place, "carol", &birth).unwrap();
+    assert_eq!(sign("dave"), Err(StepError::NotReceived.into()));
+    assert_eq!(sign("alice").unwrap().unsigned, ["bob", "carol"].map(name));
+    // A record that not everybody agreed to is none.
+    let plan = manifest::Plan {
+        measurements: place.measurements(b"the image"),
+        applications: vec![
+            ApplicationSpec::parse(&format!("sleep={},arg=600", sleeper().display())).unwrap(),
+        ],
+        valid_days: 1,
+        forward: manifest::ForwardPlan::Keep,
+    };
+    let refused = manifest::propose(&folder, &plan).unwrap_err();
+    assert_eq!(refused.code(), "genesis-exception-missing");
+    sign("carol").unwrap();
+    let last = sign("bob").unwrap();
+    assert_eq!((last.missing, last.unsigned), (vec![name("dave")], vec![]));
+    assert_eq!(next(&place), status::Next::Receipt);
+    propose(&place, b"the image");
+    assert_eq!(sign("bob"), Err(StepError::ExceptionTooLate.into()));
+    // Too late for dave.
+    let refused = acknowledge(&place, "dave", &birth).unwrap_err();
+    assert_eq!(refused.code(), "share-inactive");
+    for member in ["alice", "carol"] {
+        approve_as(&place, member).unwrap();
+    }
+    let one = place.start("one", b"the image");
+    boot::boot(&folder, &one, &binaries(), None, &mut |_| {}).unwrap();
+    provision_as(&place, "alice", &one).unwrap();
+
+    // By hand, with everything a member has.
+    let request = grant_by_hand(&place, "dave", &one);
+    let answer = Client::connect(&one).unwrap().provision(request);
+    let refused = refused_for(answer.map_err(CeremonyError::from));
+    assert_eq!(refused, Reason::NotAMember);
+    assert_eq!(provision_as(&place, "bob", &one).unwrap().accepted, 2);
+    wait(|| {
+        let phase = Client::connect(&one).unwrap().status().unwrap().phase;
+        matches!(phase, Phase::Launching | Phase::Running).then_some(())
+    });
+}
+
+/// A grant of this member's share for an instance, made without the tool.
+fn grant_by_hand(place: &Place, member: &str, socket: &Path) -> ProvisionRequest {
+    let workspace = Workspace::open(&place.folder()).unwrap();
+    let record = workspace.record().unwrap();
+    let private = PrivateFolder::open(&place.private(member)).unwrap();
+    let keys = private.key_file().unwrap().unlock(&words(member)).unwrap();
+    let person = record.definition.share_set.named(keys.name()).unwrap();
+    let index = person.index;
+    let mut sent = record.output.shares.iter();
+    let sent = sent.find(|share| share.index == index).unwrap();
+    let context = genesis_share_context(&Digest::of(&record.definition), index);
+    let (info, aad) = (context.info.as_bytes(), &context.aad);
+    let suite = sent.sealed.suite;
+    let scalar = open(
+        suite,
+        keys.decryption_key(),
+        info,
+        aad,
+        &sent.sealed.sealed(),
+        32,
+    )
+    .unwrap();
+
+    let attested = attest::attest(
+        &place.folder(),
+        &place.private("carol"),
+        socket,
+        InstanceStage::Setup,
+    );
+    let attested = attested.unwrap();
+    let epoch = record.output.commitments.epoch();
+    let context = provision_share_context(&record.digest(), &attested.digest, index, &epoch);
+    let mut rng = rand_core::UnwrapErr(getrandom::SysRng);
+    let (to, info) = (attested.keys.encryption.inner(), context.info.as_bytes());
+    let sealed = seal(suite, to, info, &context.aad, &scalar, &mut rng).unwrap();
+    let sealed = SealedShare::new(suite, sealed).unwrap();
+    let grant = ShareGrant {
+        role: Role::ShareSet,
+        genesis: record.digest(),
+        manifest: attested.digest,
+        setup: attested.keys,
+        document: attested.facts.document,
+        index,
+        epoch,
+        sealed: Digest::of(&sealed),
+        time: UnixMillis(system_clock_ms()),
+    };
+    ProvisionRequest {
+        grant: Signed::sign(grant, &keys.signing_key()),
+        sealed,
+    }
 }

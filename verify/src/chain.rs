@@ -384,6 +384,10 @@ impl<'a> Head<'a> {
     ) -> Result<(), ChainError> {
         let claim = approval.unverified();
         let (sequence, index) = (successor.sequence, claim.index);
+        let epoch = self.genesis.epoch();
+        if claim.role == Role::ShareSet && !self.genesis.is_active(index, epoch) {
+            return Err(ChainError::ApprovalOfInactive { sequence, index });
+        }
         if claim.genesis != self.genesis.digest() {
             return Err(ChainError::ApprovalOfAnotherGenesis {
                 sequence,

@@ -13,6 +13,9 @@ use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
 use quorate_verify::attestation::Partition;
 
+pub(crate) use super::begin_arguments::{
+    Acting, ExceptionArguments, NewArguments, NextArguments, PreflightArguments,
+};
 use super::share::arguments::Share;
 pub(crate) use super::transcript_arguments::{
     DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
@@ -24,11 +27,13 @@ use crate::rehearse::Rehearse;
 #[command(after_help = "\
 A ceremony is one folder everybody can write to, and one private folder for each person. Steps:
 
+  new        coordinator     makes the shared folder with its plan
   join       every member    makes keys, puts a card into the folder
   define     coordinator     puts the cards together into a definition
   consent    every member    compares the fingerprint by voice, signs the definition
   genesis    coordinator     has a genesis enclave make the key and its shares
   receipt    every member    verifies the genesis, checks their share, signs for it
+  exception  every member    finishes without a holder who never gives a receipt
   share      every member    proves the share that is kept, writes it down, restores it
   manifest   coordinator     says which image and applications may run
   approve    members         verify the manifest and sign it
@@ -49,11 +54,19 @@ An upgrade without shares, where the manifest that runs allows it:
   forward-approve  holders   approve that the key goes to the new manifest's enclave
   forward    operator        carries the key to it, and ends the old one
 
-The coordinator is trusted with nothing; anybody can be it. `status` says what comes next.
+The coordinator is trusted with nothing; anybody can be it. Inside the shared folder or your private one
+no command needs --folder, --private or --socket; `next` says whose turn it is and what to run.
 
-Example:
-  quorate ceremony status --folder ceremony")]
+Examples:
+  quorate ceremony next
+  quorate ceremony preflight")]
 pub(crate) enum Ceremony {
+    /// Begin a ceremony: make its shared folder and plan (coordinator)
+    New(NewArguments),
+    /// Say whose turn it is and what to run
+    Next(NextArguments),
+    /// Check everything you will need, before the day
+    Preflight(PreflightArguments),
     /// Make your keys and put your card into the folder
     Join(JoinArguments),
     /// Put the members' cards together into a definition (coordinator)
@@ -64,6 +77,8 @@ pub(crate) enum Ceremony {
     Genesis(GenesisArguments),
     /// Verify the genesis and your share, pin it and sign for it
     Receipt(ReceiptArguments),
+    /// Finish the genesis without a holder who can never give a receipt
+    Exception(ExceptionArguments),
     /// Check your share, write it down, or bring it back from paper
     #[command(subcommand, arg_required_else_help = true)]
     Share(Share),
@@ -100,16 +115,18 @@ pub(crate) enum Ceremony {
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
     /// The ceremony's shared folder; anyone may write there, nothing in it is believed unchecked
+    /// [default: the workspace this is run in]
     #[arg(long, value_name = "DIR")]
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// The folder and passphrase of one person.
 #[derive(Debug, Args)]
 pub(crate) struct Keyed {
-    /// Your private folder: keys and pins, yours alone (mode 0700)
+    /// Your private folder: keys and pins, yours alone (mode 0700) [default: that of the workspace;
+    /// QUORATE_PRIVATE]
     #[arg(long, value_name = "DIR")]
-    pub(crate) private: PathBuf,
+    pub(crate) private: Option<PathBuf>,
 
     /// Where your passphrase is, `-` for standard input [default: asked for on the terminal]
     #[arg(long, value_name = "FILE|-")]
@@ -119,9 +136,10 @@ pub(crate) struct Keyed {
 /// The enclave that is spoken to.
 #[derive(Debug, Args)]
 pub(crate) struct Socket {
-    /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000
+    /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000 [default: as the
+    /// shared folder says]
     #[arg(long, value_name = "PATH|vsock:CID:PORT")]
-    pub(crate) socket: Address,
+    pub(crate) socket: Option<Address>,
 }
 
 /// Whoever does something that needs no key.
@@ -147,12 +165,23 @@ pub(crate) struct JoinArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
 
     /// What you are called: a-z 0-9 - . _
     #[arg(long, value_parser = name)]
     pub(crate) name: Name,
 }
+
+/// What a definition needs, where no plan has it.
+const PLANNED: [&str; 5] = [
+    "namespace",
+    "manifest_threshold",
+    "share_threshold",
+    "partition",
+    "measurements",
+];
 
 /// Make a definition.
 #[derive(Debug, Args)]
@@ -161,7 +190,10 @@ Every member must consent before a key is made; then nothing of it can change bu
 manifests, and the attestation root never. A development root is for rehearsals: shares made under
 it are never accepted under another, nor the other way round.
 
+In a ceremony that was begun with `quorate ceremony new` it needs no values: they are in the plan.
+
 Examples:
+  quorate ceremony define
   quorate ceremony define --folder ceremony --namespace treasury --members alice,bob,carol \\
       --manifest-threshold 2 --share-threshold 2 --partition aws --measurements measurements.json
   quorate ceremony define --folder rehearsal --namespace rehearsal --members alice,bob,carol \\
@@ -171,39 +203,41 @@ pub(crate) struct DefineArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) noting: Noting,
 
     /// What people call the namespace; its identity is the genesis digest, never this name
-    #[arg(long, value_parser = name)]
-    pub(crate) namespace: Name,
+    #[arg(long, value_parser = name, requires = "members")]
+    pub(crate) namespace: Option<Name>,
 
     /// Who holds shares, in the order of their indices
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', required = true, value_parser = name)]
-    pub(crate) members: Vec<Name>,
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name, requires_all = PLANNED)]
+    pub(crate) members: Option<Vec<Name>>,
 
     /// Who approves manifests [default: the members]
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name)]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name, requires = "members")]
     pub(crate) manifest_members: Option<Vec<Name>>,
 
     /// How many must approve a manifest, at least 2
-    #[arg(long, value_name = "N")]
-    pub(crate) manifest_threshold: u8,
+    #[arg(long, value_name = "N", requires = "members")]
+    pub(crate) manifest_threshold: Option<u8>,
 
     /// How many shares open the key, at least 2
-    #[arg(long, value_name = "N")]
-    pub(crate) share_threshold: u8,
+    #[arg(long, value_name = "N", requires = "members")]
+    pub(crate) share_threshold: Option<u8>,
 
     /// The attestation root, PEM or DER; built in for `aws`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "members")]
     pub(crate) root: Option<PathBuf>,
 
     /// Whose security modules that root speaks for
-    #[arg(long, value_enum)]
-    pub(crate) partition: PartitionName,
+    #[arg(long, value_enum, requires = "members")]
+    pub(crate) partition: Option<PartitionName>,
 
     /// What the genesis enclave must measure as: JSON with PCR0, PCR1, PCR2, PCR8?, role_arn?
-    #[arg(long, value_name = "FILE")]
-    pub(crate) measurements: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "members")]
+    pub(crate) measurements: Option<PathBuf>,
 }
 
 /// A partition as it is typed.
@@ -242,7 +276,13 @@ pub(crate) struct ConsentArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
+
+    /// Stay for the genesis, up to an hour, and go on with your receipt in the same command
+    #[arg(long)]
+    pub(crate) stay: bool,
 
     /// The fingerprint you agreed on; any other definition is refused
     #[arg(long, value_name = "HEX", value_parser = fingerprint)]
@@ -262,6 +302,8 @@ pub(crate) struct GenesisArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) noting: Noting,
     #[command(flatten)]
     pub(crate) socket: Socket,
@@ -279,6 +321,8 @@ Example:
 pub(crate) struct ReceiptArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
     #[command(flatten)]
@@ -310,6 +354,8 @@ Examples:
 pub(crate) struct ManifestArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) noting: Noting,
 
@@ -373,6 +419,8 @@ pub(crate) struct ApproveArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
 
     /// Which manifest [default: the newest]
@@ -392,6 +440,8 @@ Example:
 pub(crate) struct BootArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) noting: Noting,
     #[command(flatten)]
@@ -417,9 +467,9 @@ pub(crate) struct AttestArguments {
     #[command(flatten)]
     pub(crate) socket: Socket,
 
-    /// Your private folder, for its pins; no key is used
+    /// Your private folder, for its pins; no key is used [default: that of the workspace]
     #[arg(long, value_name = "DIR")]
-    pub(crate) private: PathBuf,
+    pub(crate) private: Option<PathBuf>,
 
     /// Which keys the enclave attests
     #[arg(long, value_enum, default_value_t = StageName::Setup)]
@@ -457,6 +507,8 @@ pub(crate) struct ProvisionArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
     #[command(flatten)]
     pub(crate) socket: Socket,
@@ -475,6 +527,8 @@ Example:
 pub(crate) struct ForwardApproveArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
 
@@ -499,6 +553,8 @@ Example:
 pub(crate) struct ForwardArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
 
     /// The operator socket of the enclave that runs
     #[arg(long, value_name = "PATH")]
@@ -556,7 +612,7 @@ pub(crate) struct LogArguments {
     pub(crate) socket: Socket,
 }
 
-fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {
+pub(super) fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {
     Name::new(text)
 }
 

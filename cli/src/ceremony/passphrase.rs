@@ -13,6 +13,7 @@ use quorate_quorum_ceremony::keyfile::{LONGEST_PASSPHRASE, Passphrase};
 use zeroize::Zeroizing;
 
 use super::arguments::Keyed;
+use super::share::interrupted;
 use crate::failure::Failure;
 
 /// Reads the passphrase of a key that exists, or twice that of a new one.
@@ -45,12 +46,13 @@ pub(super) fn read(keyed: &Keyed, new: bool) -> Result<Passphrase, Failure> {
 
 fn ask(new: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let prompt = |text: &str| {
-        let typed = rpassword::prompt_password(text).map_err(|_| {
-            Failure::usage(
+        let typed = rpassword::prompt_password(text).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => interrupted(),
+            _ => Failure::usage(
                 "no-terminal",
                 "there is no terminal to ask for the passphrase",
                 "give it with --passphrase-file FILE, or - for standard input",
-            )
+            ),
         })?;
         Ok(Zeroizing::new(typed.into_bytes()))
     };

@@ -27,9 +27,10 @@ use quorate_verify::evidence::{Policy, Time, verify as verify_evidence};
 use serde_json::{Value, json};
 
 use super::arguments::{
-    DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript as Command,
-    VerifyArguments,
+    DiscloseArguments, Pinned, ReportArguments, Shared, SignArguments, Source,
+    Transcript as Command, VerifyArguments,
 };
+use super::place::At;
 use super::report::Report;
 use super::{before_key, passphrase, protect};
 use crate::failure::{Exit, Failure, Fault};
@@ -102,21 +103,20 @@ struct Read {
 
 impl Read {
     fn of(source: &Source, expected: &Expected) -> Result<Self, Failure> {
-        let gathered = match (&source.folder, &source.file) {
-            (Some(folder), _) => {
-                let workspace = Workspace::open(folder).map_err(CeremonyError::from)?;
-                gather(&workspace)?
+        let (gathered, fault) = match &source.file {
+            Some(file) => {
+                let gathered = Gathered {
+                    transcript: file_of(file)?,
+                    places: Vec::new(),
+                };
+                (gathered, Fault::Sender)
             }
-            (None, Some(file)) => Gathered {
-                transcript: file_of(file)?,
-                places: Vec::new(),
-            },
-            // The command line demands one of them.
-            (None, None) => return Err(refused(&TranscriptError::Empty, Fault::Caller)),
-        };
-        let fault = match source.folder {
-            Some(_) => Fault::Folder,
-            None => Fault::Sender,
+            None => {
+                let folder = source.folder.clone();
+                let at = At::find(&Shared { folder }, None)?;
+                let workspace = Workspace::open(at.folder()).map_err(CeremonyError::from)?;
+                (gather(&workspace)?, Fault::Folder)
+            }
         };
         let verified = gathered.verify(expected);
         let verified = verified.map_err(|error| refused(&error, fault))?;
@@ -245,14 +245,19 @@ fn disclosed(a: &DiscloseArguments, output: Output) -> Result<(), Failure> {
 }
 
 fn sign(a: &SignArguments, output: Output) -> Result<(), Failure> {
-    protect()?;
-    let review = step::review(&a.shared.folder, &a.keyed.private)?;
+    protect(output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let review = step::review(at.folder(), at.private()?)?;
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let mut before = Report::new("sign", "before you sign")
         .number("waiting", "notes of yours", number(review.waiting()))
         .number("unseen", "members with news", number(review.unseen()));
     if let Some(verified) = review.verified() {
         before = before.fact("before", "fingerprint now", verified.fingerprint);
+    }
+    if a.acting.dry_run {
+        let would = "sign what waits, and that you stand by all of it";
+        return output.print(&before.dry_run(would));
     }
     before_key(output, &before)?;
     let entered = passphrase::read(&a.keyed, false)?;

@@ -32,6 +32,11 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
+        Self::start_in(place, "", arguments)
+    }
+
+    /// The same in a folder of the place.
+    pub(crate) fn start_in(place: &Place, folder: &str, arguments: &[&str]) -> Self {
         let size = Winsize {
             ws_row: 24,
             ws_col: 80,
@@ -47,7 +52,7 @@ impl Terminal {
             .arg("--ctty")
             .arg(own.get_program())
             .args(own.get_args())
-            .current_dir(place.path(""))
+            .current_dir(place.path(folder))
             .env("TERM", "xterm")
             .env("HOME", place.path(""))
             .env("TMPDIR", place.path("t"))

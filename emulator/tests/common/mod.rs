@@ -370,6 +370,7 @@ impl World {
             output: response.output,
             document: response.document,
             receipts: Vec::new(),
+            exceptions: None,
         };
         let named = Digest::of(&self.definition);
         let mut shares = Vec::new();

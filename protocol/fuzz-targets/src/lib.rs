@@ -35,6 +35,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::exception::GenesisException;
 use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
@@ -71,6 +72,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("genesis", object::<Genesis>),
     ("possession", object::<Possession>),
     ("genesis-receipt", object::<GenesisReceipt>),
+    ("genesis-exception", object::<GenesisException>),
     ("genesis-record", object::<GenesisRecord>),
     ("manifest", object::<Manifest>),
     ("approval", object::<Approval>),
@@ -120,6 +122,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-definition-consent", signed::<DefinitionConsent>),
     ("signed-possession", signed::<Possession>),
     ("signed-genesis-receipt", signed::<GenesisReceipt>),
+    ("signed-genesis-exception", signed::<GenesisException>),
     ("signed-approval", signed::<Approval>),
     ("signed-share-grant", signed::<ShareGrant>),
     ("signed-provision-receipt", signed::<ProvisionReceipt>),

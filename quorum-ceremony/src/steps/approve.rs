@@ -272,6 +272,9 @@ fn decide(
         (Role::ShareSet, shares.and_then(person)),
     ] {
         let Some(person) = person else { continue };
+        if role == Role::ShareSet && !genesis.is_active(person.index, genesis.epoch()) {
+            continue;
+        }
         if person.signing_key != *key {
             return Err(StepError::KeysDiffer { name: name.clone() }.into());
         }

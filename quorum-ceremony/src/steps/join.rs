@@ -54,6 +54,7 @@ pub fn prepare(folder: &Path, private: &Path, name: &Name) -> Result<Joining, Ce
         }
         .into());
     }
+    private.bind(&workspace)?;
     Ok(Joining {
         workspace,
         private,

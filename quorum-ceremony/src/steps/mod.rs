@@ -9,18 +9,25 @@ pub mod boot;
 pub mod consent;
 pub mod define;
 pub mod evidence;
+pub mod exception;
 pub mod forward;
 pub mod forward_approve;
 pub mod genesis;
 pub mod join;
 pub mod log;
 pub mod manifest;
+pub mod new;
+pub mod next;
+pub mod preflight;
 pub mod provision;
 pub mod receipt;
 pub mod restore;
 pub mod share;
 pub mod status;
 pub mod transcript;
+
+#[cfg(test)]
+mod resume;
 
 use std::path::Path;
 

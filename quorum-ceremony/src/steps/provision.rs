@@ -102,6 +102,9 @@ fn look(
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = decide(&member.pins, &genesis, &links)?;
     let index = decide_share(&member.pins, &chain)?;
+    if !genesis.is_active(index, chain.manifest().epoch) {
+        return Err(StepError::ShareInactive { index }.into());
+    }
     let share = member.private.share()?;
     if share.index != index {
         return Err(PinError::OtherShare.into());

@@ -20,7 +20,7 @@ use quorate_protocol::transcript::{Act, Fact};
 use quorate_sealing::open;
 use quorate_sharing::{SCALAR_LEN, Share};
 use quorate_verify::attestation::Freshness;
-use quorate_verify::genesis::{GenesisError, check_output};
+use quorate_verify::genesis::{GenesisError, VerifiedGenesis, check_output};
 use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
 use zeroize::Zeroizing;
 
@@ -86,6 +86,9 @@ fn look(
     let definition = workspace.definition()?;
     let output = workspace.output()?;
     let genesis = decide(&member.pins, &definition, &output)?;
+    if let Some(index) = share_index(&definition, member.pins.name()) {
+        check_active(&workspace, index)?;
+    }
     let anchors = workspace.anchors(&definition)?;
     // What goes into the record must hold as well, or the record will not.
     verify_genesis_document(
@@ -275,6 +278,18 @@ fn decide(
     let genesis = check_output(definition, output)?;
     pins.check_genesis(Digest::of(&genesis))?;
     Ok(genesis)
+}
+
+/// A genesis that was finished without this holder gives them nothing to sign for.
+fn check_active(workspace: &Workspace, index: ShareIndex) -> Result<(), CeremonyError> {
+    let Some(record) = workspace.find_record()? else {
+        return Ok(());
+    };
+    let genesis = VerifiedGenesis::from_record(record)?;
+    if genesis.inactive().contains(&index) {
+        return Err(StepError::ShareInactive { index }.into());
+    }
+    Ok(())
 }
 
 fn share_index(definition: &Definition, name: &Name) -> Option<ShareIndex> {

@@ -290,6 +290,7 @@ impl World {
                 output,
                 document: Bytes::new(vec![0]).unwrap(),
                 receipts: Vec::new(),
+                exceptions: None,
             },
             secret,
             shares,

@@ -24,14 +24,15 @@ use zeroize::Zeroizing;
 
 use self::arguments::{BackupArguments, CheckArguments, Form, RestoreArguments, Share};
 use self::screen::Screen;
+pub(super) use self::screen::{guard, interrupted};
+use super::place::At;
 use super::{before_key, passphrase, protect};
 use crate::failure::Failure;
 use crate::output::{Format, Output};
 
 /// Runs one of the three.
 pub(super) fn run(share: &Share, output: Output) -> Result<(), Failure> {
-    protect()?;
-    screen::guard(output)?;
+    protect(output)?;
     match share {
         Share::Check(a) => check(a, output),
         Share::Backup(a) => backup(a, output),
@@ -40,18 +41,20 @@ pub(super) fn run(share: &Share, output: Output) -> Result<(), Failure> {
 }
 
 fn check(a: &CheckArguments, output: Output) -> Result<(), Failure> {
-    let kept = share::open(&a.shared.folder, &a.keyed.private)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let kept = share::open(at.folder(), at.private()?)?;
     let entered = passphrase::read(&a.keyed, false)?;
     output.print(&show::checked(&kept.prove(&entered)?))
 }
 
 fn backup(a: &BackupArguments, output: Output) -> Result<(), Failure> {
+    let at = At::of_member(&a.shared, &a.keyed)?;
     match &a.out {
-        Some(out) => refuse_shared(out, &a.shared.folder)?,
+        Some(out) => refuse_shared(out, at.folder())?,
         None if a.form == Form::Page => return Err(page_needs_file()),
         None => Screen::check(output)?,
     }
-    let kept = share::open(&a.shared.folder, &a.keyed.private)?;
+    let kept = share::open(at.folder(), at.private()?)?;
     before_key(output, &show::backup_review(&kept, a))?;
     let entered = passphrase::read(&a.keyed, false)?;
     let proved = kept.prove(&entered)?;
@@ -94,9 +97,10 @@ fn unencodable(error: QrError) -> Failure {
 
 fn bring_back(a: &RestoreArguments, output: Output) -> Result<(), Failure> {
     input::check(a, output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
     let restoring = restore::prepare(&Plan {
-        folder: &a.shared.folder,
-        private: &a.keyed.private,
+        folder: at.folder(),
+        private: at.private_to_make()?,
         genesis: a.genesis,
         key_file: a.key_file.as_deref(),
     })?;
