@@ -5,8 +5,10 @@
 //! asks for the passphrase, so that typing the passphrase is the decision.
 
 mod arguments;
+mod board;
 mod passphrase;
 mod report;
+mod screen;
 mod share;
 mod show;
 mod transcript;
@@ -22,8 +24,12 @@ use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
+use quorate_protocol::digest::Digest;
+use quorate_screens::Verdict;
+
 pub(crate) use self::arguments::{Ceremony, PartitionName};
 use self::arguments::{DefineArguments, Keyed, Noting};
+use self::screen::{Decision, Question, Way};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};
 use crate::{files, pem};
@@ -45,7 +51,17 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Consent(a) => {
             protect()?;
             let step = consent::review(&a.shared.folder, &a.keyed.private, a.fingerprint)?;
-            before_key(output, &show::definition_review(step.definition()))?;
+            let way = Way::of(output, &a.keyed);
+            let report = show::definition_review(step.definition());
+            let question = Question {
+                report: &report,
+                verdict: Verdict::ForInformation,
+                action: "consent to this definition".into(),
+                fingerprint: *Digest::of(step.definition()).as_bytes(),
+                looked: None,
+                changes: None,
+            };
+            screen::decide(output, way, question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::consented(&step.consent(&entered)?))?;
         }
@@ -57,8 +73,20 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Receipt(a) => {
             protect()?;
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let step = receipt::review(folder, &a.keyed.private, socket)?;
-            before_key(output, &show::genesis_review(&step))?;
+            let way = Way::of(output, &a.keyed);
+            let step = attested(way, || {
+                let step = receipt::review(folder, &a.keyed.private, socket)?;
+                let report = show::genesis_review(&step);
+                let question = Question {
+                    report: &report,
+                    verdict: safe("it made the key under the definition you signed"),
+                    action: "sign that you have verified this genesis".into(),
+                    fingerprint: *step.genesis().as_bytes(),
+                    looked: Some((step.looked(), step.facts())),
+                    changes: None,
+                };
+                Ok((screen::decide(output, way, question)?, step))
+            })?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::received(&step.acknowledge(&entered)?))?;
         }
@@ -77,7 +105,17 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Approve(a) => {
             protect()?;
             let step = approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
-            before_key(output, &show::manifest_review(&step))?;
+            let way = Way::of(output, &a.keyed);
+            let report = show::manifest_review(&step);
+            let question = Question {
+                report: &report,
+                verdict: Verdict::ForInformation,
+                action: format!("approve manifest {}", step.successor().sequence),
+                fingerprint: *step.successor().digest.as_bytes(),
+                looked: None,
+                changes: Some(show::changes_for_screen(&step)),
+            };
+            screen::decide(output, way, question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::approved(&step.approve(&entered)?))?;
         }
@@ -92,14 +130,29 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Attest(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let attested = attest::attest(folder, &a.private, socket, a.stage.into())?;
+            let way = Way::of_reader(output);
+            let attested = attest::attest(folder, &a.private, socket, a.stage.into())
+                .map_err(|error| screen::do_not(way, error.into()))?;
             output.print(&show::attested(&attested))?;
         }
         Ceremony::Provision(a) => {
             protect()?;
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let step = provision::attest(folder, &a.keyed.private, socket)?;
-            before_key(output, &show::instance_review(&step))?;
+            let way = Way::of(output, &a.keyed);
+            let step = attested(way, || {
+                let step = provision::attest(folder, &a.keyed.private, socket)?;
+                let report = show::instance_review(&step);
+                let facts = &step.setup().facts;
+                let question = Question {
+                    report: &report,
+                    verdict: safe("it runs what was approved, and nobody else can open what it gets"),
+                    action: "give your share to this enclave".into(),
+                    fingerprint: facts.document.0,
+                    looked: Some((step.looked(), facts)),
+                    changes: None,
+                };
+                Ok((screen::decide(output, way, question)?, step))
+            })?;
             let entered = passphrase::read(&a.keyed, false)?;
             let development = step.setup().facts.development;
             output.print(&show::given(&step.give(&entered)?, development))?;
@@ -107,7 +160,17 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::ForwardApprove(a) => {
             protect()?;
             let step = forward_approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
-            before_key(output, &show::forward_review(&step))?;
+            let way = Way::of(output, &a.keyed);
+            let report = show::forward_review(&step);
+            let question = Question {
+                report: &report,
+                verdict: Verdict::ForInformation,
+                action: "approve that the key is forwarded".into(),
+                fingerprint: *Digest::of(step.to()).as_bytes(),
+                looked: None,
+                changes: None,
+            };
+            screen::decide(output, way, question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::forward_approved(&step.approve(&entered)?))?;
         }
@@ -127,11 +190,29 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
         }
+        Ceremony::Board(a) => board::show(&a.shared.folder, a.socket.as_ref(), output)?,
         Ceremony::Log(a) => {
             output.print(&show::log(&log::read(&a.socket.socket)?))?;
         }
     }
     Ok(Exit::Success)
+}
+
+/// Verifies and asks, again as long as the person wants it verified anew.
+fn attested<T>(
+    way: Way,
+    mut look: impl FnMut() -> Result<(Decision, T), Failure>,
+) -> Result<T, Failure> {
+    loop {
+        match look().map_err(|failure| screen::do_not(way, failure))? {
+            (Decision::Yes, step) => return Ok(step),
+            (Decision::Renew, _) => {}
+        }
+    }
+}
+
+fn safe(because: &str) -> Verdict {
+    Verdict::Safe(because.into())
 }
 
 /// Notes what a coordinator did who is a member.
@@ -215,6 +296,11 @@ impl From<CeremonyError> for Failure {
 }
 
 impl Keyed {
+    /// Whether the passphrase comes from a file: whoever runs the command has decided.
+    const fn is_given(&self) -> bool {
+        self.passphrase_file.is_some()
+    }
+
     /// Whether the passphrase comes from standard input.
     fn is_stdin(&self) -> bool {
         self.passphrase_file.as_deref() == Some(std::path::Path::new("-"))

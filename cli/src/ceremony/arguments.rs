@@ -88,6 +88,8 @@ pub(crate) enum Ceremony {
     Report(ReportArguments),
     /// Show how far the ceremony is
     Status(StatusArguments),
+    /// Watch who has done what, drawn anew as it happens
+    Board(StatusArguments),
     /// Show what the applications of an enclave reported
     Log(LogArguments),
 }

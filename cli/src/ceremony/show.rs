@@ -27,6 +27,7 @@ use quorate_quorum_ceremony::steps::receipt::{self, Received};
 use quorate_quorum_ceremony::steps::status::{Next, Progress};
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::{IgnoredApproval, role_name};
+use quorate_screens::{Change, ChangeKind};
 use quorate_twins::rfc3339;
 use quorate_verify::attestation::Partition;
 use quorate_verify::chain::Successor;
@@ -563,6 +564,22 @@ fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -
         }
     }
     changes
+}
+
+/// The same for a screen. What a threshold of the share set must agree to besides is grave.
+pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<Change> {
+    let words = changes(step.before(), step.manifest(), step.successor());
+    let kind = |words: &str| match words {
+        words if words.starts_with("CHANGES ") => ChangeKind::Grave,
+        words if words.starts_with("adds ") || words.starts_with("the first") => ChangeKind::Added,
+        words if words.starts_with("removes ") => ChangeKind::Removed,
+        _ => ChangeKind::Changed,
+    };
+    let changes = words.iter().map(|words| Change {
+        kind: kind(words),
+        words: words.as_str().into(),
+    });
+    changes.collect()
 }
 
 fn seats(report: Report, seats: &[Seat]) -> Report {

@@ -7,7 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -52,6 +52,19 @@ pub enum TerminalError {
 /// # Errors
 /// [`TerminalError`]; nothing has been agreed to then.
 pub fn show(page: Page) -> Result<Outcome, TerminalError> {
+    watch(page, Duration::MAX, &mut || None)
+}
+
+/// Shows a page until it ends, and another in its place whenever `again` gives one. It is asked
+/// `every` so often.
+///
+/// # Errors
+/// [`TerminalError`].
+pub fn watch(
+    page: Page,
+    every: Duration,
+    again: &mut dyn FnMut() -> Option<Page>,
+) -> Result<Outcome, TerminalError> {
     let since = Instant::now();
     let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     let (width, height) = ratatui::termion::terminal_size()?;
@@ -60,7 +73,9 @@ pub fn show(page: Page) -> Result<Outcome, TerminalError> {
     }
     let screen = tty.try_clone()?.into_raw_mode()?.into_alternate_screen()?;
     let mut terminal = Terminal::new(TermionBackend::new(screen))?;
-    let outcome = converse(&mut terminal, &tty, Model::new(page, width, height), since);
+    let model = Model::new(page, width, height);
+    let mut again = Again { every, make: again };
+    let outcome = converse(&mut terminal, &tty, model, since, &mut again);
     // Dropping the screen leaves it and raw mode; the cursor is not its business.
     let shown = terminal.show_cursor();
     drop(terminal);
@@ -70,13 +85,27 @@ pub fn show(page: Page) -> Result<Outcome, TerminalError> {
     outcome
 }
 
+/// Where newer pages come from.
+struct Again<'a> {
+    every: Duration,
+    make: &'a mut dyn FnMut() -> Option<Page>,
+}
+
 fn converse<W: io::Write>(
     terminal: &mut Terminal<TermionBackend<W>>,
     tty: &File,
     mut model: Model,
     since: Instant,
+    again: &mut Again<'_>,
 ) -> Result<Outcome, TerminalError> {
+    let mut last = Instant::now();
     loop {
+        if last.elapsed() >= again.every {
+            last = Instant::now();
+            if let Some(page) = (again.make)() {
+                model.show(page);
+            }
+        }
         let (width, height) = ratatui::termion::terminal_size()?;
         update(&mut model, Message::Size { width, height });
         update(&mut model, Message::Elapsed(since.elapsed()));

@@ -105,6 +105,11 @@ impl Model {
         &self.page
     }
 
+    /// Shows another page in its place, for the same eyes: what is scrolled to stays.
+    pub fn show(&mut self, page: Page) {
+        self.page = page;
+    }
+
     /// What has been typed.
     #[must_use]
     pub fn typed(&self) -> &str {
