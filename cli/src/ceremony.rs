@@ -7,15 +7,18 @@
 mod arguments;
 mod begin;
 mod begin_arguments;
+mod board;
 mod passphrase;
 mod place;
 mod report;
+mod screen;
 mod share;
 mod show;
 mod transcript;
 mod transcript_arguments;
 mod upload;
 
+use quorate_protocol::digest::Digest;
 use quorate_quorum_ceremony::place::PlaceError;
 use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, exception, forward, forward_approve, genesis,
@@ -29,6 +32,7 @@ pub(crate) use self::arguments::{Ceremony, PartitionName};
 use self::arguments::{DefineArguments, Keyed, Shared, Socket};
 use self::place::At;
 use self::report::Report;
+use self::screen::{Decision, Question, Way};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};
 use crate::{files, pem, rehearse};
@@ -71,7 +75,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                     "pin this definition and sign your consent to it",
                 );
             }
-            before_key(output, &review)?;
+            let digest = Digest::of(step.definition());
+            let question = Question::of(&review, "consent to this definition", digest.as_bytes());
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::consented(&step.consent(&entered)?))?;
             if a.stay {
@@ -121,7 +127,10 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                     "sign that the genesis is finished without them",
                 );
             }
-            before_key(output, &review)?;
+            let genesis = step.genesis();
+            let action = "sign that the genesis is finished without them";
+            let question = Question::of(&review, action, genesis.as_bytes());
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::excepted(&step.sign(&entered)?))?;
         }
@@ -154,7 +163,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             if a.acting.dry_run {
                 return dry(output, review, "sign your approval of this manifest");
             }
-            before_key(output, &review)?;
+            let successor = step.successor();
+            let action = format!("approve manifest {}", successor.sequence);
+            let mut question = Question::of(&review, action, successor.digest.as_bytes());
+            question.changes = Some(show::changes_for_screen(&step));
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::approved(&step.approve(&entered)?))?;
         }
@@ -176,23 +189,35 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Attest(a) => {
             let at = At::find(&a.shared, a.private.as_deref())?;
             let socket = at.instance(&a.socket)?;
-            let attested = attest::attest(at.folder(), at.private()?, &socket, a.stage.into())?;
+            let way = Way::of_reader(output);
+            let attested = attest::attest(at.folder(), at.private()?, &socket, a.stage.into())
+                .map_err(|error| screen::do_not(way, error.into()))?;
             output.print(&show::attested(&attested))?;
         }
         Ceremony::Provision(a) => {
             protect(output)?;
             let at = At::of_member(&a.shared, &a.keyed)?;
             let (private, socket) = (at.private()?, at.instance(&a.socket)?);
-            let step = provision::attest(at.folder(), private, &socket)?;
-            let review = show::instance_review(&step);
             if a.acting.dry_run {
+                let step = provision::attest(at.folder(), private, &socket)?;
                 return dry(
                     output,
-                    review,
+                    show::instance_review(&step),
                     "seal your share to this enclave and send it",
                 );
             }
-            before_key(output, &review)?;
+            let step = attested(output, &a.keyed, |way| {
+                let step = provision::attest(at.folder(), private, &socket)?;
+                let review = show::instance_review(&step);
+                let facts = &step.setup().facts;
+                let action = "give your share to this enclave";
+                let question = Question::of(&review, action, &facts.document.0).attested(
+                    step.looked(),
+                    facts,
+                    "it runs what was approved, and only it can open what you give",
+                );
+                Ok((screen::decide(output, way, question)?, step))
+            })?;
             let entered = passphrase::read(&a.keyed, false)?;
             let development = step.setup().facts.development;
             output.print(&show::given(&step.give(&entered)?, development))?;
@@ -205,7 +230,13 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             if a.acting.dry_run {
                 return dry(output, review, "sign your approval of this forward");
             }
-            before_key(output, &review)?;
+            let digest = Digest::of(step.to());
+            let question = Question::of(
+                &review,
+                "approve that the key is forwarded",
+                digest.as_bytes(),
+            );
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
             let entered = passphrase::read(&a.keyed, false)?;
             output.print(&show::forward_approved(&step.approve(&entered)?))?;
         }
@@ -237,6 +268,10 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let progress = status::read(at.folder(), a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
         }
+        Ceremony::Board(a) => {
+            let at = At::find(&a.shared, None)?;
+            board::show(at.folder(), a.socket.as_ref(), output)?;
+        }
         Ceremony::Log(a) => {
             let socket = match &a.socket.socket {
                 Some(socket) => socket.clone(),
@@ -251,11 +286,36 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
 /// Verifies the genesis, and signs for the share.
 fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Exit, Failure> {
     let (private, socket) = (at.private()?, at.genesis(socket)?);
-    let step = receipt::review(at.folder(), private, &socket)?;
-    before_key(output, &show::genesis_review(&step))?;
+    let step = attested(output, keyed, |way| {
+        let step = receipt::review(at.folder(), private, &socket)?;
+        let review = show::genesis_review(&step);
+        let action = "sign that you have verified this genesis";
+        let genesis = step.genesis();
+        let question = Question::of(&review, action, genesis.as_bytes()).attested(
+            step.looked(),
+            step.facts(),
+            "it made the key under the definition you signed",
+        );
+        Ok((screen::decide(output, way, question)?, step))
+    })?;
     let entered = passphrase::read(keyed, false)?;
     output.print(&show::received(&step.acknowledge(&entered)?))?;
     Ok(Exit::Success)
+}
+
+/// Verifies and asks, again as long as the person wants it verified anew.
+fn attested<T>(
+    output: Output,
+    keyed: &Keyed,
+    mut look: impl FnMut(Way) -> Result<(Decision, T), Failure>,
+) -> Result<T, Failure> {
+    let way = Way::of(output, keyed);
+    loop {
+        match look(way).map_err(|failure| screen::do_not(way, failure))? {
+            (Decision::Yes, step) => return Ok(step),
+            (Decision::Renew, _) => {}
+        }
+    }
 }
 
 /// Shows what a command would do, and that it did not.
@@ -358,6 +418,11 @@ impl From<CeremonyError> for Failure {
 }
 
 impl Keyed {
+    /// Whether the passphrase comes from a file: whoever runs the command has decided.
+    const fn is_given(&self) -> bool {
+        self.passphrase_file.is_some()
+    }
+
     /// Whether the passphrase comes from standard input.
     fn is_stdin(&self) -> bool {
         self.passphrase_file.as_deref() == Some(std::path::Path::new("-"))

@@ -32,8 +32,8 @@ use thiserror::Error;
 
 use crate::error::{Blame, Explanation};
 
-pub use self::acts::{Content, Noted};
-pub(crate) use self::acts::{Looked, object};
+pub(crate) use self::acts::object;
+pub use self::acts::{Content, Looked, Noted};
 pub use self::gather::{Gathered, gather};
 pub(crate) use self::journal::{Journal, people};
 pub use self::notes::note;

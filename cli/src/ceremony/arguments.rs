@@ -107,6 +107,8 @@ pub(crate) enum Ceremony {
     Rehearse(Rehearse),
     /// Show how far the ceremony is
     Status(StatusArguments),
+    /// Watch who has done what, drawn anew as it happens
+    Board(StatusArguments),
     /// Show what the applications of an enclave reported
     Log(LogArguments),
 }

@@ -96,6 +96,33 @@ impl Report {
     }
 }
 
+/// The same facts for a screen.
+impl Report {
+    /// What happened in a few words.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The facts.
+    pub(super) fn rows(&self) -> Vec<quorate_screens::Row> {
+        let rows = self.rows.iter().map(|row| {
+            let lines = row.lines.iter().map(|line| line.as_str().into());
+            quorate_screens::Row::of(row.label, lines.collect())
+        });
+        rows.collect()
+    }
+
+    /// What to know besides.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether it all rests on a development root.
+    pub(super) const fn is_development(&self) -> bool {
+        self.development
+    }
+}
+
 impl Render for Report {
     fn text(&self, style: Style) -> String {
         let mut text = String::new();

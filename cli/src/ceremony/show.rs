@@ -29,6 +29,7 @@ use quorate_quorum_ceremony::steps::receipt::{self, Received};
 use quorate_quorum_ceremony::steps::status::{Next, Progress};
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::{IgnoredApproval, role_name};
+use quorate_screens::ChangeKind;
 use quorate_twins::rfc3339;
 use quorate_verify::attestation::Partition;
 use quorate_verify::instance::DocumentFacts;
@@ -184,6 +185,21 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
     ignored(seats(report, step.seats()), step.ignored())
         .development(step.definition().attestation_root.is_development())
         .note(NEWEST)
+}
+
+/// What the manifest changes, for a screen.
+pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<quorate_screens::Change> {
+    let changes = diff::changes(step.definition(), step.before(), step.manifest());
+    let changes = changes.into_iter().map(|change| quorate_screens::Change {
+        kind: match (change.weight, &change.before, &change.after) {
+            (Weight::Power, ..) => ChangeKind::Grave,
+            (_, None, _) => ChangeKind::Added,
+            (_, _, None) => ChangeKind::Removed,
+            _ => ChangeKind::Changed,
+        },
+        words: change.words.into(),
+    });
+    changes.collect()
 }
 
 pub(super) fn approved(done: &Approved) -> Report {

@@ -32,10 +32,11 @@ use super::arguments::{
 };
 use super::place::At;
 use super::report::Report;
-use super::{before_key, passphrase, protect};
+use super::screen::{self, Way};
+use super::{before_key, board, passphrase, protect};
 use crate::failure::{Exit, Failure, Fault};
 use crate::files;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::verify::root;
 
 /// Runs one of the commands on a transcript.
@@ -52,6 +53,15 @@ pub(super) fn run(command: &Command, output: Output) -> Result<Exit, Failure> {
         Command::Show(a) => {
             let read = Read::of(&a.source, &a.pinned.expected())?;
             output.print(&shown(&read))?;
+        }
+        Command::Browse(a) => {
+            let read = Read::of(&a.source, &a.pinned.expected())?;
+            if output.format() == Format::Json {
+                output.print(&shown(&read))?;
+            } else {
+                let page = board::transcript(&read.verified);
+                screen::read(output, Way::of_reader(output), page, None)?;
+            }
         }
         Command::Disclose(a) => disclosed(a, output)?,
         Command::Sign(a) => sign(a, output)?,

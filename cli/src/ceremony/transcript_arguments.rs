@@ -32,6 +32,8 @@ pub(crate) enum Transcript {
     Words(WordsArguments),
     /// Show every record, causes first
     Show(VerifyArguments),
+    /// Read every record on a screen
+    Browse(VerifyArguments),
     /// Write a copy to a file, with some lines withheld
     Disclose(DiscloseArguments),
     /// Sign what waits, and a record that names everybody's newest

@@ -6,7 +6,7 @@
 //! the document and the ciphertext, and believes a receipt only under the same attested keys.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
@@ -40,7 +40,8 @@ use crate::pins::{PinError, Pins};
 use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
 
-/// Longest time between the verified attestation and the passphrase.
+/// Longest time between the making of the nonce and the passphrase. The decision itself is taken
+/// within [`MAX_AGE`](crate::challenge::MAX_AGE) where a screen asks for it.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many older manifests are tried to name what a refused instance runs.
@@ -57,7 +58,6 @@ pub struct Verified {
     index: ShareIndex,
     share: MemberShare,
     ignored: Vec<IgnoredApproval>,
-    verified: Instant,
     workspace: Workspace,
     looked: Looked,
     /// Who may have written records so far.
@@ -137,7 +137,6 @@ fn look(
         workspace,
         socket,
         ignored: links.ignored,
-        verified: Instant::now(),
         member,
         genesis,
         chain,
@@ -178,6 +177,12 @@ impl Verified {
         &self.setup
     }
 
+    /// When and for which nonce it was attested.
+    #[must_use]
+    pub const fn looked(&self) -> &Looked {
+        &self.looked
+    }
+
     /// Files that are in somebody's name and are not theirs.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredApproval] {
@@ -196,7 +201,7 @@ impl Verified {
     }
 
     fn hand_over(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
-        check_patience(self.verified.elapsed())?;
+        check_patience(self.looked.age())?;
         let keys = self.member.unlock(passphrase)?;
         let record = self.genesis.record();
         let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;

@@ -139,6 +139,12 @@ impl Review {
         Digest::of(&self.genesis)
     }
 
+    /// When and for which nonce it was attested.
+    #[must_use]
+    pub const fn looked(&self) -> &Looked {
+        &self.looked
+    }
+
     /// About the attestation.
     #[must_use]
     pub const fn facts(&self) -> &DocumentFacts {

@@ -1,8 +1,8 @@
 //! What each step has to say.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use quorate_protocol::atoms::{Sha256, Text};
+use quorate_protocol::atoms::{Pcr, Sha256, Text};
 use quorate_protocol::cbor::Object;
 use quorate_protocol::definition::{AttestationRoot, Measurements};
 use quorate_protocol::digest::Digest;
@@ -34,12 +34,13 @@ pub trait Noted {
 
 /// An attestation document as it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Looked {
+pub struct Looked {
     facts: DocumentFacts,
     measurements: Measurements,
     root: AttestationRoot,
     nonce: Nonce,
     age: Duration,
+    since: Instant,
 }
 
 impl Looked {
@@ -57,7 +58,25 @@ impl Looked {
             root: root.clone(),
             nonce: challenge.nonce().map_err(InputError::from)?,
             age: challenge.elapsed(),
+            since: Instant::now(),
         })
+    }
+
+    /// The nonce that was made here and came back.
+    #[must_use]
+    pub const fn nonce(&self) -> &Nonce {
+        &self.nonce
+    }
+
+    /// The registers that were compared.
+    pub fn registers(&self) -> impl Iterator<Item = (u8, Pcr)> {
+        self.measurements.registers()
+    }
+
+    /// How long ago the nonce was made, on this machine's monotonic clock.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age.saturating_add(self.since.elapsed())
     }
 
     pub(crate) fn facts(&self) -> Vec<Fact> {

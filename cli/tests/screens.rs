@@ -1,0 +1,192 @@
+//! A member in front of a terminal: what is shown before anything is signed or given, and how they
+//! say yes and no. With an emulated enclave on the other side.
+
+mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
+#[path = "support/world.rs"]
+mod world;
+
+use support::binaries;
+use terminal::Terminal;
+use world::{World, words};
+
+const ESCAPE: &str = "\x1b";
+
+/// What alice types, without a passphrase file.
+fn alice<'a>(step: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let start = ["ceremony", step, "--folder", "shared", "--private", "alice"];
+    [&start, more].concat()
+}
+
+/// Everything but escape sequences of what came after `from`, in words.
+fn said(seen: &str) -> Vec<String> {
+    let mut text = String::new();
+    let mut chars = seen.chars();
+    while let Some(char) = chars.next() {
+        if char != '\x1b' {
+            text.push(char);
+            continue;
+        }
+        // A control sequence ends with a letter; it moves or paints, and parts what is around it.
+        for char in chars.by_ref() {
+            if char.is_ascii_alphabetic() {
+                break;
+            }
+        }
+        text.push(' ');
+    }
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The two words the screen or the lines ask for last.
+fn asked(terminal: &Terminal) -> String {
+    let said = said(&terminal.seen);
+    let at = said
+        .iter()
+        .rposition(|word| word == "type:")
+        .expect("a question");
+    let word = |place: usize| said[at + place].trim_end_matches(',').to_owned();
+    format!("{} {}", word(1), word(2))
+}
+
+/// Waits until the page with this title has been drawn, and gives its two words.
+fn page(terminal: &mut Terminal, title: &str) -> String {
+    terminal.wait_for("\x1b[?1049h");
+    terminal.wait_for(title);
+    // The last words of the last line.
+    terminal.wait_for("scroll");
+    asked(terminal)
+}
+
+/// A yes on a screen, and the passphrase.
+fn agree(terminal: &mut Terminal, title: &str) {
+    let two = page(terminal, title);
+    terminal.type_in(&format!("{two}\r"));
+    terminal.wait_for("\x1b[?1049l");
+    terminal.wait_for("passphrase: ");
+    terminal.type_in(&format!("{}\n", words("alice")));
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.seen);
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn a_member_decides_on_screens() {
+    let Some(binaries) = binaries() else { return };
+    let mut world = World::new(binaries);
+    let root = ["--partition", "development", "--root", world::ROOT];
+    for member in world::MEMBERS {
+        let name = ["--name", member];
+        world.person("join", member, "shared", &name).good();
+    }
+    world.define(&root);
+    let place = |world: &World| world.place.path("shared/consents/alice.cbor");
+
+    // Leaving signs nothing.
+    for key in [ESCAPE, "\x03"] {
+        let mut terminal = Terminal::start(&world.place, &alice("consent", &[]));
+        page(&mut terminal, "consent");
+        terminal.type_in(key);
+        terminal.wait_for("error[not-confirmed]");
+        assert_eq!(terminal.end(), Some(1));
+        assert!(terminal.echoes());
+        assert!(!place(&world).exists());
+    }
+    let mut terminal = Terminal::start(&world.place, &alice("consent", &[]));
+    let two = page(&mut terminal, "consent");
+    terminal.type_in("y\r");
+    terminal.wait_for("words");
+    terminal.type_in(&format!("{two}\r"));
+    terminal.wait_for("passphrase: ");
+    terminal.type_in(&format!("{}\n", words("alice")));
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.seen);
+    assert!(place(&world).exists());
+    // What was agreed to stays on the terminal; the screen is gone.
+    assert!(terminal.scroll_back().contains("fingerprint"));
+    world.person("consent", "bob", "shared", &[]).good();
+
+    let socket = world.start("genesis");
+    let at = ["--socket", socket.as_str()];
+    world.step("genesis", "shared", &at).good();
+    let mut terminal = Terminal::start(&world.place, &alice("receipt", &at));
+    agree(&mut terminal, "SAFE");
+    world.person("receipt", "bob", "shared", &at).good();
+
+    world.propose("shared", "30");
+    let mut terminal = Terminal::start(&world.place, &alice("approve", &[]));
+    agree(&mut terminal, "manifest");
+    world.person("approve", "bob", "shared", &[]).good();
+
+    // The genesis enclave is not what was approved to get shares.
+    let mut terminal = Terminal::start(&world.place, &alice("provision", &at));
+    terminal.wait_for("\x1b[?1049h");
+    terminal.wait_for("NOT:");
+    terminal.wait_for("scroll");
+    assert!(!said(&terminal.seen).iter().any(|word| word == "type:"));
+    terminal.type_in("q");
+    terminal.wait_for("error[");
+    assert_eq!(terminal.end(), Some(1));
+
+    let instance = world.boot("instance", "shared", &[]);
+    let at = ["--socket", instance.as_str()];
+    let mut terminal = Terminal::start(&world.place, &alice("provision", &at));
+    // Attested again when asked.
+    page(&mut terminal, "SAFE");
+    terminal.type_in("\x12");
+    agree(&mut terminal, "SAFE");
+    world.person("provision", "bob", "shared", &at).good();
+
+    // The board, until somebody leaves it.
+    let mut terminal = Terminal::start(
+        &world.place,
+        &[
+            "ceremony", "board", "--folder", "shared", "--socket", &instance,
+        ],
+    );
+    terminal.wait_for("alice");
+    terminal.wait_for("scroll");
+    terminal.type_in("q");
+    assert_eq!(terminal.end(), Some(0));
+    let mut terminal = Terminal::start(
+        &world.place,
+        &["ceremony", "transcript", "browse", "--folder", "shared"],
+    );
+    terminal.wait_for("aloud:");
+    terminal.wait_for("scroll");
+    terminal.type_in("q");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+/// No screen, the same question.
+#[test]
+fn a_member_decides_in_lines() {
+    let Some(binaries) = binaries() else { return };
+    let world = World::new(binaries);
+    for member in world::MEMBERS {
+        let name = ["--name", member];
+        world.person("join", member, "shared", &name).good();
+    }
+    world.define(&["--partition", "development", "--root", world::ROOT]);
+    let consent = world.place.path("shared/consents/alice.cbor");
+
+    for no in ["q\n", "\x04"] {
+        let mut terminal = Terminal::start(&world.place, &alice("consent", &["--plain"]));
+        terminal.wait_for("or q to leave:");
+        terminal.type_in(no);
+        terminal.wait_for("error[not-confirmed]");
+        assert_eq!(terminal.end(), Some(1));
+        assert!(!consent.exists());
+    }
+    let mut terminal = Terminal::start(&world.place, &alice("consent", &["--plain"]));
+    terminal.wait_for("or q to leave:");
+    terminal.type_in("yes\n");
+    terminal.wait_for("these are not the two words");
+    terminal.wait_for("or q to leave:");
+    let two = asked(&terminal);
+    terminal.type_in(&format!("{two}\n"));
+    terminal.wait_for("passphrase: ");
+    terminal.type_in(&format!("{}\n", words("alice")));
+    assert_eq!(terminal.end(), Some(0), "{}", terminal.seen);
+    assert!(!terminal.seen.contains('\x1b'), "no escape sequence");
+    assert!(consent.exists());
+}
