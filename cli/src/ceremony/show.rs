@@ -15,6 +15,7 @@ use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::members::MemberSetFields;
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, Log, Phase, Status};
 use quorate_quorum_ceremony::challenge::wall_clock;
+use quorate_quorum_ceremony::diff::{Weight, changes};
 use quorate_quorum_ceremony::steps::approve::{self, Approved, Seat};
 use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
 use quorate_quorum_ceremony::steps::boot::{Ready, Started};
@@ -189,7 +190,7 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
 
 /// What the manifest changes, for a screen.
 pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<quorate_screens::Change> {
-    let changes = diff::changes(step.definition(), step.before(), step.manifest());
+    let changes = changes(step.definition(), step.before(), step.manifest());
     let changes = changes.into_iter().map(|change| quorate_screens::Change {
         kind: match (change.weight, &change.before, &change.after) {
             (Weight::Power, ..) => ChangeKind::Grave,
