@@ -149,8 +149,8 @@ impl Rehearsal {
             let kept: Response = Connection::open(&enclave.operator)?.ask(&ask)?;
             let relay = Relay::start(stage.workshop.join("stale.sock"), enclave, move |request| {
                 match request {
-                    Request::Attest(_) => Carried::Answered(kept.clone()),
-                    other => Carried::On(other),
+                    Request::Attest(_) => Carried::Answered(Box::new(kept.clone())),
+                    other => Carried::On(Box::new(other)),
                 }
             })?;
             let person = party.person(VICTIM)?;
@@ -240,12 +240,13 @@ impl Rehearsal {
             let relay = Relay::start(
                 stage.workshop.join("spoiled.sock"),
                 enclave,
-                move |request| match request {
-                    Request::Provision(honest) => match spoil(&honest, &key) {
-                        Some(spoiled) => Carried::On(Request::Provision(spoiled)),
-                        None => Carried::On(Request::Provision(honest)),
-                    },
-                    other => Carried::On(other),
+                move |request| {
+                    Carried::On(Box::new(match request {
+                        Request::Provision(honest) => {
+                            Request::Provision(spoil(&honest, &key).unwrap_or(honest))
+                        }
+                        other => other,
+                    }))
                 },
             )?;
             party.act(stage, person, "provision", socket(&relay.shown()))

@@ -22,9 +22,9 @@ use crate::files;
 /// What becomes of a request.
 pub(crate) enum Carried {
     /// The enclave gets this one.
-    On(Request),
+    On(Box<Request>),
     /// The enclave gets nothing, the person this answer.
-    Answered(Response),
+    Answered(Box<Response>),
 }
 
 /// A relay that runs until it is dropped.
@@ -88,8 +88,8 @@ fn serve(
     loop {
         let request: Request = person.receive()?;
         let response = match carry(request) {
-            Carried::On(request) => Connection::open(enclave)?.ask(&request)?,
-            Carried::Answered(response) => response,
+            Carried::On(request) => Connection::open(enclave)?.ask(&*request)?,
+            Carried::Answered(response) => *response,
         };
         person.send(&response)?;
     }
