@@ -222,8 +222,8 @@ fn five_of_seven_without_flags_in_four_commands_each() {
     }
     let consents = world.place.path("shared/consents");
     support::until("everybody has consented", || {
-        let there = |who: &&str| consents.join(format!("{who}.cbor")).is_file();
-        PEOPLE.iter().all(|who| there(&who))
+        let there = |who: &str| consents.join(format!("{who}.cbor")).is_file();
+        PEOPLE.iter().all(|who| there(who))
     });
     let socket = world.start("genesis");
     world

@@ -205,6 +205,10 @@ impl CeremonyPlan {
             Ok(list)
         };
         let measurements = match file.measurements {
+            Source::File(name) if name.chars().any(char::is_control) => {
+                let field = "measurements";
+                return Err(PlanError::Field { field });
+            }
             Source::File(name) => MeasurementsSource::File(name),
             Source::Here(registers) => {
                 let json = serde_json::json!({

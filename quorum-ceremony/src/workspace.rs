@@ -15,7 +15,7 @@
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
-//! The plan that marks it, addresses of enclaves and exceptions: [`begin`].
+//! The plan that marks it, addresses of enclaves and exceptions: `workspace/begin.rs`.
 //!
 //! Anyone may write here. Guarantees: what is read is bounded, canonical and a plain file; what is
 //! written never replaces something else. Everything read is a claim: the steps compare it with

@@ -3,6 +3,8 @@
 use quorate_quorum_ceremony::inputs::ApplicationSpec;
 use quorate_quorum_ceremony::keyfile::KeyFile;
 use quorate_quorum_ceremony::pins::Pins;
+use quorate_quorum_ceremony::place::Binding;
+use quorate_quorum_ceremony::plan::{CeremonyPlan, MAX_PLAN};
 use quorate_share_backup::Backup;
 use quorate_share_backup::rows::{self, Repair, RowNumber, Rows};
 
@@ -17,6 +19,24 @@ pub(crate) fn pins(data: &[u8]) {
     match Pins::from_bytes(data) {
         Ok(pins) => assert!(pins.to_bytes() == data && data.len() <= Pins::MAX),
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A plan that was read is written and read again as itself.
+pub(crate) fn plan(data: &[u8]) {
+    if data.len() > MAX_PLAN {
+        return;
+    }
+    match CeremonyPlan::parse(data) {
+        Ok(plan) => assert!(CeremonyPlan::parse(plan.to_toml().as_bytes()) == Ok(plan)),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+pub(crate) fn binding(data: &[u8]) {
+    if let Some(binding) = Binding::from_bytes(data) {
+        assert!(binding.folder.is_absolute() && data.len() <= Binding::MAX);
+        assert!(binding.to_bytes().as_deref() == Some(data));
     }
 }
 

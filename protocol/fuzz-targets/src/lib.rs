@@ -172,6 +172,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     // The operator's own files and words.
     ("key-file", ceremony::key_file),
     ("pins", ceremony::pins),
+    ("ceremony-plan", ceremony::plan),
+    ("ceremony-binding", ceremony::binding),
     ("application-spec", ceremony::application_spec),
     ("share-words", ceremony::share_words),
     ("share-rows", ceremony::share_rows),

@@ -86,12 +86,12 @@ fn inside_a_private_folder_the_shared_one_is_known() {
     );
     // From anywhere, by the environment.
     let mut around = machine.at("");
-    around.private = Some(private.clone());
+    around.private = Some(private);
     assert_eq!(
         Place::find(None, None, &around).unwrap(),
         Place {
             fresh: Some(default_of(&machine, 1)),
-            ..found.clone()
+            ..found
         }
     );
     // What is named comes first.
@@ -181,7 +181,7 @@ fn a_plan_with_another_id_fails_closed() {
     assert_eq!(
         refused,
         Err(PlaceError::OtherCeremony {
-            private: private.clone(),
+            private,
             bound: old,
             folder: machine.path("shared"),
             found: new,

@@ -78,4 +78,7 @@ fn plans_that_are_not_understood_fails_closed() {
         PlanError::Malformed { line: 2 }
     );
     assert!(matches!(parse(""), PlanError::Malformed { .. }));
+    let table = good.find("[measurements]").unwrap();
+    let odd = format!("{}measurements = \"a\\nb\"\n", &good[..table]);
+    assert_eq!(parse(&odd), field("measurements"));
 }

@@ -144,7 +144,7 @@ pub(super) fn check_numbers(
             }
         }
         let count = list.len();
-        if count < 2 || count > 255 {
+        if !(2..=255).contains(&count) {
             let (min, max, found) = (2, 255, count);
             let invalid = Invalid::ListLength { min, max, found };
             return Err(StepError::DefinitionInvalid(invalid).into());

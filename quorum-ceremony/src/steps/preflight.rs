@@ -280,7 +280,9 @@ fn room(
         Err(error) => preflight.error(id, &error.into()),
     }
     if let Ok(state) = statvfs(path) {
-        let free = u64::from(state.blocks_available()).saturating_mul(state.fragment_size());
+        let free = state
+            .blocks_available()
+            .saturating_mul(state.fragment_size());
         if free < ROOM {
             preflight.note(
                 id,
