@@ -31,6 +31,7 @@ mod files;
 mod image;
 mod output;
 mod pem;
+mod pin;
 mod vectors;
 mod verify;
 

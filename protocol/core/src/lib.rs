@@ -55,6 +55,7 @@ mod refusal;
 pub mod statement;
 pub mod stored;
 pub mod ticket;
+pub mod token;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.

@@ -22,6 +22,7 @@ mod instance;
 mod manifest;
 mod message;
 mod time;
+mod token;
 mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};
