@@ -14,9 +14,14 @@ use quorate_token::{LONGEST_PIN, Pin, TokenReport, Tries};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Fault};
+use crate::output::Output;
 
 /// Gets the PIN of a token, once.
-pub(crate) fn read(source: Option<&Path>, token: &TokenReport) -> Result<Pin, Failure> {
+pub(crate) fn read(
+    output: Output,
+    source: Option<&Path>,
+    token: &TokenReport,
+) -> Result<Pin, Failure> {
     let label = token.label.as_str();
     match (token.tries, source) {
         (Tries::Locked, _) => {
@@ -37,12 +42,14 @@ pub(crate) fn read(source: Option<&Path>, token: &TokenReport) -> Result<Pin, Fa
             ));
         }
         (Tries::Reduced | Tries::Last, None) => {
-            eprintln!("warning: token {label:?}: {}", token.tries);
+            output.note(&format!("token {label:?}: {}", token.tries));
         }
         (Tries::NotReduced | Tries::Reduced, _) => {}
     }
     if token.pin_on_token && source.is_none() {
-        eprintln!("type the PIN of token {label:?} on the token itself");
+        output.note(&format!(
+            "type the PIN of token {label:?} on the token itself"
+        ));
         return Ok(Pin::OnToken);
     }
     let text = match source {

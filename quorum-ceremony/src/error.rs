@@ -16,6 +16,7 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
+use quorate_token::TokenError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::GenesisError;
@@ -29,6 +30,7 @@ use crate::keyfile::KeyFileError;
 use crate::pins::PinError;
 use crate::random::NoRandomness;
 use crate::storage::StorageError;
+use crate::token::{self, TokenKeysError};
 
 /// Who has to mend something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,6 +147,12 @@ pub enum CeremonyError {
     /// A file or folder could not be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The token, its module or its PIN is wrong.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the token holds is not what was pinned.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
 }
 
 impl CeremonyError {
@@ -176,6 +184,8 @@ impl CeremonyError {
             Self::Randomness(e) => e.explain(),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
+            Self::Token(e) => token::explain(e),
+            Self::TokenKeys(e) => e.explain(),
         }
     }
 }
@@ -284,6 +294,14 @@ pub enum StepError {
     /// A definition must be consented to first.
     #[error("you have consented to no definition yet")]
     NotConsented,
+    /// The person joined with the other kind of keys.
+    #[error("{name} has joined with {} already", key_kind(*.token))]
+    JoinedOtherwise {
+        /// Their name.
+        name: Name,
+        /// Whether they joined with a token.
+        token: bool,
+    },
     /// The private folder has no key yet.
     #[error("there is no key in the private folder")]
     NotJoined,
@@ -344,6 +362,13 @@ pub enum StepError {
         /// In which role, for an approval.
         role: Option<Role>,
     },
+}
+
+const fn key_kind(token: bool) -> &'static str {
+    match token {
+        true => "keys in a token",
+        false => "a key file",
+    }
 }
 
 const fn role_text(role: Option<Role>) -> &'static str {
@@ -408,6 +433,12 @@ impl StepError {
                 You,
                 "go on with `quorate ceremony receipt`; another key needs another folder and \
                  everybody's consent",
+            ),
+            Self::JoinedOtherwise { .. } => (
+                "joined-otherwise",
+                You,
+                "go on with the keys you joined with; other keys need another private folder, and \
+                 a definition that names them",
             ),
             Self::KeysDiffer { .. } => (
                 "keys-differ",

@@ -38,11 +38,13 @@ pub mod error;
 pub mod hardening;
 pub mod inputs;
 pub mod keyfile;
+pub mod keys;
 pub mod pins;
 pub mod private;
 pub mod random;
 pub mod steps;
 pub mod storage;
+pub mod token;
 pub mod workspace;
 
 pub use error::{Blame, CeremonyError, Explanation, StepError};

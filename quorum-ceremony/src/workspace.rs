@@ -178,6 +178,17 @@ impl Workspace {
         self.of_members(definition.people().into_iter(), "consents")
     }
 
+    /// One member's consent, if it is there.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_consent(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Signed<DefinitionConsent>>, CeremonyError> {
+        self.find(&["consents", &format!("{name}.cbor")])
+    }
+
     /// Writes a consent.
     ///
     /// # Errors

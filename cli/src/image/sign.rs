@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let expected = Expected::read(&arguments.measurements)?;
     let certificate = certificate(&arguments.certificate)?;
     files::check_new(&arguments.out)?;
-    let signer = signer(&arguments.key)?;
+    let signer = signer(&arguments.key, output)?;
     let section = sign(expected.pcr0, &certificate, &signer, now()?).map_err(|error| {
         let fault = match error {
             SignError::Token(_) | SignError::Signature(_) => Fault::Machine,
@@ -135,7 +135,7 @@ pub(super) fn now() -> Result<u64, Failure> {
 }
 
 /// The key, ready to sign.
-pub(super) fn signer(arguments: &KeySource) -> Result<Signer, Failure> {
+pub(super) fn signer(arguments: &KeySource, output: Output) -> Result<Signer, Failure> {
     if let Some(path) = &arguments.key {
         let pem = Zeroizing::new(files::read(path, PEM_MAX, "key")?);
         let key = FileKey::from_pem(&pem).map_err(|error| {
@@ -167,7 +167,7 @@ pub(super) fn signer(arguments: &KeySource) -> Result<Signer, Failure> {
         }
     };
     let chosen = choose(module, token).map_err(unusable)?;
-    let pin = pin::read(arguments.pin_file.as_deref(), chosen.report())?;
+    let pin = pin::read(output, arguments.pin_file.as_deref(), chosen.report())?;
     let opened = TokenKey::open(chosen, key, &pin).map_err(unusable)?;
     Ok(Signer::Token(opened))
 }

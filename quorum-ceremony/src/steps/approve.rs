@@ -7,7 +7,6 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
-use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::keys::VerificationKey;
@@ -19,7 +18,7 @@ use quorate_verify::genesis::VerifiedGenesis;
 use super::Member;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::{PinError, Pins};
 use crate::storage::Published;
 use crate::workspace::{IgnoredApproval, Workspace, is_approval};
@@ -84,7 +83,7 @@ pub fn review(
     }
     let (successor, seats) = decide(
         &member.pins,
-        &member.key_file.public().signing,
+        &member.keys.public().signing,
         &genesis,
         approved,
         &candidate.manifest,
@@ -138,13 +137,19 @@ impl Review {
         &self.ignored
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the manifest, signs and publishes the approvals.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote an approval in the
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote an approval in the
     /// member's name.
-    pub fn approve(mut self, passphrase: &Passphrase) -> Result<Approved, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    pub fn approve(mut self, unlock: impl Into<Unlock>) -> Result<Approved, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         let Successor {
             sequence, digest, ..
         } = self.successor;
@@ -175,7 +180,7 @@ impl Review {
                 Err(error) => return Err(error),
             }
             let approval = approval(seat, subject.0, digest, wall_clock());
-            let approval = Signed::sign(approval, &keys.signing_key());
+            let approval = keys.sign(approval)?;
             published = self
                 .workspace
                 .publish_approval(sequence, keys.name(), &approval)?;

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 
 use super::Member;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::{Passphrase, PublicKeys};
+use crate::keyfile::PublicKeys;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
 use crate::workspace::Workspace;
@@ -47,12 +47,7 @@ pub fn review(
     let definition = workspace.definition()?;
     // A root that no tool can use later would make a namespace nobody can join.
     workspace.anchors(&definition)?;
-    decide(
-        &member.pins,
-        &member.key_file.public(),
-        &definition,
-        expected,
-    )?;
+    decide(&member.pins, &member.keys.public(), &definition, expected)?;
     Ok(Review {
         workspace,
         member,
@@ -67,12 +62,18 @@ impl Review {
         &self.definition
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the definition, signs and publishes the consent.
     ///
     /// # Errors
-    /// A wrong passphrase; a file that cannot be written.
-    pub fn consent(mut self, passphrase: &Passphrase) -> Result<Consented, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; a file that cannot be written.
+    pub fn consent(mut self, unlock: impl Into<Unlock>) -> Result<Consented, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         // The header was only claimed until now.
         decide(&self.member.pins, &keys.public(), &self.definition, None)?;
         self.member.pins.pin_definition(&self.definition)?;
@@ -82,8 +83,17 @@ impl Review {
             definition: fingerprint,
             member: keys.name().clone(),
         };
-        let consent = Signed::sign(consent, &keys.signing_key());
-        let published = self.workspace.publish_consent(&consent)?;
+        // A token signs differently each time, so a consent that is there is not written again.
+        let published = match self.workspace.find_consent(keys.name())? {
+            Some(known) if known.verify(&keys.public().signing) == Ok(&consent) => {
+                Published::AlreadyThere
+            }
+            Some(_) => {
+                let name = keys.name().clone();
+                return Err(StepError::SignedWrong { name, role: None }.into());
+            }
+            None => self.workspace.publish_consent(&keys.sign(consent)?)?,
+        };
         Ok(Consented {
             definition: self.definition,
             fingerprint,

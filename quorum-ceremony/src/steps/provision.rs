@@ -31,7 +31,7 @@ use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
-use crate::keyfile::{MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::random;
 use crate::workspace::{IgnoredApproval, Workspace};
@@ -153,14 +153,20 @@ impl Verified {
         &self.ignored
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Gives the share to the verified instance and keeps its receipt.
     ///
     /// # Errors
-    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase; a share that does not
+    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase or PIN; a share that does not
     /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
-    pub fn give(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
+    pub fn give(mut self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
         check_patience(self.verified.elapsed())?;
-        let keys = self.member.unlock(passphrase)?;
+        let keys = self.member.unlock(unlock.into())?;
         let record = self.genesis.record();
         let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
@@ -192,7 +198,7 @@ impl Verified {
     fn grant(
         &self,
         share: &Share,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         time: UnixMillis,
     ) -> Result<(Signed<ShareGrant>, SealedShare), CeremonyError> {
         let (genesis, manifest) = (self.genesis.digest(), self.chain.digest());
@@ -220,7 +226,7 @@ impl Verified {
             sealed: Digest::of(&sealed),
             time,
         };
-        Ok((Signed::sign(grant, &keys.signing_key()), sealed))
+        Ok((keys.sign(grant)?, sealed))
     }
 }
 

@@ -15,7 +15,7 @@ use quorate_protocol::genesis::{
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::message::Stage;
-use quorate_sealing::open;
+use quorate_sealing::ExternalOpenError;
 use quorate_sharing::{SCALAR_LEN, Share};
 use quorate_verify::attestation::Freshness;
 use quorate_verify::genesis::{GenesisError, check_output};
@@ -27,7 +27,7 @@ use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
-use crate::keyfile::{MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{Pins, SharePin};
 use crate::storage::Published;
 use crate::workspace::Workspace;
@@ -118,6 +118,12 @@ impl Review {
         &self.facts
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Whether the member holds a share, so that a receipt is due.
     #[must_use]
     pub fn holds_share(&self) -> bool {
@@ -130,9 +136,9 @@ impl Review {
     /// Checks the share, keeps it, pins the genesis, and signs and publishes the receipt.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn acknowledge(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn acknowledge(mut self, unlock: impl Into<Unlock>) -> Result<Received, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         let (genesis, epoch) = (self.genesis(), self.output.commitments.epoch());
         let mut received = Received {
             genesis,
@@ -172,7 +178,7 @@ impl Review {
             }
             None => {
                 let document = received.facts.document;
-                let receipt = sign(subject, document, wall_clock(), &share, &keys);
+                let receipt = sign(subject, document, wall_clock(), &share, &keys)?;
                 self.workspace.publish_receipt(keys.name(), &receipt)?
             }
         });
@@ -220,20 +226,21 @@ pub(super) fn open_share(
     definition: &Definition,
     output: &GenesisOutput,
     share: &MemberShare,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> Result<Share, CeremonyError> {
     let index = share.index;
     let unreadable = StepError::ShareUnreadable { index };
     let context = genesis_share_context(&Digest::of(definition), index);
-    let plain = open(
-        share.sealed.suite,
-        keys.decryption_key(),
+    let opened = keys.open(
         context.info.as_bytes(),
         &context.aad,
-        &share.sealed.sealed(),
+        &share.sealed,
         SCALAR_LEN,
-    )
-    .map_err(|_| unreadable.clone())?;
+    );
+    let plain = opened.map_err(|error| match error {
+        ExternalOpenError::Key(error) => CeremonyError::from(error),
+        ExternalOpenError::Message(_) => unreadable.clone().into(),
+    })?;
     let mut scalar = Zeroizing::new([0; SCALAR_LEN]);
     if plain.len() != SCALAR_LEN {
         return Err(unreadable.into());
@@ -254,8 +261,8 @@ fn sign(
     document: quorate_protocol::atoms::Sha256,
     time: UnixMillis,
     share: &Share,
-    keys: &MemberKeys,
-) -> Signed<GenesisReceipt> {
+    keys: &UnlockedKeys,
+) -> Result<Signed<GenesisReceipt>, CeremonyError> {
     let receipt = GenesisReceipt {
         genesis: subject.genesis,
         epoch: subject.epoch,
@@ -264,7 +271,7 @@ fn sign(
         time,
         possession: Signed::sign(subject, &share.signing_key()),
     };
-    Signed::sign(receipt, &keys.signing_key())
+    keys.sign(receipt)
 }
 
 /// Whether a receipt in the folder is this member's, for this very share.
@@ -272,7 +279,7 @@ fn is_receipt(
     receipt: &Signed<GenesisReceipt>,
     subject: &Possession,
     output: &GenesisOutput,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> bool {
     let Ok(claim) = receipt.verify(&keys.public().signing) else {
         return false;

@@ -3,7 +3,7 @@
 //! Guarantees: what is said about a token is read without logging in and costs no try of its PIN.
 
 use core::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as Pkcs11Error, RvError};
@@ -26,6 +26,7 @@ const P256_BITS: usize = 256;
 
 /// A PKCS#11 module that is loaded and started.
 pub struct Module {
+    path: PathBuf,
     pkcs11: Pkcs11,
 }
 
@@ -231,13 +232,13 @@ impl Module {
             return Err(TokenError::ModuleMissing { path: path.into() });
         }
         // A bare name would be looked for in the system's folders, not here.
-        let whole = path.canonicalize();
         let unusable = || TokenError::NotAModule { path: path.into() };
-        let pkcs11 = Pkcs11::new(whole.map_err(|_| unusable())?).map_err(|_| unusable())?;
+        let path = std::path::absolute(path).map_err(|_| unusable())?;
+        let pkcs11 = Pkcs11::new(&path).map_err(|_| unusable())?;
         let locks = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
         let started = pkcs11.initialize(locks);
         started.map_err(|error| TokenError::at(Step::Initialize, &error))?;
-        Ok(Self { pkcs11 })
+        Ok(Self { path, pkcs11 })
     }
 
     /// Every token that was set up.
@@ -259,6 +260,7 @@ impl Module {
         let count = found.len();
         match (found.pop(), count) {
             (Some((slot, report)), 1) => Ok(Inserted {
+                module: self.path,
                 pkcs11: self.pkcs11,
                 slot,
                 report,
@@ -289,6 +291,7 @@ impl Module {
 
 /// A token that was chosen. No PIN has been given.
 pub struct Inserted {
+    module: PathBuf,
     pkcs11: Pkcs11,
     slot: Slot,
     report: TokenReport,
@@ -299,6 +302,12 @@ impl Inserted {
     #[must_use]
     pub const fn report(&self) -> &TokenReport {
         &self.report
+    }
+
+    /// The module it is reached through, an absolute path.
+    #[must_use]
+    pub fn module(&self) -> &Path {
+        &self.module
     }
 
     /// Gives the PIN, once.
