@@ -174,7 +174,12 @@ impl TokenReport {
     fn read(pkcs11: &Pkcs11, slot: Slot) -> Result<(Self, bool), Pkcs11Error> {
         let info = pkcs11.get_token_info(slot)?;
         let (hardware, firmware) = (info.hardware_version(), info.firmware_version());
+        // Both are asked: some modules describe mechanisms that the slot does not have.
+        let list = pkcs11.get_mechanism_list(slot)?;
         let can = |mechanism, may: fn(&MechanismInfo) -> bool| {
+            if !list.contains(&mechanism) {
+                return false;
+            }
             let info = pkcs11.get_mechanism_info(slot, mechanism);
             info.is_ok_and(|info| {
                 (info.min_key_size()..=info.max_key_size()).contains(&P256_BITS) && may(&info)

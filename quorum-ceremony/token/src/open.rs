@@ -175,7 +175,11 @@ impl OpenToken {
         wanted.extend(name.id.clone().map(Attribute::Id));
         let found = self.step(Step::FindKey, self.session.find_objects(&wanted))?;
         match found.as_slice() {
-            [] => Ok(None),
+            [] => {
+                // Some modules find nothing where there is nothing left to look in.
+                self.token.look(Step::FindKey)?;
+                Ok(None)
+            }
             [handle] => self.read(*handle).map(Some),
             several => Err(TokenError::SeveralKeys {
                 count: several.len(),
@@ -274,6 +278,7 @@ impl OpenToken {
         ];
         let found = self.step(Step::FindKey, self.session.find_objects(&wanted))?;
         let [public] = found.as_slice() else {
+            self.token.look(Step::FindKey)?;
             return Err(TokenError::NoPublicKey);
         };
         let point = self
