@@ -1,12 +1,10 @@
-//! Against SoftHSM2: what a token does well, and everything that can be wrong with one.
-//!
-//! A module is started once in a process, and SoftHSM finds its tokens through its environment. So
-//! each test runs itself again, alone in a process with tokens of its own. Without SoftHSM (Debian
-//! package softhsm2, which `./test` installs) the tests say so and pass, but not in CI.
+//! Against SoftHSM2: what a token does well, and everything that can be wrong with one. Each test
+//! runs alone in a process, with tokens of its own.
+
+mod tokens;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
@@ -22,157 +20,25 @@ use quorate_token::{
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-const PIN: &str = "123456";
-/// Where a child process finds its tokens.
-const CHILD: &str = "QUORATE_TEST_TOKENS";
-/// Where a child finds the module.
-const MODULE: &str = "QUORATE_TEST_MODULE";
+use tokens::{FINAL_TRY, LOCKED, PIN, Tokens, alone};
 
-fn softhsm() -> Option<PathBuf> {
-    let places = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-    ];
-    let found = places.iter().map(PathBuf::from).find(|path| path.is_file());
-    if found.is_none() {
-        let what = "SoftHSM is not installed (package softhsm2)";
-        assert!(std::env::var_os("CI").is_none(), "{what}");
-        eprintln!("SKIPPED, NOTHING WAS TESTED: {what}");
-    }
-    found
+fn module(tokens: &Tokens) -> Module {
+    Module::load(&tokens.module).expect("SoftHSM starts")
 }
 
-/// A folder with SoftHSM's tokens and its configuration.
-struct Tokens {
-    folder: PathBuf,
+fn inserted(tokens: &Tokens) -> Inserted {
+    let wanted = TokenUri::parse("pkcs11:token=one").expect("a URI");
+    let found = module(tokens).find(|token| token.answers_to(&wanted));
+    found.expect("it is there")
 }
 
-impl Tokens {
-    fn tool(&self, arguments: &[&str]) {
-        let status = Command::new("softhsm2-util")
-            .args(arguments)
-            .env("SOFTHSM2_CONF", self.folder.join("softhsm.conf"))
-            .stdout(Stdio::null())
-            .status()
-            .expect("softhsm2-util");
-        assert!(status.success(), "{arguments:?}");
-    }
-
-    fn configure(&self, more: &str) {
-        let tokens = self.folder.join("tokens");
-        let text = format!(
-            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n{more}",
-            tokens.display()
-        );
-        fs::write(self.folder.join("softhsm.conf"), text).expect("written");
-    }
-
-    fn add(&self, label: &str) {
-        let line = [
-            "--init-token",
-            "--free",
-            "--label",
-            label,
-            "--pin",
-            PIN,
-            "--so-pin",
-            "5678",
-        ];
-        self.tool(&line);
-    }
-
-    fn import(&self, key: &Path, label: &str, id: &str) {
-        let key = key.to_str().expect("UTF-8");
-        let line = [
-            "--import", key, "--token", "one", "--label", label, "--id", id, "--pin", PIN,
-        ];
-        self.tool(&line);
-    }
-
-    fn module() -> Result<Module, TokenError> {
-        Module::load(Path::new(&std::env::var_os(MODULE).expect("the module")))
-    }
-
-    fn inserted() -> Inserted {
-        let wanted = TokenUri::parse("pkcs11:token=one").expect("a URI");
-        let module = Self::module().expect("SoftHSM starts");
-        module
-            .find(|token| token.answers_to(&wanted))
-            .expect("it is there")
-    }
-
-    fn open() -> OpenToken {
-        Self::inserted()
-            .log_in(&pin(PIN))
-            .expect("the PIN is right")
-    }
-
-    /// The object files of the only token.
-    fn objects(&self) -> Vec<PathBuf> {
-        let list = |path: &Path| -> Vec<PathBuf> {
-            let entries = fs::read_dir(path).expect("a folder");
-            entries
-                .map(|entry| entry.expect("an entry").path())
-                .collect()
-        };
-        let tokens = list(&self.folder.join("tokens"));
-        assert_eq!(tokens.len(), 1);
-        list(&tokens[0])
-    }
-
-    /// Sets flags of the token as SoftHSM stores them, since it counts no tries itself.
-    fn set_flags(&self, flags: u64) {
-        let objects = self.objects();
-        let file = objects.iter().find(|path| path.ends_with("token.object"));
-        let file = file.expect("the token's object");
-        let mut bytes = fs::read(file).expect("it");
-        // CKA_OS_TOKENFLAGS, then the kind of a number; then comes the number.
-        let head = [0, 0, 0, 0, 0x80, 0, 0x53, 0x4b, 0, 0, 0, 0, 0, 0, 0, 2];
-        let at = bytes.windows(head.len()).position(|part| part == head);
-        let at = at.expect("the token's flags") + head.len();
-        let old = u64::from_be_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
-        bytes[at..at + 8].copy_from_slice(&(old | flags).to_be_bytes());
-        fs::write(file, bytes).expect("written");
-    }
+fn open(tokens: &Tokens) -> OpenToken {
+    let opened = inserted(tokens).log_in(&pin(PIN));
+    opened.expect("the PIN is right")
 }
-
-/// `CKF_USER_PIN_FINAL_TRY` and `CKF_USER_PIN_LOCKED`.
-const FINAL_TRY: u64 = 0x2_0000;
-const LOCKED: u64 = 0x4_0000;
 
 fn pin(text: &str) -> Pin {
     Pin::typed(Zeroizing::new(text.to_owned())).expect("a PIN")
-}
-
-/// Runs the test of that name again in a process of its own, with tokens that `prepare` makes. In
-/// that process, gives the tokens.
-fn alone(name: &str, prepare: impl FnOnce(&Tokens)) -> Option<Tokens> {
-    if let Some(folder) = std::env::var_os(CHILD) {
-        let folder = folder.into();
-        return Some(Tokens { folder });
-    }
-    let module = softhsm()?;
-    let place = tempfile::tempdir().expect("a folder");
-    let tokens = Tokens {
-        folder: place.path().to_owned(),
-    };
-    fs::create_dir(tokens.folder.join("tokens")).expect("a folder");
-    tokens.configure("");
-    prepare(&tokens);
-    let ran = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", name, "--nocapture"])
-        .env(CHILD, &tokens.folder)
-        .env(MODULE, module)
-        .env("SOFTHSM2_CONF", tokens.folder.join("softhsm.conf"))
-        .output()
-        .expect("it runs");
-    let text = String::from_utf8_lossy(&ran.stdout);
-    let errors = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{text}\n{errors}");
-    assert!(text.contains("1 passed"), "{name} is no test: {text}");
-    None
 }
 
 /// The x coordinate of a point times a scalar.
@@ -197,10 +63,10 @@ fn pair(number: u64) -> (NonZeroScalar, [u8; 65]) {
 fn keys_made_on_a_token_sign_and_derive_as_software_does() {
     let prepare = |tokens: &Tokens| tokens.add("one");
     let name = "keys_made_on_a_token_sign_and_derive_as_software_does";
-    if alone(name, prepare).is_none() {
+    let Some(tokens) = alone(name, prepare) else {
         return;
-    }
-    let token = Tokens::open();
+    };
+    let token = open(&tokens);
     let make = |purpose, id| token.generate(purpose, "mine", id).expect("it makes keys");
     let (signing, encryption) = (
         make(Purpose::Signing, b"\x01"),
@@ -248,9 +114,8 @@ fn keys_made_on_a_token_sign_and_derive_as_software_does() {
 }
 
 /// Puts a key with a known scalar into the token, as a tool of somebody else may do.
-fn put(scalar: &NonZeroScalar, id: u8, more: &[Attribute]) {
-    let module = std::env::var_os(MODULE).expect("the module");
-    let pkcs11 = Pkcs11::new(Path::new(&module)).expect("SoftHSM");
+fn put(tokens: &Tokens, scalar: &NonZeroScalar, id: u8, more: &[Attribute]) {
+    let pkcs11 = Pkcs11::new(&tokens.module).expect("SoftHSM");
     let locks = CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK);
     pkcs11.initialize(locks).expect("it starts");
     let slots = pkcs11.get_slots_with_initialized_token().expect("slots");
@@ -281,17 +146,17 @@ fn put(scalar: &NonZeroScalar, id: u8, more: &[Attribute]) {
 #[test]
 fn a_known_key_derives_the_known_secrets() {
     let prepare = |tokens: &Tokens| tokens.add("one");
-    if alone("a_known_key_derives_the_known_secrets", prepare).is_none() {
+    let Some(tokens) = alone("a_known_key_derives_the_known_secrets", prepare) else {
         return;
-    }
+    };
     let (scalar, _) = pair(1_000_000);
     let stays = [
         Attribute::Sensitive(true),
         Attribute::Extractable(false),
         Attribute::Derive(true),
     ];
-    put(&scalar, 1, &stays);
-    let token = Tokens::open();
+    put(&tokens, &scalar, 1, &stays);
+    let token = open(&tokens);
     let key = token.find(&KeyUri::parse("pkcs11:object=put").expect("a URI"));
     let key = key.expect("it is there");
     assert_eq!(key.facts().drawn_on_token, Some(false));
@@ -316,18 +181,18 @@ fn a_known_key_derives_the_known_secrets() {
 #[test]
 fn a_key_that_can_be_read_out_fails_closed() {
     let prepare = |tokens: &Tokens| tokens.add("one");
-    if alone("a_key_that_can_be_read_out_fails_closed", prepare).is_none() {
+    let Some(tokens) = alone("a_key_that_can_be_read_out_fails_closed", prepare) else {
         return;
-    }
+    };
     for (id, sensitive, extractable) in [(1, true, true), (2, false, false)] {
         let leaves = [
             Attribute::Sensitive(sensitive),
             Attribute::Extractable(extractable),
             Attribute::Sign(true),
         ];
-        put(&pair(id.into()).0, id, &leaves);
+        put(&tokens, &pair(id.into()).0, id, &leaves);
     }
-    let token = Tokens::open();
+    let token = open(&tokens);
     for uri in ["pkcs11:id=%01", "pkcs11:id=%02"] {
         let key = token
             .find(&KeyUri::parse(uri).expect("a URI"))
@@ -350,10 +215,10 @@ fn a_token_that_is_absent_or_one_of_several_fails_closed() {
         tokens.add("two");
     };
     let name = "a_token_that_is_absent_or_one_of_several_fails_closed";
-    if alone(name, prepare).is_none() {
+    let Some(tokens) = alone(name, prepare) else {
         return;
-    }
-    let module = Tokens::module().expect("SoftHSM starts");
+    };
+    let module = module(&tokens);
     let there = module.tokens().expect("they are listed");
     let mut labels: Vec<_> = there.iter().map(|token| token.label.as_str()).collect();
     labels.sort_unstable();
@@ -376,35 +241,32 @@ fn a_token_that_is_absent_or_one_of_several_fails_closed() {
 #[test]
 fn no_such_token_fails_closed() {
     let prepare = |tokens: &Tokens| tokens.add("one");
-    if alone("no_such_token_fails_closed", prepare).is_none() {
+    let Some(tokens) = alone("no_such_token_fails_closed", prepare) else {
         return;
-    }
-    let module = Tokens::module().expect("SoftHSM starts");
+    };
+    let module = module(&tokens);
     let other = TokenUri::parse("pkcs11:token=one;serial=0").expect("a URI");
     let refused = module.find(|token| token.answers_to(&other));
     assert_eq!(refused.err(), Some(TokenError::NoToken));
 }
 
-/// SoftHSM counts no tries, so the flags are those of a token that does.
-fn refused_at_log_in(flags: u64, typed: &Pin) -> (Tries, TokenError, Tokens) {
-    let tokens = Tokens {
-        folder: std::env::var_os(CHILD).expect("a child").into(),
-    };
+/// What a token with these flags says before and after a PIN: SoftHSM counts no tries itself.
+fn refused_at_log_in(tokens: &Tokens, flags: u64, typed: &Pin) -> (Tries, TokenError) {
     tokens.set_flags(flags);
-    let token = Tokens::inserted();
+    let token = inserted(tokens);
     let tries = token.report().tries;
     let refused = token.log_in(typed);
-    (tries, refused.err().expect("refused"), tokens)
+    (tries, refused.err().expect("refused"))
 }
 
 #[test]
 fn a_wrong_pin_fails_closed_and_says_how_many_tries_are_left() {
     let prepare = |tokens: &Tokens| tokens.add("one");
     let name = "a_wrong_pin_fails_closed_and_says_how_many_tries_are_left";
-    if alone(name, prepare).is_none() {
+    let Some(tokens) = alone(name, prepare) else {
         return;
-    }
-    let (before, refused, _) = refused_at_log_in(0, &pin("654321"));
+    };
+    let (before, refused) = refused_at_log_in(&tokens, 0, &pin("654321"));
     assert_eq!(before, Tries::NotReduced);
     let tries = Tries::Reduced;
     assert_eq!(refused, TokenError::WrongPin { tries });
@@ -417,21 +279,21 @@ fn a_wrong_pin_fails_closed_and_says_how_many_tries_are_left() {
 #[test]
 fn a_locked_pin_fails_closed_without_a_try() {
     let prepare = |tokens: &Tokens| tokens.add("one");
-    if alone("a_locked_pin_fails_closed_without_a_try", prepare).is_none() {
+    let Some(tokens) = alone("a_locked_pin_fails_closed_without_a_try", prepare) else {
         return;
-    }
+    };
     // SoftHSM would take the PIN; that it is not asked shows that no try was made.
-    let (before, refused, _) = refused_at_log_in(LOCKED, &pin(PIN));
+    let (before, refused) = refused_at_log_in(&tokens, LOCKED, &pin(PIN));
     assert_eq!((before, refused), (Tries::Locked, TokenError::PinLocked));
 }
 
 #[test]
 fn the_last_try_is_told_before_it_is_made() {
     let prepare = |tokens: &Tokens| tokens.add("one");
-    if alone("the_last_try_is_told_before_it_is_made", prepare).is_none() {
+    let Some(tokens) = alone("the_last_try_is_told_before_it_is_made", prepare) else {
         return;
-    }
-    let (before, refused, _) = refused_at_log_in(FINAL_TRY, &pin("654321"));
+    };
+    let (before, refused) = refused_at_log_in(&tokens, FINAL_TRY, &pin("654321"));
     assert_eq!(before, Tries::Last);
     assert!(
         matches!(refused, TokenError::WrongPin { tries: Tries::Last }),
@@ -443,33 +305,25 @@ fn the_last_try_is_told_before_it_is_made() {
 fn a_pin_of_another_length_fails_closed_without_a_try() {
     let prepare = |tokens: &Tokens| tokens.add("one");
     let name = "a_pin_of_another_length_fails_closed_without_a_try";
-    if alone(name, prepare).is_none() {
+    let Some(tokens) = alone(name, prepare) else {
         return;
-    }
-    let (_, refused, tokens) = refused_at_log_in(0, &pin("123"));
+    };
+    let (_, refused) = refused_at_log_in(&tokens, 0, &pin("123"));
     assert!(
         matches!(refused, TokenError::PinLength { min: 4, .. }),
         "{refused:?}"
     );
-    // No try was used up: the flag that a wrong PIN sets is not set.
-    let token = tokens.objects();
-    let token = token.iter().find(|path| path.ends_with("token.object"));
-    let bytes = fs::read(token.expect("it")).expect("it");
-    let set = [
-        0x80, 0, 0x53, 0x4b, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x01, 0x04, 0x2d,
-    ];
-    let unset = [&set[..17], &[0x00, 0x04, 0x2d]].concat();
-    let has = |part: &[u8]| bytes.windows(part.len()).any(|here| here == part);
-    assert!(has(&unset) && !has(&set));
+    // No try was used up: the flag that a wrong PIN sets (CKF_USER_PIN_COUNT_LOW) is not set.
+    assert_eq!(tokens.flags() & 0x1_0000, 0);
 }
 
 #[test]
 fn a_pin_in_the_wrong_place_fails_closed() {
     let prepare = |tokens: &Tokens| tokens.add("one");
-    if alone("a_pin_in_the_wrong_place_fails_closed", prepare).is_none() {
+    let Some(tokens) = alone("a_pin_in_the_wrong_place_fails_closed", prepare) else {
         return;
-    }
-    let (_, refused, _) = refused_at_log_in(0, &Pin::OnToken);
+    };
+    let (_, refused) = refused_at_log_in(&tokens, 0, &Pin::OnToken);
     assert_eq!(refused, TokenError::PinPlace { on_token: false });
 }
 
@@ -479,10 +333,10 @@ fn a_token_without_ecdh_fails_closed() {
         tokens.add("one");
         tokens.configure("slots.mechanisms = CKM_ECDSA,CKM_EC_KEY_PAIR_GEN\n");
     };
-    if alone("a_token_without_ecdh_fails_closed", prepare).is_none() {
+    let Some(tokens) = alone("a_token_without_ecdh_fails_closed", prepare) else {
         return;
-    }
-    let token = Tokens::inserted();
+    };
+    let token = inserted(&tokens);
     let abilities = token.report().abilities;
     assert_eq!(abilities.missing(), [Ability::Derive]);
     let ability = Ability::Derive;
@@ -498,10 +352,10 @@ fn a_token_that_makes_no_keys_fails_closed() {
         tokens.add("one");
         tokens.configure("slots.mechanisms = CKM_ECDSA,CKM_ECDH1_DERIVE\n");
     };
-    if alone("a_token_that_makes_no_keys_fails_closed", prepare).is_none() {
+    let Some(tokens) = alone("a_token_that_makes_no_keys_fails_closed", prepare) else {
         return;
-    }
-    let token = Tokens::open();
+    };
+    let token = open(&tokens);
     let refused = token.generate(Purpose::Signing, "mine", b"\x01");
     let ability = Ability::Generate;
     assert_eq!(refused.err(), Some(TokenError::Cannot { ability }));
@@ -511,10 +365,10 @@ fn a_token_that_makes_no_keys_fails_closed() {
 fn a_key_that_is_absent_or_one_of_several_fails_closed() {
     let prepare = |tokens: &Tokens| tokens.add("one");
     let name = "a_key_that_is_absent_or_one_of_several_fails_closed";
-    if alone(name, prepare).is_none() {
+    let Some(tokens) = alone(name, prepare) else {
         return;
-    }
-    let token = Tokens::open();
+    };
+    let token = open(&tokens);
     let wanted = KeyUri::parse("pkcs11:object=mine").expect("a URI");
     assert_eq!(token.find(&wanted).err(), Some(TokenError::NoKey));
     for id in [b"\x01", b"\x02"] {
@@ -534,12 +388,12 @@ fn a_key_on_another_curve_fails_closed() {
         tokens.add("one");
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let key = root.join("../../reproducible-build/signing/testdata/p384.key.pem");
-        tokens.import(&key, "p384", "0a");
+        tokens.import("one", &key, "p384", "0a");
     };
-    if alone("a_key_on_another_curve_fails_closed", prepare).is_none() {
+    let Some(tokens) = alone("a_key_on_another_curve_fails_closed", prepare) else {
         return;
-    }
-    let token = Tokens::open();
+    };
+    let token = open(&tokens);
     let key = token.find(&KeyUri::parse("pkcs11:object=p384").expect("a URI"));
     let key = key.expect("it is there");
     for purpose in [Purpose::Signing, Purpose::Encryption] {
@@ -556,12 +410,12 @@ fn a_token_taken_out_fails_closed() {
     let Some(tokens) = alone("a_token_taken_out_fails_closed", prepare) else {
         return;
     };
-    let token = Tokens::open();
+    let token = open(&tokens);
     let key = token
         .generate(Purpose::Signing, "mine", b"\x01")
         .expect("a key");
     token.sign(&key, &[7; 32]).expect("it signs");
-    fs::rename(tokens.folder.join("tokens"), tokens.folder.join("gone")).expect("taken out");
+    tokens.take_out();
     let removed = |step| Some(TokenError::Removed { step });
     assert_eq!(token.sign(&key, &[7; 32]).err(), removed(Step::Sign));
     let wanted = KeyUri::parse("pkcs11:object=mine").expect("a URI");
@@ -580,8 +434,8 @@ fn a_token_taken_out_before_the_pin_fails_closed() {
     let Some(tokens) = alone(name, prepare) else {
         return;
     };
-    let token = Tokens::inserted();
-    fs::rename(tokens.folder.join("tokens"), tokens.folder.join("gone")).expect("taken out");
+    let token = inserted(&tokens);
+    tokens.take_out();
     let refused = token.log_in(&pin(PIN));
     let step = Step::LogIn;
     assert_eq!(refused.err(), Some(TokenError::Removed { step }));
