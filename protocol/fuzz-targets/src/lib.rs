@@ -147,6 +147,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key-file", ceremony::key_file),
     ("pins", ceremony::pins),
     ("application-spec", ceremony::application_spec),
+    ("token-file", ceremony::token_file),
+    ("token-intent", ceremony::token_intent),
+    ("token-uri", ceremony::token_uri),
     // What applications read from clients.
     ("activity-request", applications::activity_request),
     ("stamp", applications::stamp),
