@@ -29,8 +29,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
     match ceremony {
         Ceremony::Join(a) => {
             protect()?;
+            let named = unlock::Named::read(a)?;
             let step = join::prepare(&a.shared.folder, &a.keyed.private, &a.name)?;
-            output.print(&show::joined(&unlock::join(a, step, output)?))?;
+            output.print(&show::joined(&unlock::join(a, &named, step, output)?))?;
         }
         Ceremony::Define(a) => {
             output.print(&show::defined(&define::define(

@@ -8,7 +8,7 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
-use quorate_token::{KeyUri, TokenUri};
+use quorate_token::{KeyUri, TokenUri, UriError};
 use quorate_verify::attestation::Partition;
 
 /// One step of a ceremony.
@@ -137,16 +137,41 @@ pub(crate) struct JoinArguments {
     pub(crate) name: Name,
 
     /// The token your keys are in, or will be
-    #[arg(long, value_name = "URI", value_parser = TokenUri::parse, conflicts_with = "passphrase_file")]
-    pub(crate) token: Option<TokenUri>,
+    #[arg(long, value_name = "URI", value_parser = token_uri, conflicts_with = "passphrase_file")]
+    pub(crate) token: Option<Typed<TokenUri>>,
 
     /// A key that is in the token already, to sign with [default: the token makes one]
-    #[arg(long, value_name = "URI", value_parser = KeyUri::parse, requires_all = ["token", "encryption_key"])]
-    pub(crate) signing_key: Option<KeyUri>,
+    #[arg(long, value_name = "URI", value_parser = key_uri, requires_all = ["token", "encryption_key"])]
+    pub(crate) signing_key: Option<Typed<KeyUri>>,
 
     /// A key that is in the token already, for ECDH [default: the token makes one]
-    #[arg(long, value_name = "URI", value_parser = KeyUri::parse, requires_all = ["token", "signing_key"])]
-    pub(crate) encryption_key: Option<KeyUri>,
+    #[arg(long, value_name = "URI", value_parser = key_uri, requires_all = ["token", "signing_key"])]
+    pub(crate) encryption_key: Option<Typed<KeyUri>>,
+}
+
+/// A URI as it was typed. One that holds a PIN gets as far as here without it: what is said about an
+/// argument that cannot be parsed repeats the argument.
+#[derive(Clone, Debug)]
+pub(crate) enum Typed<U> {
+    /// It was read.
+    Uri(U),
+    /// It held a PIN, or where one is.
+    HoldsPin,
+}
+
+fn typed<U>(read: Result<U, UriError>) -> Result<Typed<U>, UriError> {
+    match read {
+        Err(UriError::Pin) => Ok(Typed::HoldsPin),
+        read => read.map(Typed::Uri),
+    }
+}
+
+fn token_uri(text: &str) -> Result<Typed<TokenUri>, UriError> {
+    typed(TokenUri::parse(text))
+}
+
+fn key_uri(text: &str) -> Result<Typed<KeyUri>, UriError> {
+    typed(KeyUri::parse(text))
 }
 
 /// Look at tokens.

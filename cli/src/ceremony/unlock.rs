@@ -10,9 +10,9 @@ use quorate_quorum_ceremony::keys::{LockedKeys, Unlock};
 use quorate_quorum_ceremony::steps::join::{Joined, Joining};
 use quorate_quorum_ceremony::token::{NamedKeys, TokenKeysError};
 use quorate_quorum_ceremony::{CeremonyError, StepError};
-use quorate_token::{Inserted, Module, TokenUri};
+use quorate_token::{Inserted, Module, TokenUri, UriError};
 
-use super::arguments::{JoinArguments, Keyed};
+use super::arguments::{JoinArguments, Keyed, Typed};
 use super::passphrase;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -35,9 +35,48 @@ pub(super) fn unlock(keyed: &Keyed, keys: &LockedKeys, output: Output) -> Result
     }
 }
 
+/// The token and the keys that somebody who joins has named.
+pub(super) struct Named<'a> {
+    token: Option<&'a TokenUri>,
+    keys: Option<NamedKeys>,
+}
+
+impl<'a> Named<'a> {
+    /// Takes them from the command line.
+    pub(super) fn read(a: &'a JoinArguments) -> Result<Self, Failure> {
+        let token = a.token.as_ref().map(uri).transpose()?;
+        let signing = a.signing_key.as_ref().map(uri).transpose()?;
+        let encryption = a.encryption_key.as_ref().map(uri).transpose()?;
+        let keys = signing
+            .zip(encryption)
+            .map(|(signing, encryption)| NamedKeys {
+                signing: signing.clone(),
+                encryption: encryption.clone(),
+            });
+        Ok(Self { token, keys })
+    }
+}
+
+fn uri<U>(typed: &Typed<U>) -> Result<&U, Failure> {
+    match typed {
+        Typed::Uri(uri) => Ok(uri),
+        Typed::HoldsPin => Err(Failure::usage(
+            "pin-in-uri",
+            UriError::Pin.to_string(),
+            "leave it away, and change the PIN: your shell has kept it; it is asked for at the \
+             terminal, or read with --pin-file",
+        )),
+    }
+}
+
 /// Asks for what unlocks keys, or for what will unlock new ones, and joins.
-pub(super) fn join(a: &JoinArguments, step: Joining, output: Output) -> Result<Joined, Failure> {
-    let unlock = match (step.keys(), &a.token) {
+pub(super) fn join(
+    a: &JoinArguments,
+    named: &Named<'_>,
+    step: Joining,
+    output: Output,
+) -> Result<Joined, Failure> {
+    let unlock = match (step.keys(), named.token) {
         (None, None) if a.keyed.module.is_some() || a.keyed.pin_file.is_some() => {
             return Err(Failure::usage(
                 "usage",
@@ -57,23 +96,13 @@ pub(super) fn join(a: &JoinArguments, step: Joining, output: Output) -> Result<J
         }
         (Some(keys), uri) => {
             let unlock = unlock(&a.keyed, keys, output)?;
-            check_named(uri.as_ref(), keys, &unlock)?;
+            check_named(uri, keys, &unlock)?;
             unlock
         }
     };
-    let joined = match (&a.signing_key, &a.encryption_key) {
-        (Some(signing), Some(encryption)) => {
-            let (signing, encryption) = (signing.clone(), encryption.clone());
-            step.join_with(
-                unlock,
-                &NamedKeys {
-                    signing,
-                    encryption,
-                },
-            )
-        }
-        // clap lets one without the other not through.
-        _ => step.join(unlock),
+    let joined = match &named.keys {
+        Some(keys) => step.join_with(unlock, keys),
+        None => step.join(unlock),
     };
     Ok(joined?)
 }
