@@ -6,7 +6,7 @@ mod support;
 mod tokens;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use quorate_builder::digest::Sha256;
