@@ -12,7 +12,9 @@ readonly MUSL_TARGET=x86_64-unknown-linux-musl
 # be the one anybody else gets from `cargo build -p quorate-init`.
 readonly ENCLAVE_BUILDS=(
     "-p quorate-init"
+    "-p quorate-attack"
     "-p quorate-echo"
+    "-p quorate-fetch"
     "-p quorate-key-generation"
     "-p quorate-policy"
     "-p quorate-replayer"

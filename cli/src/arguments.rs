@@ -15,6 +15,9 @@ use quorate_verify::attestation::{MAX_OPTIONAL_FIELD_BYTES, Pcr};
 
 pub(crate) use crate::app::App;
 pub(crate) use crate::ceremony::{Ceremony, PartitionName};
+pub(crate) use crate::egress::EgressProxy;
+pub(crate) use crate::emulate::{Console, Emulate};
+pub(crate) use crate::enclave::Enclave;
 pub(crate) use crate::image::Image;
 
 /// Largest number of members a demo takes. Shares allow 255; a person watches this.
@@ -64,9 +67,15 @@ pub(crate) enum Command {
     /// Verify something offline, trusting nothing but the roots given
     #[command(subcommand, arg_required_else_help = true)]
     Verify(Verify),
-    /// Run enclaves as ordinary processes under a development root
-    #[command(subcommand, arg_required_else_help = true)]
+    /// Run enclaves on this machine under a development root: images, or ordinary processes
     Emulate(Emulate),
+    /// Follow what an emulated enclave prints, until it ends
+    Console(Console),
+    /// Run enclaves on a Nitro parent instance
+    #[command(subcommand, arg_required_else_help = true)]
+    Enclave(Enclave),
+    /// Connect enclaves of this machine to where a manifest allows, and nowhere else
+    EgressProxy(EgressProxy),
     /// Check enclave applications
     #[command(subcommand, arg_required_else_help = true)]
     App(App),
@@ -245,49 +254,6 @@ pub(crate) struct VerifyEvidence {
     /// the enclave signed, by the attestation's own signed timestamp]
     #[arg(long, value_name = "UNIX|now", value_parser = at)]
     pub(crate) at: Option<u64>,
-}
-
-/// Run enclaves as ordinary processes.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Emulate {
-    /// Serve emulated enclaves: orders as JSON lines on standard input, answers on standard output
-    Serve(EmulateServe),
-    /// Print the measurements an emulated enclave has when it runs this init
-    Measure(EmulateMeasure),
-}
-
-/// Serve emulated enclaves.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-The development root is made when this starts and dies with it; only its certificate is written,
-as DIR/development-root.pem. Each order is one line, each answer is one line, in order:
-
-  {\"measure\":{\"init\":\"PATH\"}}
-      {\"measured\":{\"pcr0\":HEX,\"pcr1\":HEX,\"pcr2\":HEX}}
-  {\"start\":{\"name\":\"genesis\",\"init\":\"PATH\",\"role_arn\":null,\"debug\":false}}
-      {\"started\":{\"name\",\"pid\",\"module\",\"directory\",\"operator\",\"public\",\"console\"}}
-  {\"stop\":{\"name\":\"genesis\"}}
-      {\"stopped\":{\"name\",\"ended_before\",\"code\",\"signal\"}}
-
-An order that cannot be carried out is answered {\"error\":{\"code\",\"message\",\"fault\",\"remedy\"}}.
-At the end of input, on SIGTERM and on Ctrl-C every enclave is stopped.
-
-Example:
-  quorate emulate serve --directory /tmp/nitro")]
-pub(crate) struct EmulateServe {
-    /// Where each enclave gets a folder with its sockets and its console; made if missing
-    #[arg(long, value_name = "DIR")]
-    pub(crate) directory: PathBuf,
-}
-
-/// Print the measurements of an init.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  quorate emulate measure target/x86_64-unknown-linux-musl/release/quorate-init-emulated --json")]
-pub(crate) struct EmulateMeasure {
-    /// The init binary
-    pub(crate) init: PathBuf,
 }
 
 /// Run the whole path.

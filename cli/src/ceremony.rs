@@ -10,11 +10,13 @@ mod report;
 mod show;
 mod token;
 mod unlock;
+mod upload;
 
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
-    receipt, status,
+    approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
+    manifest, provision, receipt, status,
 };
+use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
@@ -63,6 +65,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 measurements: measurements(&a.measurements)?,
                 applications: a.application.clone(),
                 valid_days: a.valid_days,
+                forward: a.forward_plan(),
             };
             output.print(&show::proposed(&manifest::propose(
                 &a.shared.folder,
@@ -78,7 +81,10 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Boot(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let started = boot::boot(folder, socket, &a.application, a.manifest)?;
+            let mut shown = upload::Shown::new(output);
+            let mut tell = |progress: Progress<'_>| shown.tell(progress);
+            let started = boot::boot(folder, socket, &a.application, a.manifest, &mut tell)?;
+            shown.end();
             output.print(&show::started(&started))?;
         }
         Ceremony::Attest(a) => {
@@ -95,13 +101,24 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let development = step.setup().facts.development;
             output.print(&show::given(&step.give(entered)?, development))?;
         }
+        Ceremony::ForwardApprove(a) => {
+            protect()?;
+            let step = forward_approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
+            before_key(output, &show::forward_review(&step))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::forward_approved(&step.approve(entered)?))?;
+        }
+        Ceremony::Forward(a) => {
+            let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
+            output.print(&show::forwarded(&done))?;
+        }
         Ceremony::Evidence(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let collected = evidence::collect(folder, socket, &a.out)?;
             output.print(&show::collected(&collected, &a.out))?;
         }
         Ceremony::Status(a) => {
-            let progress = status::read(&a.shared.folder, a.socket.as_deref())?;
+            let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
         }
         Ceremony::Log(a) => {

@@ -1,7 +1,8 @@
-//! `quorate emulate`: enclaves as processes, for people and for programs that drive them.
+//! `quorate emulate`: enclaves on this machine, for people and for programs that drive them.
 //!
 //! `serve` is a process of its own so that nobody else holds the development root's key. It takes
-//! orders as JSON lines and answers each with one line, in order ([`Order`]).
+//! orders as JSON lines and answers each with one line, in order ([`Order`]). [`machine`] runs one
+//! image for a person, [`console`] follows what an enclave prints.
 //!
 //! Guarantees: a line that is no order, or an order that cannot be carried out, is answered with an
 //! error and changes nothing; every enclave is stopped before the command ends, whether it ends
@@ -10,25 +11,45 @@
 //! Trusts: whoever writes to its standard input.
 
 use std::io::{BufRead as _, Read as _, stdin};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use quorate_emulator::device::Mode;
+use quorate_emulator::machine::image::ImageError;
+use quorate_emulator::machine::qemu::FindError;
+use quorate_emulator::machine::run::MachineError;
 use quorate_emulator::measurements::Measurements;
-use quorate_emulator::process::{self, Ended, Hypervisor, ProcessError, Start, Started, Stopped};
-use quorate_protocol::atoms::Name;
-use serde_json::{Map, Value, json};
+use quorate_emulator::process::{self, Hypervisor, ProcessError};
+use serde_json::{Value, json};
 
-use crate::arguments::{EmulateMeasure, EmulateServe};
 use crate::failure::{Exit, Failure, Fault};
+use crate::image::Lines;
 use crate::output::{Output, Render, Style, error_json, hex};
+
+mod arguments;
+mod console;
+mod machine;
+mod order;
+
+pub(crate) use self::arguments::{Console, Emulate};
+pub(crate) use self::console::run as console;
+
+use self::arguments::{Command, Measure, Serve};
+use self::order::{Order, malformed};
 
 /// Longest order in bytes: paths and an ARN fit many times.
 const ORDER_MAX: usize = 64 * 1024;
 
+/// Does what was typed.
+pub(crate) fn run(what: &Emulate, output: Output) -> Result<Exit, Failure> {
+    match &what.command {
+        Some(Command::Serve(arguments)) => serve(arguments, output),
+        Some(Command::Measure(arguments)) => measure(arguments, output),
+        None => machine::run(&what.machine, output),
+    }
+}
+
 /// Prints the measurements of an init.
-pub(crate) fn measure(arguments: &EmulateMeasure, output: Output) -> Result<Exit, Failure> {
+fn measure(arguments: &Measure, output: Output) -> Result<Exit, Failure> {
     let measurements = process::measure(&arguments.init).map_err(|error| {
         let failure = explain(&error);
         Failure::usage("file-unreadable", failure.what, failure.remedy)
@@ -38,7 +59,7 @@ pub(crate) fn measure(arguments: &EmulateMeasure, output: Output) -> Result<Exit
 }
 
 /// Serves emulated enclaves until the input ends.
-pub(crate) fn serve(arguments: &EmulateServe, output: Output) -> Result<Exit, Failure> {
+fn serve(arguments: &Serve, output: Output) -> Result<Exit, Failure> {
     let (events, received) = sync_channel(16);
     let stop = events.clone();
     ctrlc::set_handler(move || {
@@ -47,6 +68,7 @@ pub(crate) fn serve(arguments: &EmulateServe, output: Output) -> Result<Exit, Fa
     })
     .map_err(|error| signals(&error))?;
     let mut hypervisor = Hypervisor::new(&arguments.directory).map_err(|e| explain(&e))?;
+    hypervisor.look_for_qemu(arguments.qemu.search());
     output.note(&format!(
         "development root: {}",
         hypervisor.root_path().display()
@@ -113,121 +135,16 @@ fn answer(
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let answer = Order::parse(&line).and_then(|order| order.carry_out(hypervisor));
+        let answer = Order::parse(&line).and_then(|order| {
+            if order.needs_qemu() {
+                find_qemu(hypervisor, output)?;
+            }
+            order.carry_out(hypervisor)
+        });
         let answer = answer.unwrap_or_else(|failure| json!({ "error": error_json(&failure) }));
         output.line(&answer)?;
     }
     Ok(())
-}
-
-/// One line of input.
-#[derive(Debug, PartialEq, Eq)]
-enum Order {
-    Measure(PathBuf),
-    Start(Start),
-    Stop(Name),
-}
-
-impl Order {
-    fn parse(line: &[u8]) -> Result<Self, Failure> {
-        let value: Value = serde_json::from_slice(line)
-            .map_err(|error| malformed(&format!("no JSON: {error}")))?;
-        let Value::Object(outer) = value else {
-            return Err(malformed("an order is an object"));
-        };
-        let mut entries = outer.into_iter();
-        let (Some((kind, body)), None) = (entries.next(), entries.next()) else {
-            return Err(malformed("an order is an object with one key"));
-        };
-        let Value::Object(mut body) = body else {
-            return Err(malformed("what stands behind the key is an object"));
-        };
-        let order = match kind.as_str() {
-            "measure" => Self::Measure(path(&mut body, "init")?),
-            "start" => Self::Start(Start {
-                name: name(&mut body)?,
-                init: path(&mut body, "init")?,
-                role_arn: optional_text(&mut body, "role_arn")?,
-                mode: mode(&mut body)?,
-            }),
-            "stop" => Self::Stop(name(&mut body)?),
-            _ => return Err(malformed("the orders are measure, start and stop")),
-        };
-        match body.keys().next() {
-            None => Ok(order),
-            Some(key) => Err(malformed(&format!("the key {key:?} is unknown here"))),
-        }
-    }
-
-    fn carry_out(self, hypervisor: &mut Hypervisor) -> Result<Value, Failure> {
-        match self {
-            Self::Measure(init) => process::measure(&init)
-                .map(|measurements| json!({ "measured": Measured(measurements).json() })),
-            Self::Start(start) => hypervisor
-                .start(&start)
-                .map(|started| json!({ "started": started_json(&start.name, &started) })),
-            Self::Stop(name) => hypervisor
-                .stop(&name)
-                .map(|stopped| json!({ "stopped": stopped_json(&name, stopped) })),
-        }
-        .map_err(|error| explain(&error))
-    }
-}
-
-fn path(body: &mut Map<String, Value>, key: &'static str) -> Result<PathBuf, Failure> {
-    optional_text(body, key)?
-        .filter(|text| !text.is_empty())
-        .map(PathBuf::from)
-        .ok_or_else(|| malformed(&format!("{key:?} is missing")))
-}
-
-fn name(body: &mut Map<String, Value>) -> Result<Name, Failure> {
-    let text = optional_text(body, "name")?.ok_or_else(|| malformed("\"name\" is missing"))?;
-    Name::new(&text).map_err(|error| malformed(&error.to_string()))
-}
-
-fn optional_text(
-    body: &mut Map<String, Value>,
-    key: &'static str,
-) -> Result<Option<String>, Failure> {
-    match body.remove(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(malformed(&format!("{key:?} is not a text"))),
-    }
-}
-
-fn mode(body: &mut Map<String, Value>) -> Result<Mode, Failure> {
-    match body.remove("debug") {
-        None | Some(Value::Null | Value::Bool(false)) => Ok(Mode::Normal),
-        Some(Value::Bool(true)) => Ok(Mode::Debug),
-        Some(_) => Err(malformed("\"debug\" is not true or false")),
-    }
-}
-
-fn started_json(name: &Name, started: &Started) -> Value {
-    json!({
-        "name": name.as_str(),
-        "pid": started.pid,
-        "module": started.module,
-        "directory": started.directory,
-        "operator": started.operator,
-        "public": started.public,
-        "console": started.console,
-    })
-}
-
-fn stopped_json(name: &Name, stopped: Stopped) -> Value {
-    let (code, signal) = match stopped.ended {
-        Ended::Exited(code) => (Some(code), None),
-        Ended::Killed(signal) => (None, Some(signal)),
-    };
-    json!({
-        "name": name.as_str(),
-        "ended_before": stopped.ended_before,
-        "code": code,
-        "signal": signal,
-    })
 }
 
 /// Measurements, shown.
@@ -253,15 +170,6 @@ impl Render for Measured {
         let entry = |(name, value): (&str, String)| (name.to_owned(), Value::String(value));
         Value::Object(self.registers().into_iter().map(entry).collect())
     }
-}
-
-fn malformed(what: &str) -> Failure {
-    Failure::refused(
-        Fault::Caller,
-        "order-malformed",
-        format!("this is no order: {what}"),
-        "quorate emulate serve --help shows every order",
-    )
 }
 
 /// The failure of a process that cannot hear signals.
@@ -312,6 +220,13 @@ fn explain(error: &ProcessError) -> Failure {
             "file-unusable",
             "name a file or folder this user may use",
         ),
+        ProcessError::Machine(error) => return explain_machine(error),
+        ProcessError::Qemu(error) => return explain_search(error),
+        ProcessError::NotAMachine { .. } => (
+            Fault::Caller,
+            "not-a-machine",
+            "start it with \"image\" in place of \"init\"",
+        ),
         ProcessError::Spawn { .. } => (
             Fault::Machine,
             "not-executable",
@@ -326,53 +241,73 @@ fn explain(error: &ProcessError) -> Failure {
     Failure::refused(fault, code, error.to_string(), remedy)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A failure to start a machine, for people.
+fn explain_machine(error: &MachineError) -> Failure {
+    let (fault, code, remedy) = match error {
+        MachineError::Bounds { .. } => (
+            Fault::Caller,
+            "machine-bounds",
+            "quorate emulate --help shows what a machine can have",
+        ),
+        MachineError::EndedEarly { .. } => (
+            Fault::Enclave,
+            "enclave-ended",
+            "read its console and mend what it names",
+        ),
+        MachineError::Silent { .. } => (
+            Fault::Enclave,
+            "enclave-silent",
+            "read its console; is it an image of Quorate? Another needs --no-wait",
+        ),
+        MachineError::Image(error) => return explain_image(error),
+        _ => (
+            Fault::Machine,
+            "emulator-failed",
+            "check the clock and the limits of this machine",
+        ),
+    };
+    Failure::refused(fault, code, error.to_string(), remedy)
+}
 
-    fn parse(line: &str) -> Result<Order, Failure> {
-        Order::parse(line.as_bytes())
-    }
+/// A failure to use an image, for people.
+fn explain_image(error: &ImageError) -> Failure {
+    let (fault, code, remedy) = match error {
+        ImageError::File { .. } => (
+            Fault::Caller,
+            "file-unusable",
+            "name a file or folder this user may use",
+        ),
+        ImageError::Architecture { .. } => (
+            Fault::Caller,
+            "image-architecture",
+            "name an image for x86-64",
+        ),
+        _ => (
+            Fault::Sender,
+            "image-malformed",
+            "quorate image inspect says more about the file",
+        ),
+    };
+    Failure::refused(fault, code, error.to_string(), remedy)
+}
 
-    #[test]
-    fn orders_are_read() {
-        let name = Name::new("a").expect("a name");
-        assert_eq!(
-            parse(r#"{"start":{"name":"a","init":"/i","role_arn":null,"debug":false}}"#),
-            Ok(Order::Start(Start {
-                name: name.clone(),
-                init: "/i".into(),
-                role_arn: None,
-                mode: Mode::Normal,
-            }))
-        );
-        assert_eq!(parse(r#"{"stop":{"name":"a"}}"#), Ok(Order::Stop(name)));
-        assert_eq!(
-            parse(r#"{"measure":{"init":"i"}}"#),
-            Ok(Order::Measure("i".into()))
-        );
+/// A failure to find QEMU, for people.
+fn explain_search(error: &FindError) -> Failure {
+    match error {
+        FindError::Packages { why, .. } => crate::image::explain(why),
+        _ => Failure::refused(
+            Fault::Machine,
+            "no-qemu",
+            error.to_string(),
+            "install QEMU 10.2 or later, or name one with --qemu",
+        ),
     }
+}
 
-    #[test]
-    fn what_is_no_order_fails_closed() {
-        for line in [
-            "",
-            "[]",
-            "{",
-            "{}",
-            r#"{"start":{}}"#,
-            r#"{"start":{"name":"a"}}"#,
-            r#"{"start":{"name":"../a","init":"/i"}}"#,
-            r#"{"start":{"name":"a","init":"/i","debug":"yes"}}"#,
-            r#"{"start":{"name":"a","init":"/i","more":1}}"#,
-            r#"{"start":{"name":"a","init":""}}"#,
-            r#"{"stop":{"name":"a"},"start":{}}"#,
-            r#"{"stop":"a"}"#,
-            r#"{"reboot":{"name":"a"}}"#,
-            r#"{"measure":{"init":7}}"#,
-        ] {
-            let failure = parse(line).expect_err(line);
-            assert_eq!(failure.code, "order-malformed", "{line}");
-        }
-    }
+/// Looks for QEMU, once, and says what takes long.
+fn find_qemu(hypervisor: &mut Hypervisor, output: Output) -> Result<(), Failure> {
+    let lines = Lines::new(output);
+    let found = hypervisor.find_qemu(&lines);
+    lines.clear();
+    found.map_err(|error| explain(&error))
 }

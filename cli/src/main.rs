@@ -3,7 +3,8 @@
 //! * [`arguments`] is the command line as types, with the help that teaches it.
 //! * [`verify`] reads attestation documents and evidence as a stranger does.
 //! * [`vectors`] runs a set of attestation documents against what is known of each.
-//! * [`emulate`] runs enclaves as processes under a development root.
+//! * [`emulate`] runs enclaves under a development root, as machines and as processes.
+//! * [`enclave`] starts and ends enclaves on a Nitro parent instance.
 //! * [`ceremony`] is what the people of a quorum type.
 //! * [`app`] tells whether a binary would run in an enclave.
 //! * [`image`] reads, measures, signs and proves enclave images.
@@ -25,7 +26,9 @@ mod app;
 mod arguments;
 mod ceremony;
 mod demo;
+mod egress;
 mod emulate;
+mod enclave;
 mod failure;
 mod files;
 mod image;
@@ -41,7 +44,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use self::arguments::{Arguments, Command, Emulate, Verify};
+use self::arguments::{Arguments, Command, Verify};
 use self::failure::{Exit, Failure};
 use self::output::Output;
 
@@ -59,8 +62,10 @@ fn main() -> ExitCode {
         }
         Command::Verify(Verify::Evidence(evidence)) => verify::evidence(&evidence, output),
         Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
-        Command::Emulate(Emulate::Serve(serve)) => emulate::serve(&serve, output),
-        Command::Emulate(Emulate::Measure(measure)) => emulate::measure(&measure, output),
+        Command::Emulate(what) => emulate::run(&what, output),
+        Command::Console(console) => emulate::console(&console, output),
+        Command::Enclave(enclave) => enclave::run(&enclave, output),
+        Command::EgressProxy(proxy) => egress::run(&proxy, output),
         Command::App(app) => app::run(&app, output),
         Command::Image(image) => image::run(&image, output),
     };

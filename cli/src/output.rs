@@ -140,6 +140,14 @@ impl Output {
         write_out(&format!("{value}\n"))
     }
 
+    /// Prints one line of text whatever the format is: for logs.
+    ///
+    /// # Errors
+    /// As [`print`](Self::print).
+    pub(crate) fn text_line(&self, line: &str) -> Result<(), Failure> {
+        write_out(&format!("{line}\n"))
+    }
+
     /// Prints one line of progress to standard error. Progress nobody can read is not worth failing.
     pub(crate) fn note(&self, line: &str) {
         let _ = writeln!(io::stderr(), "{line}");

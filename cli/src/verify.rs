@@ -21,7 +21,7 @@ use quorate_protocol::cbor::Object as _;
 use quorate_protocol::evidence::Evidence;
 use quorate_twins::{Twin as _, rfc3339};
 use quorate_verify::attestation::{AttestationError, Partition, TrustAnchor, TrustAnchors};
-use quorate_verify::evidence::{self, Check, Facts, Policy, Report, Time};
+use quorate_verify::evidence::{self, Check, Facts, ForwardedFacts, Policy, Report, Time};
 use quorate_verify::explain::{self, Tone};
 use serde_json::{Value, json};
 
@@ -169,6 +169,16 @@ fn facts(facts: &Facts) -> Value {
             "time": time(member.time.0),
         })
     });
+    let forwards = facts.forwards.iter().map(|made| {
+        json!({
+            "record": made.record.to_string(),
+            "importer": made.importer,
+            "to": made.to.to_string(),
+            "count": made.count,
+            "time": time(made.time.0),
+            "confirmed": made.confirmed,
+        })
+    });
     let starts = facts.starts.iter().map(|start| {
         json!({
             "application": start.application.as_str(),
@@ -216,10 +226,26 @@ fn facts(facts: &Facts) -> Value {
         "live": facts.live.as_ref().map(|live| live.twin()),
         "applications": applications.collect::<Vec<_>>(),
         "shares_given_by": shares.collect::<Vec<_>>(),
+        "forwarded_from": facts.forwarded_from.as_ref().map(forwarded_from),
+        "forwards": forwards.collect::<Vec<_>>(),
+        "handed_over": facts.handed_over,
         "ring": facts.ring.iter().map(|entry| entry.twin()).collect::<Vec<_>>(),
         "starts": starts.collect::<Vec<_>>(),
         "proofs": proofs.collect::<Vec<_>>(),
         "activities": activities.collect::<Vec<_>>(),
+    })
+}
+
+fn forwarded_from(from: &ForwardedFacts) -> Value {
+    json!({
+        "record": from.record.to_string(),
+        "exporter": from.exporter,
+        "live": from.live.twin(),
+        "from": from.from,
+        "count": from.count,
+        "time": time(from.time.0),
+        "approved_by": from.approved_by.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        "exporter_provenance": from.exporter_provenance.twin(),
     })
 }
 

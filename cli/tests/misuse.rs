@@ -83,6 +83,18 @@ fn prepare(place: &Place) {
         b"format = 1\n\n[require]\nrole_arm = \"admin\"\n",
     );
     write("nothing.toml", b"format = 1\n");
+    let image = quorate_eif::Parts {
+        architecture: quorate_eif::Architecture::X86_64,
+        kernel: b"kernel",
+        command_line: "console=ttyS0",
+        ramdisks: &[b"ramdisk"],
+        metadata: b"{}",
+    };
+    let image = quorate_eif::Eif::assemble(&image).expect("an image");
+    write("small.eif", &image.to_bytes());
+    let mut private = fs::DirBuilder::new();
+    let private = std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+    private.create(place.path("closed")).expect("a folder");
 }
 
 /// A misuse as a file: what is said about it, and each command with its answer.

@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use support::{Place, Ran, binaries, until};
 
 const MEMBERS: [&str; 2] = ["alice", "bob"];
+/// Of the parent instance of every enclave.
+const ROLE: &str = "arn:aws:iam::123456789012:role/quorate";
 
 /// Two people, a coordinator and an emulator.
 struct World {
@@ -83,7 +85,7 @@ impl World {
     /// Starts an enclave and gives its operators' socket.
     fn start(&mut self, name: &str) -> String {
         let init = self.init();
-        self.order(&json!({ "start": { "name": name, "init": init } }));
+        self.order(&json!({ "start": { "name": name, "init": init, "role_arn": ROLE } }));
         format!("nitro/{name}/operator.sock")
     }
 
@@ -142,9 +144,13 @@ impl World {
 
     /// The coordinator's next manifest, which differs from others in its validity.
     fn propose(&self, folder: &str, days: &str) {
+        self.propose_with(folder, days, &[]);
+    }
+
+    fn propose_with(&self, folder: &str, days: &str, more: &[&str]) {
         let application = format!("{},port=5100", self.echo());
-        let more = ["--measurements", "measurements.json", "--valid-days", days];
-        let more = [&more[..], &["--application", &application]].concat();
+        let fixed = ["--measurements", "measurements.json", "--valid-days", days];
+        let more = [&fixed[..], &["--application", &application], more].concat();
         self.step("manifest", folder, &more).good();
     }
 
@@ -184,6 +190,10 @@ impl World {
         until("the application runs", || {
             self.claims(socket)["phase"] == "running"
         });
+    }
+
+    fn forward(&self, from: &str, to: &str) -> Ran {
+        self.step("forward", "shared", &["--from", from, "--to", to])
     }
 
     /// Collects evidence and verifies it; exit code and report.
@@ -487,4 +497,58 @@ fn an_emulated_enclave_under_a_definition_with_awss_root_fails_closed() {
     assert!(!world.place.path("shared/genesis").exists());
     let (code, _) = world.person("receipt", "alice", "shared", &at).refused();
     assert_eq!(code, "file-missing");
+}
+
+/// An upgrade without shares, and what it is refused for on the way.
+#[test]
+fn a_forward_without_approvals_or_after_the_hand_over_fails_closed() {
+    let Some(binaries) = binaries() else { return };
+    let mut world = World::new(binaries);
+    world.found_under_development_root();
+    let genesis = world.genesis();
+    world.propose_with("shared", "300", &["--forward", "30"]);
+    world.everyone("approve", "shared", &[]);
+    let one = world.boot("one", "shared", &[]);
+    world.provision(&one, "shared");
+    world.propose("shared", "301");
+    world.everyone("approve", "shared", &[]);
+    let two = world.boot("two", "shared", &[]);
+
+    let (code, _) = world.forward(&one, &two).refused();
+    assert_eq!(code, "refused-forward-approvals-missing");
+    let approved = world.person("forward-approve", "alice", "shared", &[]);
+    assert_eq!(approved.good().json()["sequence"], 2);
+    let (code, _) = world.forward(&one, &two).refused();
+    assert_eq!(code, "refused-forward-approvals-missing");
+    assert_eq!(world.claims(&one)["phase"], "running");
+    assert_eq!(world.claims(&two)["phase"], "collecting");
+    world.person("forward-approve", "bob", "shared", &[]).good();
+    let done = world.forward(&one, &two).good().json();
+    assert_eq!(done["found"], "nothing");
+    assert_eq!(done["count"], 1);
+    assert_eq!(done["approved_by"], json!(["alice", "bob"]));
+    assert_eq!(world.claims(&one)["phase"], "handed-over");
+    until("the application runs", || {
+        world.claims(&two)["phase"] == "running"
+    });
+    // It can be repeated, and says that nothing was left to do.
+    let again = world.forward(&one, &two).good().json();
+    assert_eq!(again["found"], "handed-over");
+    assert_eq!(again["record"], done["record"]);
+
+    // A stranger learns who has the key, and who has it no more.
+    let (code, report) = world.verified(&two, &genesis);
+    assert_eq!(code, Some(0), "{report}");
+    let from = &report["facts"]["forwarded_from"];
+    assert_eq!(from["exporter"], done["exporter"]);
+    assert_eq!(from["approved_by"], json!(["alice", "bob"]));
+    let (code, report) = world.verified(&one, &genesis);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["facts"]["handed_over"], true);
+    assert_eq!(report["facts"]["forwards"][0]["importer"], done["importer"]);
+
+    let three = world.boot("three", "shared", &[]);
+    let (code, _) = world.forward(&one, &three).refused();
+    assert_eq!(code, "refused-handed-over");
+    world.untouched(&three);
 }

@@ -7,7 +7,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{World, echo, nonce};
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use quorate_protocol::message::{AttestRequest, BootRequest, Phase, Request, Response, Stage};
 
 /// Genesis of 7 members, threshold 5: request sent to output and attestation received.
@@ -100,9 +100,33 @@ fn launch(c: &mut Criterion) {
     });
 }
 
+/// A binary of 64 MiB, from this process to a sealed memory file in the enclave, 1 MiB a piece.
+fn upload(c: &mut Criterion) {
+    const SIZE: usize = 64 << 20;
+    let mut world = World::new(2, 2);
+    let mut binary = vec![7; SIZE];
+    let mut group = c.benchmark_group("lifecycle");
+    group.throughput(Throughput::Bytes(SIZE as u64));
+    group.bench_function("upload 64 MiB", |b| {
+        b.iter_custom(|rounds| {
+            let enclave = world.start();
+            let mut total = Duration::ZERO;
+            for round in 0..rounds {
+                // Another binary each time: what is there already is not sent again.
+                binary[..8].copy_from_slice(&round.to_be_bytes());
+                let since = Instant::now();
+                enclave.upload(&binary);
+                total += since.elapsed();
+            }
+            total
+        });
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = lifecycle;
     config = Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(500));
-    targets = genesis, boot, launch
+    targets = genesis, boot, launch, upload
 }
 criterion_main!(lifecycle);

@@ -20,6 +20,7 @@
 pub mod device;
 pub mod document;
 pub mod identity;
+pub mod machine;
 pub mod measurements;
 pub mod pki;
 pub mod process;

@@ -36,6 +36,8 @@ use thiserror::Error;
 
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
 use crate::identity::{IdentityError, InstanceId};
+use crate::machine::qemu::{FindError, Qemu, Search};
+use crate::machine::run::{How, Machine, MachineError};
 use crate::measurements::{Measurements, process_measurements};
 use crate::pki::{DevelopmentRoot, PkiError};
 use crate::server::{self, ServerError};
@@ -57,9 +59,14 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 const POLL: Duration = Duration::from_millis(1);
 
+/// How old a development root says it is: a year.
+const ROOT_AGE_MS: u64 = 365 * 24 * 3600 * 1000;
+
 /// Held while a binary is open for writing: a child forked meanwhile would hold it open too, and it
 /// could not be executed.
 static SPAWN: Mutex<()> = Mutex::new(());
+
+mod machines;
 
 /// Why an enclave could not be started, stopped or measured.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -102,6 +109,18 @@ pub enum ProcessError {
     InitTooLarge {
         /// The binary.
         path: PathBuf,
+    },
+    /// The machine could not be started.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// No QEMU can run a machine.
+    #[error(transparent)]
+    Qemu(#[from] FindError),
+    /// It is no machine, and only machines can do this.
+    #[error("{name} is a process; only a machine can do this")]
+    NotAMachine {
+        /// The enclave.
+        name: Name,
     },
     /// No enclave of this name was started.
     #[error("no enclave is named {name}; start it first")]
@@ -160,6 +179,8 @@ pub struct Start {
     pub init: PathBuf,
     /// The ARN of the parent instance's role (PCR3), if it has one.
     pub role_arn: Option<String>,
+    /// Bytes of memory it has for binaries; as much as this machine has if that is not said.
+    pub memory: Option<u64>,
     /// Whether PCR0 to 2 are zero, as in debug mode.
     pub mode: Mode,
 }
@@ -214,10 +235,20 @@ pub struct Hypervisor {
     root: Arc<DevelopmentRoot>,
     instance: InstanceId,
     enclaves: BTreeMap<Name, Enclave>,
+    search: Search,
+    /// What the search found, once a machine was asked for.
+    found: Option<Qemu>,
+    next_cid: u32,
 }
 
 /// One enclave. Stopped when dropped.
-struct Enclave {
+enum Enclave {
+    Process(Process),
+    Machine(Box<Machine>),
+}
+
+/// An enclave that is an ordinary process.
+struct Process {
     child: Child,
     stopped: bool,
 }
@@ -242,11 +273,16 @@ impl Hypervisor {
         if found.uid() != geteuid().as_raw() || found.mode() & 0o022 != 0 {
             return Err(ProcessError::NotOwn { path: directory });
         }
-        let root = DevelopmentRoot::generate(&mut SysRng, server::system_clock_ms())?;
+        // Older than any enclave, as AWS's is: an NSM whose clock is behind has a chain too.
+        let made = server::system_clock_ms().saturating_sub(ROOT_AGE_MS);
+        let root = DevelopmentRoot::generate(&mut SysRng, made)?;
         let hypervisor = Self {
             root: Arc::new(root),
             instance: InstanceId::generate(&mut SysRng)?,
             enclaves: BTreeMap::new(),
+            search: Search::default(),
+            found: None,
+            next_cid: machines::FIRST_CID,
             directory,
         };
         let path = hypervisor.root_path();
@@ -268,9 +304,7 @@ impl Hypervisor {
     pub fn start(&mut self, start: &Start) -> Result<Started, ProcessError> {
         let name = &start.name;
         let directory = self.directory.join(name.as_str());
-        if directory.as_os_str().len() + 1 + SOCKET_NAME_MAX > SOCKET_PATH_MAX {
-            return Err(ProcessError::PathTooLong { path: directory });
-        }
+        check_length(&directory)?;
         let binary = read_init(&start.init)?;
         let config = Config {
             measurements: process_measurements(&binary),
@@ -282,18 +316,12 @@ impl Hypervisor {
         let mut device = NsmDevice::new(config, Arc::clone(&self.root), SysRng, now)?;
         let module = device.module_id().to_owned();
 
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&directory)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => ProcessError::AlreadyThere { name: name.clone() },
-                _ => file_error(&directory, "made", &error),
-            })?;
+        make_folder(&directory, name)?;
         let (end, guest) = server::socket_pair()?;
         let console = directory.join("console.log");
-        let child = spawn(&binary, &directory, &console, guest.into_fd())?;
+        let child = spawn(&binary, &directory, &console, guest.into_fd(), start.memory)?;
         let pid = child.id();
-        let enclave = Enclave {
+        let process = Process {
             child,
             stopped: false,
         };
@@ -312,8 +340,9 @@ impl Hypervisor {
             console,
             directory,
         };
-        await_listening(&enclave, name, &started)?;
-        self.enclaves.insert(name.clone(), enclave);
+        await_listening(&process, name, &started)?;
+        self.enclaves
+            .insert(name.clone(), Enclave::Process(process));
         Ok(started)
     }
 
@@ -322,11 +351,15 @@ impl Hypervisor {
     /// # Errors
     /// [`ProcessError::NoSuchEnclave`].
     pub fn stop(&mut self, name: &Name) -> Result<Stopped, ProcessError> {
-        let mut enclave = self
-            .enclaves
-            .remove(name)
-            .ok_or_else(|| ProcessError::NoSuchEnclave { name: name.clone() })?;
-        Ok(enclave.stop())
+        match self.take(name)? {
+            Enclave::Process(mut process) => Ok(process.stop()),
+            Enclave::Machine(mut machine) => Ok(machine.stop(How::Asked)),
+        }
+    }
+
+    fn take(&mut self, name: &Name) -> Result<Enclave, ProcessError> {
+        let enclave = self.enclaves.remove(name);
+        enclave.ok_or_else(|| ProcessError::NoSuchEnclave { name: name.clone() })
     }
 }
 
@@ -338,7 +371,7 @@ pub fn measure(init: &Path) -> Result<Measurements, ProcessError> {
     read_init(init).map(|binary| process_measurements(&binary))
 }
 
-impl Enclave {
+impl Process {
     /// Whether and how the init has ended. It stays a zombie, so that neither its process id nor
     /// its group's can have become another's.
     fn ended(&self) -> Option<Ended> {
@@ -381,7 +414,7 @@ impl Enclave {
     }
 }
 
-impl Drop for Enclave {
+impl Drop for Process {
     fn drop(&mut self) {
         if !self.stopped {
             self.stop();
@@ -395,9 +428,13 @@ fn spawn(
     directory: &Path,
     console: &Path,
     nsm: OwnedFd,
+    memory: Option<u64>,
 ) -> Result<Child, ProcessError> {
     let path = directory.join("init");
     let log = create(console, 0o600)?;
+    // Held as long as the child lives: whoever follows the console sees the end by it.
+    log.lock_shared()
+        .map_err(|error| file_error(console, "locked", &error))?;
     let errors = log
         .try_clone()
         .map_err(|error| file_error(console, "shared", &error))?;
@@ -407,6 +444,7 @@ fn spawn(
         .map_err(|error| file_error(&path, "written", &error))?;
     Command::new(&path)
         .arg(directory)
+        .args(memory.map(|bytes| bytes.to_string()))
         .env_clear()
         .current_dir(directory)
         .process_group(0)
@@ -430,12 +468,12 @@ fn create(path: &Path, mode: u32) -> Result<File, ProcessError> {
 }
 
 /// Waits until both sockets take connections.
-fn await_listening(enclave: &Enclave, name: &Name, started: &Started) -> Result<(), ProcessError> {
+fn await_listening(process: &Process, name: &Name, started: &Started) -> Result<(), ProcessError> {
     let since = Instant::now();
     let console = || started.console.clone();
     for socket in [&started.operator, &started.public] {
         while UnixStream::connect(socket).is_err() {
-            if let Some(ended) = enclave.ended() {
+            if let Some(ended) = process.ended() {
                 return Err(ProcessError::EndedEarly {
                     name: name.clone(),
                     ended,
@@ -452,6 +490,24 @@ fn await_listening(enclave: &Enclave, name: &Name, started: &Started) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether the sockets in this folder can have their paths.
+fn check_length(directory: &Path) -> Result<(), ProcessError> {
+    if directory.as_os_str().len() + 1 + SOCKET_NAME_MAX > SOCKET_PATH_MAX {
+        let path = directory.to_owned();
+        return Err(ProcessError::PathTooLong { path });
+    }
+    Ok(())
+}
+
+/// Makes an enclave's folder, for this user alone.
+fn make_folder(directory: &Path, name: &Name) -> Result<(), ProcessError> {
+    let made = DirBuilder::new().mode(0o700).create(directory);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => ProcessError::AlreadyThere { name: name.clone() },
+        _ => file_error(directory, "made", &error),
+    })
 }
 
 fn read_init(path: &Path) -> Result<Vec<u8>, ProcessError> {

@@ -42,7 +42,9 @@ fn say(instance: &Instance, message: &[u8]) -> Signed<ApplicationProof> {
         let count = stream.read(&mut buffer).unwrap();
         assert!(count > 0, "the application closed the connection");
         if let Some(payload) = assembler.push::<EchoResponse>(&buffer[..count]).unwrap() {
-            let EchoResponse::Echoed(proof) = from_bytes(&payload).unwrap();
+            let EchoResponse::Echoed(proof) = from_bytes(&payload).unwrap() else {
+                panic!("no proof");
+            };
             return *proof;
         }
     }

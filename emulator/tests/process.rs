@@ -42,6 +42,7 @@ fn order(init: PathBuf) -> Start {
 
 fn named(text: &str, init: PathBuf) -> Start {
     Start {
+        memory: None,
         name: name(text),
         init,
         role_arn: None,

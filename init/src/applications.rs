@@ -6,46 +6,56 @@
 //! manifest says; then the instance halts. One that hangs in its start, floods or breaks the control
 //! protocol is ended, which counts as a restart, and the others go on. Nothing here waits.
 //!
-//! Does not yet: sandbox beyond no new privileges, limits and inherited descriptors. Until then an
-//! application shares user and file system view with init.
+//! What keeps a process in its place is [`crate::sandbox`]'s.
 
+mod dials;
 mod edges;
 mod entry;
 mod launch;
 mod process;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use quorate_protocol::application::{ApplicationCertificate, EdgeEnd, EdgeRole};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::control::{DialReason, ENTROPY_COST, Entropy, FromInit, NotDialed, ToInit};
+use quorate_protocol::control::{DIAL_COST, ENTROPY_COST, Entropy, FromInit, ToInit};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{ApplicationStatus, Exit, Log};
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
+use self::dials::Dials;
 use self::edges::{Complaint, Edges, opposite};
 use self::entry::Entry;
 use self::launch::Start;
 pub(crate) use self::process::Misconduct;
-use self::process::end;
 use crate::device::Device;
 use crate::instance::Provisioned;
 use crate::log::{Event, say};
 use crate::nsm::Transport;
 use crate::platform::Platform;
 use crate::refuse::Halt;
+use crate::sandbox::Confinement;
 use crate::uploads::Uploads;
+
+/// What is told about applications that have ended, and their ports are closed.
+pub(crate) struct Ended {
+    pub(crate) status: Vec<ApplicationStatus>,
+    pub(crate) log: Log,
+    pub(crate) certificates: Vec<Signed<ApplicationCertificate>>,
+}
 
 /// All applications, in the order of the manifest.
 pub(crate) struct Applications {
     entries: Vec<Entry>,
     edges: Edges,
+    dials: Dials,
     /// Positions, each after all it calls.
     order: Vec<usize>,
     null: File,
@@ -58,17 +68,14 @@ impl Applications {
     /// [`Halt::Kernel`].
     pub(crate) fn prepare<P: Platform>(
         platform: &mut P,
+        confinement: &Confinement,
         uploads: &mut Uploads,
         manifest: &Manifest,
+        null: File,
     ) -> Result<Self, Halt> {
-        let null = OpenOptions::new().read(true).write(true).open("/dev/null");
-        let null = null.map_err(|e| Halt::Kernel {
-            step: "open /dev/null",
-            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
-        })?;
         let applications = &manifest.applications;
         let mut entries: Vec<Entry> = Vec::with_capacity(applications.len());
-        for manifest in applications {
+        for (position, manifest) in applications.iter().enumerate() {
             // Two applications may be the same binary with other arguments.
             let twin = entries
                 .iter()
@@ -85,11 +92,13 @@ impl Applications {
                 .map(|port| Ok((*port, platform.listen(*port)?)))
                 .collect::<Result<_, Errno>>()
                 .map_err(Halt::kernel("listen on an application's port"))?;
-            entries.push(Entry::new(manifest.clone(), binary, listeners));
+            let sandbox = Rc::new(confinement.sandbox(position, manifest.memory_limit)?);
+            entries.push(Entry::new(manifest.clone(), binary, listeners, sandbox));
         }
         Ok(Self {
             entries,
             edges: Edges::of(applications),
+            dials: Dials::default(),
             order: manifest.start_order(),
             null,
         })
@@ -112,6 +121,7 @@ impl Applications {
             }
         }
         self.renew_edges(now)?;
+        self.finish_dials(now);
         for at in 0..self.order.len() {
             let position = self.order.get(at).copied().unwrap_or_default();
             if self.may_start(position, now) {
@@ -130,7 +140,8 @@ impl Applications {
             // One that is due and does not run waits for others, whose readiness wakes us.
             None => Some(e.due).filter(|due| *due > now),
         });
-        entries.chain(self.edges.deadline()).min()
+        let others = [self.edges.deadline(), self.dials.deadline()];
+        entries.chain(others.into_iter().flatten()).min()
     }
 
     /// Control sockets of those that run, with their positions.
@@ -139,14 +150,20 @@ impl Applications {
         alive.filter_map(|(at, e)| e.alive().map(|process| (at, process.control())))
     }
 
+    /// Sockets of connections that are being made: something is to be done when one can be written.
+    pub(crate) fn dials(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.dials.sockets()
+    }
+
     /// Reads one message of an application and does what it asks for.
     ///
     /// # Errors
     /// [`Halt`] if the NSM fails.
-    pub(crate) fn hear<T: Transport>(
+    pub(crate) fn hear<P: Platform>(
         &mut self,
         position: usize,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<(), Halt> {
         let entry = self.entries.get_mut(position);
         let Some(process) = entry.and_then(Entry::alive_mut) else {
@@ -154,7 +171,7 @@ impl Applications {
         };
         match process.hear() {
             Ok(Some(said)) => {
-                let heeded = self.heed(position, said, device)?;
+                let heeded = self.heed(position, said, platform, device)?;
                 if let Err(misconduct) = heeded {
                     self.punish(position, misconduct);
                 }
@@ -165,11 +182,12 @@ impl Applications {
         Ok(())
     }
 
-    fn heed<T: Transport>(
+    fn heed<P: Platform>(
         &mut self,
         position: usize,
         said: ToInit,
-        device: &mut Device<T>,
+        platform: &mut P,
+        device: &mut Device<P::Nsm>,
     ) -> Result<Result<(), Misconduct>, Halt> {
         let now = Instant::now();
         if let ToInit::Renew(renew) = &said {
@@ -193,6 +211,7 @@ impl Applications {
         };
         let cost = match said {
             ToInit::Entropy(_) => ENTROPY_COST,
+            ToInit::Dial(_) => DIAL_COST,
             _ => 1,
         };
         if let Err(misconduct) = process.charge(cost, now) {
@@ -222,8 +241,11 @@ impl Applications {
             ToInit::Time => process.tell(&FromInit::Time(device.reread_time()?), None),
             ToInit::Renew(_) => Ok(()),
             ToInit::Dial(dial) => {
-                let (number, reason) = (dial.number, DialReason::NoProxy);
-                process.tell(&FromInit::NotDialed(NotDialed { number, reason }), None)
+                let begun = self
+                    .dials
+                    .begin(position, &entry.manifest, &dial, platform, now);
+                // What became of it is told by `advance`, in this same turn if it is there.
+                begun.or_else(|reason| entry.not_dialed(dial.number, reason))
             }
         })
     }
@@ -255,10 +277,11 @@ impl Applications {
             let Some(position) = self.entries.iter().position(ended) else {
                 continue;
             };
-            // What it left behind has the keys of a start that is over.
-            end(process);
             self.edges.ended(position);
+            self.dials.ended(position);
             if let Some(entry) = self.entries.get_mut(position) {
+                // What it left behind has the keys of a start that is over.
+                entry.sandbox.end(process);
                 entry.ended(exit);
                 if entry.restarts_left() == 0 {
                     return Err(Halt::Application { position });
@@ -313,10 +336,21 @@ impl Applications {
         self.entries.iter().all(|e| e.process.is_none())
     }
 
+    /// What is left of applications that have ended.
+    pub(crate) fn retire(self) -> Ended {
+        Ended {
+            status: self.status(),
+            log: self.log(),
+            certificates: self.certificates().cloned().collect(),
+        }
+    }
+
     /// Ends every application at once.
     pub(crate) fn kill_all(&mut self) {
-        for process in self.entries.iter().filter_map(|e| e.process.as_ref()) {
-            end(process.id);
+        for entry in &self.entries {
+            if let Some(process) = &entry.process {
+                entry.sandbox.end(process.id);
+            }
         }
         for entry in &mut self.entries {
             if let Some(process) = entry.process.take() {
@@ -354,6 +388,7 @@ impl Applications {
             edges: &edges,
             number: entry.starts,
             null: self.null.as_fd(),
+            sandbox: &entry.sandbox,
         };
         let (process, certificate) = start.launch(device, instance)?;
         say(Event::Started {
@@ -435,6 +470,7 @@ impl Applications {
         let start = entry.starts;
         if let Some(process) = entry.process.as_mut() {
             process.end();
+            self.dials.ended(position);
             say(Event::Misconduct {
                 application: &entry.manifest.name,
                 start,

@@ -12,6 +12,7 @@ use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::message::{Nonce, Reason};
 use quorate_sealing::DecryptionKey;
 use quorate_sharing::Secret;
+use quorate_verify::instance::PCR_ROLE;
 
 use crate::clock::Clock;
 use crate::entropy;
@@ -70,6 +71,21 @@ impl<T: Transport> Device<T> {
     /// The module's identifier.
     pub(crate) fn module_id(&self) -> &Text<256> {
         &self.module_id
+    }
+
+    /// Fills `bytes` with the module's randomness.
+    pub(crate) fn random(&mut self, bytes: &mut [u8]) -> Result<(), Halt> {
+        for chunk in bytes.chunks_mut(32) {
+            let random = self.nsm.random()?;
+            let random = random.get(..chunk.len()).ok_or(Halt::Derivation)?;
+            chunk.copy_from_slice(random);
+        }
+        Ok(())
+    }
+
+    /// The register of the parent instance's role (PCR3).
+    pub(crate) fn role_register(&mut self) -> Result<Pcr, Halt> {
+        Ok(Pcr(self.nsm.describe_pcr(PCR_ROLE.into())?.value))
     }
 
     /// A generator for one purpose.

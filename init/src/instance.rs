@@ -2,13 +2,14 @@
 //!
 //! The phases are types. A [`Collecting`] can be had only from [`boot`], which commits the setup
 //! and live keys to locked registers before it returns; a [`Provisioned`] only from a
-//! [`Collecting`] whose shares reached the threshold. So code that takes shares without having
-//! committed to its keys, or launches without the quorum key, does not compile.
+//! [`Collecting`] whose shares reached the threshold or that opened a forwarded key
+//! ([`crate::import`]). So code that takes shares without having committed to its keys, or launches
+//! without the quorum key, does not compile.
 //!
 //! Guarantees: a refused request changes nothing. A share is decrypted only after its grant is
 //! known to be a member's, for this very instance and ciphertext; a member is named as having given
 //! a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
-//! when the threshold is reached.
+//! when the quorum key has come.
 
 use quorate_protocol::atoms::Name;
 use quorate_protocol::attested::{
@@ -17,7 +18,7 @@ use quorate_protocol::attested::{
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::evidence::Provisioning;
+use quorate_protocol::evidence::{Origin, Provisioning};
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::{
     Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
@@ -34,18 +35,19 @@ use quorate_verify::genesis::VerifiedGenesis;
 use zeroize::Zeroizing;
 
 use crate::device::{Device, SecretPair};
+use crate::export::Exports;
 use crate::nsm::Transport;
 use crate::refuse::{Denied, Halt, refuse, refuse_member};
 use crate::uploads::Uploads;
 
-/// What an instance is, from boot to its end.
+/// What an instance is, from boot to its end. Holds nothing secret.
 pub(crate) struct Identity {
     pub(crate) genesis: VerifiedGenesis,
     pub(crate) chain: VerifiedChain,
     /// The chain as received, for the evidence.
     pub(crate) links: Vec<Link>,
     pub(crate) setup: KeyPair,
-    pub(crate) live: Box<SecretPair>,
+    pub(crate) live: KeyPair,
 }
 
 impl Identity {
@@ -64,8 +66,9 @@ impl Identity {
 
 /// An instance that waits for shares.
 pub(crate) struct Collecting {
-    identity: Identity,
-    setup: Box<SecretPair>,
+    pub(crate) identity: Identity,
+    pub(crate) setup: Box<SecretPair>,
+    live: Box<SecretPair>,
     collector: Collector,
     provisions: Vec<Provision>,
 }
@@ -73,9 +76,13 @@ pub(crate) struct Collecting {
 /// An instance that has the quorum key.
 pub(crate) struct Provisioned {
     pub(crate) identity: Identity,
-    /// For forward and reshare; nobody else ever sees it.
-    secret: Secret,
+    pub(crate) live: Box<SecretPair>,
+    /// For forward and reshare; nobody else ever sees it. In a box, so that moving the instance
+    /// leaves no copy behind.
+    pub(crate) secret: Box<Secret>,
     pub(crate) provisioning: Provisioning,
+    /// What it has forwarded.
+    pub(crate) exports: Exports,
 }
 
 /// Checks everything, then makes and commits the instance's keys.
@@ -132,12 +139,13 @@ pub(crate) fn boot<T: Transport>(
         chain,
         links: request.chain,
         setup: setup.public.clone(),
-        live,
+        live: live.public.clone(),
     };
     Ok((
         Collecting {
             identity,
             setup,
+            live,
             collector,
             provisions: Vec::new(),
         },
@@ -250,44 +258,98 @@ impl Collecting {
         let Self {
             identity,
             setup,
+            live,
             collector,
             mut provisions,
         } = self;
         let members = collector.accepted().into_iter().map(Index).collect();
-        let secret = collector.reconstruct().map_err(|_| Halt::Derivation)?;
+        let secret = collector.reconstruct().map(Box::new);
+        let secret = secret.map_err(|_| Halt::Derivation)?;
         drop(setup);
         provisions.sort_by_key(|p| p.grant.unverified().index);
+        let key = Key { secret, live };
+        let origin = Origin::Members(provisions);
+        let certified = key.certify(&identity, device, Provenance::Members(members))?;
+        Ok(key.provisioned(identity, origin, certified))
+    }
 
-        let ring = key_ring(&identity, &secret)?;
-        let ring = Signed::sign(ring, &secret.signing_key());
-        let instance = derive(
-            &secret,
-            &identity.genesis.digest(),
-            Application::RESERVED,
-            Purpose::Instance,
-        )
-        .ok_or(Halt::Derivation)?;
+    /// Takes the key that another instance forwarded, and gives its origin once the certificate is
+    /// known. Consumes the setup keys, and whatever shares there are.
+    ///
+    /// # Errors
+    /// [`Halt`].
+    pub(crate) fn complete_with<T: Transport>(
+        self,
+        device: &Device<T>,
+        secret: Box<Secret>,
+        provenance: Provenance,
+        origin: impl FnOnce(&Identity, &SecretPair, &Signed<InstanceCertificate>) -> Origin,
+    ) -> Result<Provisioned, Halt> {
+        let Self { identity, live, .. } = self;
+        let key = Key { secret, live };
+        let certified = key.certify(&identity, device, provenance)?;
+        let origin = origin(&identity, &key.live, &certified.1);
+        Ok(key.provisioned(identity, origin, certified))
+    }
+}
+
+/// The quorum key and the live keys that are certified with it.
+struct Key {
+    secret: Box<Secret>,
+    live: Box<SecretPair>,
+}
+
+type Certified = (Signed<KeyRing>, Signed<InstanceCertificate>);
+
+impl Key {
+    /// Signs what only the holder of the quorum key can sign.
+    fn certify<T: Transport>(
+        &self,
+        identity: &Identity,
+        device: &Device<T>,
+        provenance: Provenance,
+    ) -> Result<Certified, Halt> {
+        let ring = key_ring(identity, &self.secret)?;
+        let ring = Signed::sign(ring, &self.secret.signing_key());
         let certificate = InstanceCertificate {
             genesis: identity.genesis_digest(),
             manifest: identity.manifest_digest(),
-            live: identity.live.public.clone(),
+            live: self.live.public.clone(),
             module_id: device.module_id().clone(),
             epoch: identity.manifest().epoch,
-            provenance: Provenance::Members(members),
+            provenance,
             time: device.now(),
         };
-        let certificate = Signed::sign(certificate, &instance.signing_key());
-        let provisioning = Provisioning {
-            provisions,
-            ring,
-            certificate,
-        };
-        Ok(Provisioned {
-            identity,
-            secret,
-            provisioning,
-        })
+        let key = instance_key(identity, &self.secret)?;
+        Ok((ring, Signed::sign(certificate, &key.signing_key())))
     }
+
+    fn provisioned(
+        self,
+        identity: Identity,
+        origin: Origin,
+        (ring, certificate): Certified,
+    ) -> Provisioned {
+        let Self { secret, live } = self;
+        Provisioned {
+            identity,
+            live,
+            secret,
+            provisioning: Provisioning {
+                origin,
+                ring,
+                certificate,
+            },
+            exports: Exports::default(),
+        }
+    }
+}
+
+/// The key that signs certificates and forward records.
+pub(crate) fn instance_key(identity: &Identity, secret: &Secret) -> Result<Secret, Halt> {
+    let genesis = identity.genesis.digest();
+    let key = derive(secret, &genesis, Application::RESERVED, Purpose::Instance);
+    key.ok_or(Halt::Derivation)
 }
 
 impl Provisioned {
@@ -349,7 +411,7 @@ fn key_ring(identity: &Identity, secret: &Secret) -> Result<KeyRing, Halt> {
     Checked::new(ring).map_err(|_| Halt::Derivation)
 }
 
-fn chain_reason(error: &ChainError) -> Reason {
+pub(crate) fn chain_reason(error: &ChainError) -> Reason {
     match error {
         ChainError::Threshold { .. } => Reason::ApprovalsMissing,
         ChainError::ApprovalOfAnother { .. }

@@ -2,26 +2,34 @@
 //!
 //! The state is one value that is taken out, handed to the code of its phase, and put back; a
 //! refused request puts back what was there. What each phase can do is in its own type
-//! ([`crate::genesis`], [`crate::instance`]), so this file only routes.
+//! ([`crate::genesis`], [`crate::instance`], [`crate::import`], [`crate::export`]), so this file only
+//! routes.
 
+mod evidence;
+
+use std::fs::{File, OpenOptions};
 use std::time::Instant;
 
-use quorate_protocol::application::ApplicationEvidence;
+use nix::errno::Errno;
 use quorate_protocol::attested::UserData;
-use quorate_protocol::evidence::Evidence;
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{
-    AttestRequest, EvidenceRequest, Log, Phase, Reason, Request, Response, Stage, Status,
+    AttestRequest, Log, Phase, Reason, Request, Response, Stage, Status,
 };
+use zeroize::Zeroizing;
 
-use crate::applications::Applications;
+use self::evidence::{givers, live_data};
+use crate::applications::{Applications, Ended};
 use crate::device::Device;
+use crate::export::{Accepted, Retired};
 use crate::genesis::{self, Born};
 use crate::instance::{self, Collecting, Identity, Provisioned};
 use crate::log::{Event, say};
 use crate::platform::Platform;
 use crate::refuse::{Denied, Halt, refuse};
+use crate::sandbox::Confinement;
+use crate::server::STOP;
 use crate::uploads::Uploads;
 
 /// Which port a request came in on.
@@ -38,6 +46,9 @@ pub(crate) struct Machine<P: Platform> {
     platform: P,
     device: Device<P::Nsm>,
     uploads: Uploads,
+    confinement: Confinement,
+    /// Opened while there is a file system to open it in.
+    null: File,
     state: State,
 }
 
@@ -46,6 +57,9 @@ enum State {
     Born(Born),
     Collecting(Box<Collecting>),
     Running(Box<Provisioned>, Applications),
+    /// The keys are erased; applications have this long to end.
+    HandingOver(Box<Retired>, Applications, Instant),
+    HandedOver(Box<Retired>, Ended),
     /// Only while a handler runs, or after a fatal error.
     Halting,
 }
@@ -69,11 +83,21 @@ impl<P: Platform> Machine<P> {
     /// [`Halt`].
     pub(crate) fn new(mut platform: P) -> Result<Self, Halt> {
         let transport = platform.nsm().map_err(Halt::Transport)?;
-        let device = Device::open(transport)?;
+        let mut device = Device::open(transport)?;
+        let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+        let null = null.map_err(|e| Halt::Kernel {
+            step: "open /dev/null",
+            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
+        })?;
+        let mut random = Zeroizing::new([0; 64]);
+        device.random(random.as_mut_slice())?;
+        let confinement = platform.confine(&random)?;
         Ok(Self {
             platform,
             device,
             uploads: Uploads::default(),
+            confinement,
+            null,
             state: State::Waiting,
         })
     }
@@ -104,7 +128,10 @@ impl<P: Platform> Machine<P> {
             (_, Request::Attest(request)) => self.attest(&request),
             (_, Request::Evidence(request)) => self.evidence(&request),
             (Lane::Operator, Request::Log) => Ok(Response::Log(match &self.state {
-                State::Running(_, applications) => applications.log(),
+                State::Running(_, applications) | State::HandingOver(_, applications, _) => {
+                    applications.log()
+                }
+                State::HandedOver(_, ended) => ended.log.clone(),
                 _ => Log {
                     applications: Vec::new(),
                 },
@@ -112,10 +139,12 @@ impl<P: Platform> Machine<P> {
             (Lane::Public, _) => Err(refuse(Reason::WrongPort, "")),
             (Lane::Operator, Request::Upload(piece)) => {
                 self.waiting()?;
-                self.uploads
-                    .take(&piece)
+                let platform = &mut self.platform;
+                let memory = |held| platform.available_memory(held);
+                let taken = self.uploads.take(&piece, Instant::now(), memory);
+                taken
                     .map(Response::Uploaded)
-                    .map_err(|r| refuse(r, ""))
+                    .map_err(|refused| refuse(refused.reason(), &refused.detail()))
             }
             (Lane::Operator, Request::Genesis(request)) => {
                 self.waiting()?;
@@ -137,24 +166,103 @@ impl<P: Platform> Machine<P> {
                 };
                 let (progress, receipt) = collecting.provision(&self.device, request)?;
                 if progress.is_complete() {
-                    self.launch()?;
+                    let collecting = self.take_collecting()?;
+                    let instance = Box::new(collecting.complete(&self.device)?);
+                    self.launch(instance)?;
                 }
                 Ok(Response::Provisioned(receipt))
+            }
+            (Lane::Operator, Request::Challenge) => {
+                let State::Running(instance, _) = &mut self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let challenge = instance.challenge(&mut self.device)?;
+                Ok(Response::Challenge(challenge))
+            }
+            (Lane::Operator, Request::Export(request)) => {
+                let State::Running(instance, _) = &mut self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let forwarded = instance.export(&mut self.device, *request)?;
+                Ok(Response::Exported(Box::new(forwarded)))
+            }
+            (Lane::Operator, Request::Import(forwarded)) => {
+                let State::Collecting(collecting) = &self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let opened = collecting.open_forwarded(&self.device, &forwarded)?;
+                let collecting = self.take_collecting()?;
+                let (instance, confirmed) =
+                    collecting.complete_forwarded(&self.device, opened, *forwarded)?;
+                self.launch(Box::new(instance))?;
+                Ok(Response::Imported(Box::new(confirmed)))
+            }
+            (Lane::Operator, Request::HandOver(confirmed)) => {
+                let State::Running(instance, _) = &self.state else {
+                    return Err(self.wrong_phase());
+                };
+                let accepted = instance.confirmed(confirmed)?;
+                self.hand_over(accepted)?;
+                Ok(Response::HandedOver)
             }
         }
     }
 
-    /// Rebuilds the key when its last share has come, and starts the applications.
-    fn launch(&mut self) -> Result<(), Halt> {
-        // A failure from here on is fatal, so the state is not put back.
-        let State::Collecting(collecting) = std::mem::replace(&mut self.state, State::Halting)
+    /// The instance whose key has come. A failure from here on is fatal, so it is not put back.
+    fn take_collecting(&mut self) -> Result<Box<Collecting>, Halt> {
+        match std::mem::replace(&mut self.state, State::Halting) {
+            State::Collecting(collecting) => Ok(collecting),
+            _ => Err(Halt::Derivation),
+        }
+    }
+
+    /// Erases the keys and asks the applications to end.
+    fn hand_over(&mut self, accepted: Accepted) -> Result<(), Halt> {
+        let State::Running(instance, applications) =
+            std::mem::replace(&mut self.state, State::Halting)
         else {
-            return Ok(());
+            return Err(Halt::Derivation);
         };
-        let instance = Box::new(collecting.complete(&self.device)?);
+        let retired = Box::new(instance.retire(accepted));
+        let due = Instant::now() + STOP;
+        self.enter(State::HandingOver(retired, applications, due));
+        self.end_applications();
+        Ok(())
+    }
+
+    /// Goes on with the hand-over: when every application has ended, or has had its time.
+    fn end_applications(&mut self) {
+        let State::HandingOver(_, applications, due) = &mut self.state else {
+            return;
+        };
+        applications.ask_to_stop();
+        if !applications.all_ended() {
+            if Instant::now() < *due {
+                return;
+            }
+            applications.kill_all();
+        }
+        if let State::HandingOver(retired, applications, _) =
+            std::mem::replace(&mut self.state, State::Halting)
+        {
+            self.enter(State::HandedOver(retired, applications.retire()));
+        }
+    }
+
+    /// Starts the applications of an instance that has the key.
+    fn launch(&mut self, instance: Box<Provisioned>) -> Result<(), Halt> {
         let manifest = instance.identity.manifest();
-        let mut applications =
-            Applications::prepare(&mut self.platform, &mut self.uploads, manifest)?;
+        let null = self.null.try_clone().map_err(|e| Halt::Kernel {
+            step: "duplicate /dev/null",
+            errno: Errno::from_raw(e.raw_os_error().unwrap_or(0)),
+        })?;
+        let mut applications = Applications::prepare(
+            &mut self.platform,
+            &self.confinement,
+            &mut self.uploads,
+            manifest,
+            null,
+        )?;
         self.uploads = Uploads::default();
         applications.advance(&mut self.device, &instance)?;
         self.enter(State::Running(instance, applications));
@@ -176,6 +284,7 @@ impl<P: Platform> Machine<P> {
             applications.reap()?;
         }
         self.note_phase(before);
+        self.end_applications();
         Ok(())
     }
 
@@ -187,6 +296,7 @@ impl<P: Platform> Machine<P> {
         if let State::Running(instance, applications) = &mut self.state {
             applications.advance(&mut self.device, instance)?;
         }
+        self.end_applications();
         Ok(())
     }
 
@@ -194,6 +304,7 @@ impl<P: Platform> Machine<P> {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Running(_, applications) => applications.deadline(),
+            State::HandingOver(_, _, due) => Some(*due),
             _ => None,
         }
     }
@@ -207,7 +318,9 @@ impl<P: Platform> Machine<P> {
     /// The applications, once they were started.
     pub(crate) fn applications(&mut self) -> Option<&mut Applications> {
         match &mut self.state {
-            State::Running(_, applications) => Some(applications),
+            State::Running(_, applications) | State::HandingOver(_, applications, _) => {
+                Some(applications)
+            }
             _ => None,
         }
     }
@@ -219,7 +332,7 @@ impl<P: Platform> Machine<P> {
     pub(crate) fn hear(&mut self, position: usize) -> Result<(), Halt> {
         let before = self.phase();
         if let State::Running(_, applications) = &mut self.state {
-            applications.hear(position, &mut self.device)?;
+            applications.hear(position, &mut self.platform, &mut self.device)?;
         }
         self.note_phase(before);
         Ok(())
@@ -232,6 +345,8 @@ impl<P: Platform> Machine<P> {
             State::Collecting(_) => Phase::Collecting,
             State::Running(_, applications) if applications.all_ready() => Phase::Running,
             State::Running(..) => Phase::Launching,
+            State::HandingOver(..) => Phase::HandingOver,
+            State::HandedOver(..) => Phase::HandedOver,
             State::Halting => Phase::Halting,
         }
     }
@@ -250,6 +365,7 @@ impl<P: Platform> Machine<P> {
             Phase::Collecting => "it has booted and waits for shares",
             Phase::Launching | Phase::Running => "it has the quorum key already",
             Phase::Halting => "it is ending",
+            Phase::HandingOver | Phase::HandedOver => return refuse(Reason::HandedOver, ""),
         };
         refuse(Reason::WrongPhase, detail)
     }
@@ -259,6 +375,9 @@ impl<P: Platform> Machine<P> {
         match &self.state {
             State::Collecting(collecting) => Some(collecting.identity()),
             State::Running(provisioned, _) => Some(&provisioned.identity),
+            State::HandingOver(retired, ..) | State::HandedOver(retired, _) => {
+                Some(&retired.identity)
+            }
             State::Waiting | State::Born(_) | State::Halting => None,
         }
     }
@@ -268,12 +387,9 @@ impl<P: Platform> Machine<P> {
         let manifest = identity.map(Identity::manifest);
         let accepted = match &self.state {
             State::Collecting(collecting) => collecting.accepted(),
-            State::Running(instance, _) => {
-                let provisions = &instance.provisioning.provisions;
-                provisions
-                    .iter()
-                    .map(|p| p.grant.unverified().index)
-                    .collect()
+            State::Running(instance, _) => givers(&instance.provisioning),
+            State::HandingOver(retired, ..) | State::HandedOver(retired, _) => {
+                givers(&retired.provisioning)
             }
             _ => Vec::new(),
         };
@@ -300,7 +416,10 @@ impl<P: Platform> Machine<P> {
             accepted: accepted.into_iter().map(Index).collect(),
             threshold: manifest.map_or(0, |m| m.share_set.threshold),
             applications: match &self.state {
-                State::Running(_, applications) => applications.status(),
+                State::Running(_, applications) | State::HandingOver(_, applications, _) => {
+                    applications.status()
+                }
+                State::HandedOver(_, ended) => ended.status.clone(),
                 _ => manifest.map(idle).unwrap_or_default(),
             },
         }
@@ -320,54 +439,19 @@ impl<P: Platform> Machine<P> {
                 return nothing("the setup keys were destroyed when the quorum key came");
             }
             (State::Collecting(collecting), Stage::Live) => {
-                live(device, collecting.identity(), request)?
+                let identity = collecting.identity();
+                let data = live_data(identity, None);
+                device.attest(&data, &request.nonce, Some(&identity.live))?
             }
             (State::Running(instance, _), Stage::Live) => {
-                live(device, &instance.identity, request)?
+                let data = live_data(&instance.identity, instance.exports.newest());
+                device.attest(&data, &request.nonce, Some(&instance.identity.live))?
+            }
+            (State::HandingOver(..) | State::HandedOver(..), _) => {
+                return Err(self.wrong_phase());
             }
             _ => return nothing(""),
         };
         Ok(Response::Attested(document))
     }
-
-    fn evidence(&mut self, request: &EvidenceRequest) -> Result<Response, Denied> {
-        let (identity, provisioning, applications) = match &self.state {
-            State::Collecting(collecting) => (collecting.identity(), None, Vec::new()),
-            State::Running(instance, applications) => {
-                let certificates =
-                    applications
-                        .certificates()
-                        .map(|certificate| ApplicationEvidence {
-                            certificate: certificate.clone(),
-                            proofs: Vec::new(),
-                        });
-                let provisioning = Some(instance.provisioning.clone());
-                (&instance.identity, provisioning, certificates.collect())
-            }
-            _ => return Err(refuse(Reason::NothingToAttest, "nothing was booted")),
-        };
-        let data = UserData::Live(identity.manifest_digest());
-        let document = self
-            .device
-            .attest(&data, &request.nonce, Some(&identity.live.public))?;
-        let evidence = Evidence {
-            format: quorate_protocol::FORMAT,
-            record: identity.genesis.record().clone(),
-            chain: identity.links.clone(),
-            setup: identity.setup.clone(),
-            document,
-            provisioning,
-            applications,
-        };
-        Ok(Response::Evidence(Box::new(evidence)))
-    }
-}
-
-fn live<T: crate::nsm::Transport>(
-    device: &mut Device<T>,
-    identity: &Identity,
-    request: &AttestRequest,
-) -> Result<quorate_protocol::genesis::Document, Halt> {
-    let data = UserData::Live(identity.manifest_digest());
-    device.attest(&data, &request.nonce, Some(&identity.live.public))
 }

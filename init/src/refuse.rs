@@ -42,6 +42,32 @@ pub enum Halt {
     /// The NSM refused or failed.
     #[error("NSM: {0}")]
     Nsm(#[from] NsmError),
+    /// A table of system calls cannot be made into a filter.
+    #[error("a table of system calls cannot be made into a filter")]
+    Calls,
+    /// The kernel's Landlock is too old to refuse everything.
+    #[error("the kernel has version {found} of Landlock, too old for this image")]
+    Landlock {
+        /// The version of its interface.
+        found: i64,
+    },
+    /// The kernel is not locked down.
+    #[error("the kernel is not in lockdown confidentiality")]
+    Lockdown,
+    /// A file system could not be mounted or taken away.
+    #[error("the mount at {place} failed: {errno}")]
+    Mount {
+        /// Where.
+        place: &'static str,
+        /// What the kernel said.
+        errno: nix::errno::Errno,
+    },
+    /// This is no machine of our own.
+    #[error("not the first process of a machine")]
+    NotFirst,
+    /// The kernel's generator is not fed by the NSM.
+    #[error("the kernel's source of randomness is not the NSM")]
+    RandomSource,
     /// The machine was told to stop.
     #[error("asked to stop")]
     Asked,
@@ -71,6 +97,10 @@ impl Halt {
     /// Whether this is the orderly end.
     pub fn is_orderly(&self) -> bool {
         matches!(self, Self::Asked)
+    }
+
+    pub(crate) fn mount(place: &'static str) -> impl Fn(nix::errno::Errno) -> Self {
+        move |errno| Self::Mount { place, errno }
     }
 
     pub(crate) fn kernel(step: &'static str) -> impl Fn(nix::errno::Errno) -> Self {
@@ -103,7 +133,18 @@ fn refusal(reason: Reason, member: Option<ShareIndex>, detail: &str) -> Refusal 
         | Reason::ChainInvalid
         | Reason::ApprovalsMissing
         | Reason::ApprovalInvalid
-        | Reason::OutsideValidity => Fault::Ceremony,
+        | Reason::OutsideValidity
+        | Reason::ForwardNotAllowed
+        | Reason::ForwardEnded
+        | Reason::ForwardOlder
+        | Reason::ForwardOtherManifest
+        | Reason::ForwardNotSuccessor
+        | Reason::ForwardOtherGenesis
+        | Reason::ForwardApprovalsMissing
+        | Reason::ForwardApprovalOfAnother
+        | Reason::ForwardApprovalOfStranger
+        | Reason::ForwardApprovalRepeated
+        | Reason::ForwardApprovalSignature => Fault::Ceremony,
         Reason::ShareUnreadable | Reason::ShareWrong => Fault::Member,
         Reason::Internal => Fault::Enclave,
         _ => Fault::Caller,

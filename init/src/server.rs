@@ -4,13 +4,13 @@
 //! served before anyone else's, and at most one other request between two looks at the operators'
 //! port, so no flood on another port delays an operator by more than one request. Each port has a
 //! bounded number of connections; when it is full the one that was silent for longest makes room.
-//! A connection that sends nothing, or sends slowly, holds only its own descriptor.
+//! A connection that sends nothing, or sends slowly, holds only its own descriptor; what all of a
+//! port hold together, of requests that are not complete and answers nobody takes, has a bound too.
 //!
 //! Does not: keep order between connections, or promise anything to a host that floods the
 //! operators' own port; the host can always stop the service.
 
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -19,15 +19,18 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{SockFlag, accept4};
-use quorate_protocol::cbor::{from_bytes, to_bytes};
-use quorate_protocol::frame::{Assembler, Sizes, frame};
-use quorate_protocol::message::{Fault, Reason, Refusal, Request, Response};
+use quorate_protocol::cbor::from_bytes;
+use quorate_protocol::frame::Sizes;
+use quorate_protocol::message::{Fault, Phase, Reason, Refusal, Request, Response};
 use quorate_protocol::ports;
 
+use self::connection::{Broken, Connection, PublicRequest};
 use crate::log::{Event, say};
 use crate::machine::{Lane, Machine};
 use crate::platform::Platform;
 use crate::refuse::Halt;
+
+mod connection;
 
 /// Connections on one port, at most.
 pub const MAX_CONNECTIONS: usize = 64;
@@ -36,8 +39,11 @@ pub const IDLE: Duration = Duration::from_secs(60);
 /// A frame must be complete this long after its first byte, and an answer taken this long after it
 /// was ready.
 pub const FRAME: Duration = Duration::from_secs(10);
+/// Bytes that the connections of one port hold together, at most: the largest answer and a few more.
+const MAX_HELD: usize = 12 * 1024 * 1024;
+const _: () = assert!(MAX_HELD > <Response as Sizes>::LARGEST + <Request as Sizes>::LARGEST);
 /// Applications that were asked to stop are killed after this long.
-const STOP: Duration = Duration::from_secs(2);
+pub(crate) const STOP: Duration = Duration::from_secs(2);
 /// Bytes read from one connection at a time.
 const READ: usize = 64 * 1024;
 
@@ -73,18 +79,6 @@ struct Port {
     turn: usize,
 }
 
-struct Connection {
-    // Reads and writes of a stream socket are the same for Unix and vsock.
-    stream: UnixStream,
-    assembler: Assembler,
-    outgoing: Vec<u8>,
-    written: usize,
-    last: Instant,
-    /// When the frame or answer under way began.
-    since: Option<Instant>,
-    closing: bool,
-}
-
 /// What a descriptor in the poll set belongs to.
 #[derive(Clone, Copy)]
 enum Source {
@@ -92,6 +86,8 @@ enum Source {
     Listener(usize),
     Connection(usize, usize),
     Application(usize),
+    /// A connection for an application: `advance` looks at all of them.
+    Dial,
 }
 
 impl<P: Platform> Server<P> {
@@ -124,6 +120,7 @@ impl<P: Platform> Server<P> {
             open(Lane::Operator, ports::OPERATOR)?,
             open(Lane::Public, ports::PUBLIC)?,
         ];
+        say(Event::Phase(Phase::Waiting));
         Ok(Self {
             machine,
             signals,
@@ -146,7 +143,7 @@ impl<P: Platform> Server<P> {
             match *source {
                 Source::Signals => self.signal()?,
                 Source::Application(position) => self.machine.hear(position)?,
-                Source::Listener(_) | Source::Connection(..) => {}
+                Source::Listener(_) | Source::Connection(..) | Source::Dial => {}
             }
         }
         self.machine.advance()?;
@@ -186,14 +183,16 @@ impl<P: Platform> Server<P> {
                 deadline = Some(deadline.map_or(due, |d| d.min(due)));
             }
         }
-        let controls: Vec<(usize, BorrowedFd<'_>)> = self
-            .machine
-            .applications()
-            .map(|a| a.controls().collect())
-            .unwrap_or_default();
-        for (position, control) in controls {
-            sources.push(Source::Application(position));
-            fds.push(PollFd::new(control, PollFlags::POLLIN));
+        if let Some(applications) = self.machine.applications() {
+            let applications = &*applications;
+            for (position, control) in applications.controls() {
+                sources.push(Source::Application(position));
+                fds.push(PollFd::new(control, PollFlags::POLLIN));
+            }
+            for dial in applications.dials() {
+                sources.push(Source::Dial);
+                fds.push(PollFd::new(dial, PollFlags::POLLOUT));
+            }
         }
         let timeout = deadline.map_or(PollTimeout::NONE, |due| {
             let left = due
@@ -306,9 +305,23 @@ impl Port {
                     connection.answer(&malformed(&text));
                 }
             }
+            self.keep_within(MAX_HELD, index);
         }
         self.connections.retain(|c| !c.is_done());
         Ok(())
+    }
+
+    /// Gives up connections until what all hold is no more than `most`: first the one that was silent
+    /// for longest, never the one that was just served.
+    fn keep_within(&mut self, most: usize, served: usize) {
+        while self.connections.iter().map(Connection::held).sum::<usize>() > most {
+            let others = self.connections.iter_mut().enumerate();
+            let others = others.filter(|(index, c)| *index != served && c.held() > 0);
+            match others.min_by_key(|(_, c)| c.last) {
+                Some((_, connection)) => connection.abandon(),
+                None => return,
+            }
+        }
     }
 
     /// Takes every connection that waits.
@@ -342,119 +355,6 @@ impl Port {
     }
 }
 
-/// Sizes on the public port, where large requests are refused anyway and need no room.
-struct PublicRequest;
-
-impl Sizes for PublicRequest {
-    const LARGEST: usize = 64 * 1024;
-
-    fn largest(kind: u8) -> Option<usize> {
-        Request::largest(kind).map(|largest| largest.min(Self::LARGEST))
-    }
-}
-
-/// Why a connection is of no more use.
-enum Broken {
-    Closed,
-    Frame(String),
-}
-
-impl Connection {
-    fn new(stream: UnixStream) -> Self {
-        Self {
-            stream,
-            assembler: Assembler::new(),
-            outgoing: Vec::new(),
-            written: 0,
-            last: Instant::now(),
-            since: None,
-            closing: false,
-        }
-    }
-
-    fn deadline(&self) -> Instant {
-        let idle = self.last + IDLE;
-        self.since.map_or(idle, |since| idle.min(since + FRAME))
-    }
-
-    fn is_done(&self) -> bool {
-        self.closing && self.outgoing.is_empty()
-    }
-
-    fn abandon(&mut self) {
-        self.closing = true;
-        self.outgoing.clear();
-    }
-
-    /// Writes what is to be written, or else reads; gives a request when one is complete.
-    fn advance<S: Sizes>(&mut self) -> Result<Option<Vec<u8>>, Broken> {
-        if !self.outgoing.is_empty() {
-            return self.write().map(|()| None);
-        }
-        let wanted = self
-            .assembler
-            .wanted::<S>()
-            .map_err(|e| Broken::Frame(e.to_string()))?;
-        let mut buffer = vec![0; wanted.min(READ)];
-        let count = match self.stream.read(&mut buffer) {
-            Ok(0) => return Err(Broken::Closed),
-            Ok(count) => count,
-            Err(e) if is_retry(&e) => return Ok(None),
-            Err(_) => return Err(Broken::Closed),
-        };
-        self.last = Instant::now();
-        let taken = buffer.get(..count).unwrap_or_default();
-        let payload = self
-            .assembler
-            .push::<S>(taken)
-            .map_err(|e| Broken::Frame(e.to_string()))?;
-        self.since = match (&payload, self.since) {
-            (Some(_), _) => None,
-            (None, since) => since.or(Some(self.last)),
-        };
-        Ok(payload)
-    }
-
-    fn answer(&mut self, response: &Response) {
-        match frame(&to_bytes(response)) {
-            Ok(bytes) => self.outgoing = bytes,
-            Err(_) => self.abandon(),
-        }
-        self.written = 0;
-        self.last = Instant::now();
-        self.since = Some(self.last);
-        // Most answers fit the socket's buffer: no need to wait for another turn.
-        if let Err(Broken::Closed) = self.write() {
-            self.abandon();
-        }
-    }
-
-    fn write(&mut self) -> Result<(), Broken> {
-        while let Some(rest) = self.outgoing.get(self.written..).filter(|r| !r.is_empty()) {
-            match self.stream.write(rest) {
-                Ok(0) => return Err(Broken::Closed),
-                Ok(count) => {
-                    self.written = self.written.saturating_add(count);
-                    self.last = Instant::now();
-                }
-                Err(e) if is_retry(&e) => return Ok(()),
-                Err(_) => return Err(Broken::Closed),
-            }
-        }
-        self.outgoing = Vec::new();
-        self.written = 0;
-        self.since = None;
-        Ok(())
-    }
-}
-
-fn is_retry(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
-}
-
 fn malformed(detail: &str) -> Response {
     refused(Reason::Malformed, detail)
 }
@@ -475,3 +375,6 @@ fn nonblocking(fd: &OwnedFd) -> Result<(), Errno> {
     let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
     fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,19 @@
 //!
 //! Guarantees: a binary that is complete has the hash it was announced under and can no longer be
 //! changed (the file is sealed). At most [`MAX_BINARIES`] binaries and [`MAX_TOTAL`] bytes are
-//! kept; when a new one needs room, the one that was not touched for longest goes, so nobody can
-//! fill the place up for good.
+//! kept, and never so much that less than [`RESERVE`] of the machine's memory is left: a binary for
+//! which there is no memory is refused before its first byte is kept. When a new one needs room, the
+//! one that was not touched for longest goes; for want of memory only one that was not touched for
+//! [`STALE`], so that binaries of one manifest never push each other out. So nobody can fill the
+//! place up for good.
+//!
+//! Memory beside the files: one piece at a time.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -21,7 +27,67 @@ use sha2::Digest as _;
 /// Binaries kept, at most.
 pub(crate) const MAX_BINARIES: usize = MAX_APPLICATIONS;
 /// Bytes kept in all binaries together, at most.
-pub(crate) const MAX_TOTAL: u64 = 4 * MAX_BINARY;
+pub(crate) const MAX_TOTAL: u64 = 2 * MAX_BINARY;
+/// Bytes of memory that are left to everything else.
+pub(crate) const RESERVE: u64 = 32 * 1024 * 1024;
+/// A binary nobody asked about for this long gives way where memory is short.
+const STALE: Duration = Duration::from_secs(600);
+
+/// Why a piece is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    /// The kernel failed.
+    #[error("the kernel failed")]
+    Internal,
+    /// The whole has another hash than was announced; it was dropped.
+    #[error("the binary has another hash")]
+    HashMismatch,
+    /// There is too little memory for it.
+    #[error(
+        "{} MiB more are needed, {} MiB can be had, of which {} MiB are kept back",
+        mebibytes(*.needed), .available / MIB, RESERVE / MIB
+    )]
+    Memory {
+        /// Bytes that are still to come, of this binary and of those that are arriving.
+        needed: u64,
+        /// Bytes that can be had.
+        available: u64,
+    },
+    /// It does not follow what has arrived.
+    #[error("the piece does not follow")]
+    OutOfOrder,
+    /// The binary is larger than any may be, or empty.
+    #[error("a binary has 1 to {MAX_BINARY} bytes")]
+    TooLarge,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// Rounded up.
+const fn mebibytes(bytes: u64) -> u64 {
+    bytes.div_ceil(MIB)
+}
+
+impl Refused {
+    /// What the reason alone does not say.
+    pub(crate) fn detail(self) -> String {
+        match self {
+            Self::Memory { .. } | Self::TooLarge => self.to_string(),
+            Self::Internal | Self::HashMismatch | Self::OutOfOrder => String::new(),
+        }
+    }
+
+    /// What it is called in the contract.
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Self::Internal => Reason::Internal,
+            Self::HashMismatch => Reason::UploadHashMismatch,
+            Self::Memory { .. } => Reason::UploadMemory,
+            Self::OutOfOrder => Reason::UploadOutOfOrder,
+            Self::TooLarge => Reason::UploadTooLarge,
+        }
+    }
+}
 
 /// A complete binary: sealed, with a known hash.
 #[derive(Debug)]
@@ -48,14 +114,19 @@ impl AsFd for Binary {
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
     // Under size and hash together: who announces a binary with a wrong size has not taken its place.
-    entries: BTreeMap<(Sha256, u64), Entry>,
+    entries: BTreeMap<Key, Entry>,
     touches: u64,
 }
+
+/// Hash and size.
+type Key = (Sha256, u64);
 
 #[derive(Debug)]
 struct Entry {
     received: u64,
+    /// Which touch of any binary was the last of this one.
     touched: u64,
+    at: Instant,
     state: State,
 }
 
@@ -66,14 +137,19 @@ enum State {
 }
 
 impl Uploads {
-    /// Takes a piece.
+    /// Takes a piece. `memory` tells how much could be had, given how much is held here.
     ///
     /// # Errors
-    /// [`Reason::UploadTooLarge`], [`Reason::UploadOutOfOrder`] (nothing changed),
-    /// [`Reason::UploadHashMismatch`] (the binary is dropped), [`Reason::Internal`].
-    pub(crate) fn take(&mut self, piece: &Upload) -> Result<Uploaded, Reason> {
+    /// [`Refused`]. Nothing was changed; but a binary whose hash is wrong, or for which the kernel
+    /// had no memory after all, is dropped.
+    pub(crate) fn take(
+        &mut self,
+        piece: &Upload,
+        now: Instant,
+        memory: impl FnOnce(u64) -> Option<u64>,
+    ) -> Result<Uploaded, Refused> {
         if piece.size == 0 || piece.size > MAX_BINARY {
-            return Err(Reason::UploadTooLarge);
+            return Err(Refused::TooLarge);
         }
         let key = (piece.sha256, piece.size);
         let data = piece.data.as_slice();
@@ -86,13 +162,13 @@ impl Uploads {
                 });
             }
             if piece.offset != 0 || data.len() as u64 > piece.size {
-                return Err(Reason::UploadOutOfOrder);
+                return Err(Refused::OutOfOrder);
             }
-            self.make_room(piece.size);
-            let entry = Entry::new().map_err(|_| Reason::Internal)?;
+            self.make_room(piece.size, now, memory)?;
+            let entry = Entry::new(now).map_err(|_| Refused::Internal)?;
             self.entries.insert(key, entry);
         }
-        let entry = self.entries.get_mut(&key).ok_or(Reason::Internal)?;
+        let entry = self.entries.get_mut(&key).ok_or(Refused::Internal)?;
         let taken = if data.is_empty() {
             Ok(entry.progress())
         } else {
@@ -102,8 +178,9 @@ impl Uploads {
             Ok(_) => {
                 self.touches = self.touches.saturating_add(1);
                 entry.touched = self.touches;
+                entry.at = now;
             }
-            Err(Reason::UploadHashMismatch | Reason::Internal) => {
+            Err(Refused::HashMismatch | Refused::Internal | Refused::Memory { .. }) => {
                 self.entries.remove(&key);
             }
             Err(_) => {}
@@ -127,27 +204,49 @@ impl Uploads {
         }
     }
 
-    fn make_room(&mut self, size: u64) {
+    /// Lets others go until a new binary has room, or refuses and lets nobody go.
+    fn make_room(
+        &mut self,
+        size: u64,
+        now: Instant,
+        memory: impl FnOnce(u64) -> Option<u64>,
+    ) -> Result<(), Refused> {
+        let mut by_age: Vec<_> = self.entries.iter().collect();
+        by_age.sort_unstable_by_key(|(_, entry)| entry.touched);
+        let mut staying = by_age.as_slice();
+        let total = |entries: &[(&Key, &Entry)]| entries.iter().map(|((_, size), _)| size).sum();
+        let held = |entries: &[(&Key, &Entry)]| entries.iter().map(|(_, e)| e.received).sum();
+        let all: u64 = held(staying);
+        let available = memory(all).unwrap_or(0);
         loop {
-            let total: u64 = self.entries.keys().map(|(_, size)| size).sum();
-            if self.entries.len() < MAX_BINARIES && total.saturating_add(size) <= MAX_TOTAL {
-                return;
+            let (promised, kept): (u64, u64) = (total(staying), held(staying));
+            let few = staying.len() < MAX_BINARIES && promised.saturating_add(size) <= MAX_TOTAL;
+            // What is let go can be had again; what was announced will come.
+            let available = available.saturating_add(all.saturating_sub(kept));
+            let needed = size.saturating_add(promised.saturating_sub(kept));
+            let fits = needed.saturating_add(RESERVE) <= available;
+            if few && fits {
+                break;
             }
-            let oldest = self
-                .entries
-                .iter()
-                .min_by_key(|(_, e)| e.touched)
-                .map(|(key, _)| *key);
-            match oldest {
-                Some(key) => self.entries.remove(&key),
-                None => return,
-            };
+            let refused = Refused::Memory { needed, available };
+            let (oldest, rest) = staying.split_first().ok_or(refused)?;
+            let stale = now.saturating_duration_since(oldest.1.at) >= STALE;
+            if few && !stale {
+                return Err(refused);
+            }
+            staying = rest;
         }
+        let going = by_age.len().saturating_sub(staying.len());
+        let going: Vec<Key> = by_age.iter().take(going).map(|(key, _)| **key).collect();
+        for key in going {
+            self.entries.remove(&key);
+        }
+        Ok(())
     }
 }
 
 impl Entry {
-    fn new() -> Result<Self, Errno> {
+    fn new(now: Instant) -> Result<Self, Errno> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let file = File::from(memfd_create(c"application", flags)?);
         let state = State::Arriving {
@@ -157,6 +256,7 @@ impl Entry {
         Ok(Self {
             received: 0,
             touched: 0,
+            at: now,
             state,
         })
     }
@@ -169,27 +269,39 @@ impl Entry {
         }
     }
 
-    fn append(&mut self, piece: &Upload) -> Result<Uploaded, Reason> {
+    fn append(&mut self, piece: &Upload) -> Result<Uploaded, Refused> {
         let data = piece.data.as_slice();
         let end = piece
             .offset
             .checked_add(data.len() as u64)
-            .ok_or(Reason::UploadOutOfOrder)?;
+            .ok_or(Refused::OutOfOrder)?;
         if piece.offset != self.received || end > piece.size {
-            return Err(Reason::UploadOutOfOrder);
+            return Err(Refused::OutOfOrder);
         }
         let State::Arriving { file, hash } = &mut self.state else {
-            return Err(Reason::UploadOutOfOrder);
+            return Err(Refused::OutOfOrder);
         };
-        file.write_all(data).map_err(|_| Reason::Internal)?;
+        file.write_all(data).map_err(|error| {
+            let short = matches!(
+                error.raw_os_error().map(Errno::from_raw),
+                Some(Errno::ENOMEM)
+            );
+            let needed = piece.size.saturating_sub(self.received);
+            let available = 0;
+            if short {
+                Refused::Memory { needed, available }
+            } else {
+                Refused::Internal
+            }
+        })?;
         hash.update(data);
         self.received = end;
         if end == piece.size {
             if hash.clone().finalize().as_slice() != piece.sha256.0 {
-                return Err(Reason::UploadHashMismatch);
+                return Err(Refused::HashMismatch);
             }
-            let file = file.try_clone().map_err(|_| Reason::Internal)?;
-            seal(&file).map_err(|_| Reason::Internal)?;
+            let file = file.try_clone().map_err(|_| Refused::Internal)?;
+            seal(&file).map_err(|_| Refused::Internal)?;
             self.state = State::Complete(Binary { file });
         }
         Ok(self.progress())
@@ -206,131 +318,4 @@ pub(crate) fn seal(file: &File) -> Result<(), Errno> {
 }
 
 #[cfg(test)]
-mod tests {
-    use quorate_protocol::atoms::Bytes;
-
-    use super::*;
-
-    fn piece(binary: &[u8], offset: usize, length: usize) -> Upload {
-        Upload {
-            sha256: Sha256::of(binary),
-            size: binary.len() as u64,
-            offset: offset as u64,
-            data: Bytes::new(binary[offset..offset + length].to_vec()).unwrap(),
-        }
-    }
-
-    #[test]
-    fn pieces_in_order_make_a_sealed_binary() {
-        let binary: Vec<u8> = (0..=255).cycle().take(1000).collect();
-        let mut uploads = Uploads::default();
-        let first = uploads.take(&piece(&binary, 0, 600)).unwrap();
-        assert_eq!(
-            first,
-            Uploaded {
-                received: 600,
-                complete: false
-            }
-        );
-        assert!(uploads.complete(&Sha256::of(&binary), 1000).is_none());
-        let asked = uploads.take(&piece(&binary, 0, 0)).unwrap();
-        assert_eq!(asked.received, 600);
-        let last = uploads.take(&piece(&binary, 600, 400)).unwrap();
-        assert_eq!(
-            last,
-            Uploaded {
-                received: 1000,
-                complete: true
-            }
-        );
-        let complete = uploads.remove(&Sha256::of(&binary), 1000).unwrap();
-        let mut file = complete.file;
-        assert!(file.write_all(b"x").is_err(), "the seal holds");
-    }
-
-    #[test]
-    fn piece_out_of_order_fails_closed() {
-        let binary = vec![7; 100];
-        let mut uploads = Uploads::default();
-        assert_eq!(
-            uploads.take(&piece(&binary, 10, 10)),
-            Err(Reason::UploadOutOfOrder)
-        );
-        uploads.take(&piece(&binary, 0, 10)).unwrap();
-        assert_eq!(
-            uploads.take(&piece(&binary, 0, 10)),
-            Err(Reason::UploadOutOfOrder)
-        );
-        assert_eq!(
-            uploads.take(&piece(&binary, 20, 10)),
-            Err(Reason::UploadOutOfOrder)
-        );
-        let rest = uploads.take(&piece(&binary, 10, 90)).unwrap();
-        assert!(rest.complete, "refused pieces changed nothing");
-    }
-
-    #[test]
-    fn wrong_size_announced_by_another_takes_nobodys_place() {
-        let binary = vec![7; 100];
-        let mut uploads = Uploads::default();
-        let mut wrong = piece(&binary, 0, 10);
-        wrong.size = 5000;
-        uploads.take(&wrong).unwrap();
-        assert_eq!(uploads.take(&piece(&binary, 0, 0)).unwrap().received, 0);
-        assert!(uploads.take(&piece(&binary, 0, 100)).unwrap().complete);
-        assert!(uploads.complete(&Sha256::of(&binary), 100).is_some());
-    }
-
-    #[test]
-    fn refused_piece_keeps_no_junk_alive() {
-        let (junk, good) = (vec![1; 100], vec![2; 100]);
-        let mut uploads = Uploads::default();
-        assert_eq!(
-            uploads.take(&Upload {
-                size: 10,
-                ..piece(&junk, 0, 50)
-            }),
-            Err(Reason::UploadOutOfOrder)
-        );
-        assert!(uploads.entries.is_empty());
-        uploads.take(&piece(&junk, 0, 10)).unwrap();
-        uploads.take(&piece(&good, 0, 10)).unwrap();
-        uploads.take(&piece(&junk, 50, 10)).unwrap_err();
-        for n in 0..14_u8 {
-            uploads.take(&piece(&[n; 10], 0, 5)).unwrap();
-        }
-        uploads.take(&piece(&[99; 10], 0, 5)).unwrap();
-        assert_eq!(uploads.take(&piece(&junk, 0, 0)).unwrap().received, 0);
-        assert_eq!(uploads.take(&piece(&good, 0, 0)).unwrap().received, 10);
-    }
-
-    #[test]
-    fn another_hash_fails_closed() {
-        let mut uploads = Uploads::default();
-        let mut wrong = piece(&[1; 64], 0, 64);
-        wrong.sha256 = Sha256([9; 32]);
-        assert_eq!(uploads.take(&wrong), Err(Reason::UploadHashMismatch));
-        assert!(uploads.complete(&Sha256([9; 32]), 64).is_none());
-    }
-
-    #[test]
-    fn too_large_fails_closed() {
-        let mut uploads = Uploads::default();
-        let mut huge = piece(&[1; 64], 0, 64);
-        huge.size = MAX_BINARY + 1;
-        assert_eq!(uploads.take(&huge), Err(Reason::UploadTooLarge));
-    }
-
-    #[test]
-    fn junk_gives_way_to_a_new_binary() {
-        let mut uploads = Uploads::default();
-        for n in 0..100_u8 {
-            let mut junk = piece(&[1; 64], 0, 10);
-            junk.sha256 = Sha256([n; 32]);
-            uploads.take(&junk).unwrap();
-        }
-        assert_eq!(uploads.entries.len(), MAX_BINARIES);
-        let good = vec![3; 500];
-        assert!(uploads.take(&piece(&good, 0, 500)).unwrap().complete);
-    }
-}
+mod tests;

@@ -8,27 +8,27 @@
 //! caller's own nonce has been verified, and everything else it says is a claim.
 
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::socket::{self as net, AddressFamily, SockFlag, SockType, UnixAddr};
 use quorate_protocol::atoms::{Bytes, Sha256};
 use quorate_protocol::cbor::{DecodeError, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{Confirmed, ExportRequest, ForwardChallenge, ForwardedKey};
 use quorate_protocol::frame::{Assembler, FrameError, frame};
 use quorate_protocol::genesis::Document;
 use quorate_protocol::message::{
     AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest, GenesisResponse,
-    Log, MAX_CHUNK, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status,
-    Upload, Uploaded,
+    Log, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status, Upload,
+    Uploaded,
 };
 use quorate_protocol::provision::ProvisionReceipt;
 use thiserror::Error;
 
+use crate::address::Address;
 use crate::error::{Blame, Explanation};
 
 /// Time for an exchange that makes the enclave do little.
@@ -42,14 +42,20 @@ const PIECE: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// The binary is shorter than it was when it was hashed.
+    #[error("{} is shorter than it was a moment ago", .path.display())]
+    BinaryChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The connection ended before the answer was complete.
     #[error("the enclave closed the connection before it had answered")]
     Closed,
     /// Nobody listens there.
-    #[error("no enclave answers on {}: {}", .socket.display(), .kind)]
+    #[error("no enclave answers on {socket}: {kind}")]
     Connect {
         /// The socket.
-        socket: PathBuf,
+        socket: Address,
         /// What the system says.
         kind: io::ErrorKind,
     },
@@ -98,6 +104,11 @@ impl ClientError {
     #[must_use]
     pub const fn explain(&self) -> Explanation {
         let (code, blame, remedy) = match self {
+            Self::BinaryChanged { .. } => (
+                "binary-changed",
+                Blame::You,
+                "let whatever writes the file finish, and repeat the command",
+            ),
             Self::Closed | Self::Io { .. } => (
                 "connection-lost",
                 Blame::Enclave,
@@ -107,7 +118,7 @@ impl ClientError {
             Self::Connect { .. } => (
                 "no-enclave",
                 Blame::You,
-                "start the enclave, or correct the path of its operator socket",
+                "start the enclave, or correct the address of its operator socket",
             ),
             Self::Frame(_) | Self::Malformed(_) | Self::WrongKind => (
                 "answer-malformed",
@@ -172,6 +183,32 @@ const fn refusal_code(reason: Reason) -> &'static str {
         Reason::ShareRepeated => "refused-share-repeated",
         Reason::SuiteNotAccepted => "refused-suite-not-accepted",
         Reason::NothingToAttest => "refused-nothing-to-attest",
+        Reason::ForwardNotAllowed => "refused-forward-not-allowed",
+        Reason::ForwardEnded => "refused-forward-ended",
+        Reason::ForwardOlder => "refused-forward-older",
+        Reason::ForwardOtherManifest => "refused-forward-other-manifest",
+        Reason::ForwardNotSuccessor => "refused-forward-not-successor",
+        Reason::ForwardOtherGenesis => "refused-forward-other-genesis",
+        Reason::ForwardOtherAccount => "refused-forward-other-account",
+        Reason::ForwardDebug => "refused-forward-debug",
+        Reason::ForwardMeasurements => "refused-forward-measurements",
+        Reason::ForwardNonce => "refused-forward-nonce",
+        Reason::ForwardChallengeExpired => "refused-forward-challenge-expired",
+        Reason::ForwardDocument => "refused-forward-document",
+        Reason::ForwardKeys => "refused-forward-keys",
+        Reason::ForwardApprovalsMissing => "refused-forward-approvals-missing",
+        Reason::ForwardApprovalOfAnother => "refused-forward-approval-of-another",
+        Reason::ForwardApprovalOfStranger => "refused-forward-approval-of-stranger",
+        Reason::ForwardApprovalRepeated => "refused-forward-approval-repeated",
+        Reason::ForwardApprovalSignature => "refused-forward-approval-signature",
+        Reason::ForwardsExhausted => "refused-forwards-exhausted",
+        Reason::RecordForAnother => "refused-record-for-another",
+        Reason::RecordUnproven => "refused-record-unproven",
+        Reason::KeyUnreadable => "refused-key-unreadable",
+        Reason::KeyWrong => "refused-key-wrong",
+        Reason::ConfirmationForAnother => "refused-confirmation-for-another",
+        Reason::ConfirmationSignature => "refused-confirmation-signature",
+        Reason::HandedOver => "refused-handed-over",
         Reason::Internal => "refused-internal",
         // A reason of a newer contract; this one cannot name it.
         _ => "refused",
@@ -189,32 +226,16 @@ impl Client {
     /// Connects to an enclave's operator socket.
     ///
     /// # Errors
-    /// [`ClientError::Connect`].
-    pub fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let refused = |errno: Errno| ClientError::Connect {
-            socket: socket.into(),
-            kind: io::Error::from(errno).kind(),
-        };
-        let stream = net::socket(
-            AddressFamily::Unix,
-            SockType::Stream,
-            SockFlag::SOCK_CLOEXEC,
-            None,
-        )
-        .map(UnixStream::from)
-        .map_err(refused)?;
-        // The system's own connect would wait for ever on a listener whose queue is full.
-        stream
-            .set_write_timeout(Some(SHORT))
-            .map_err(|error| ClientError::Io { kind: error.kind() })?;
-        let address = UnixAddr::new(socket).map_err(refused)?;
-        loop {
-            match net::connect(stream.as_raw_fd(), &address) {
-                Ok(()) => return Ok(Self::over(stream)),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Err(ClientError::TimedOut { allowed: SHORT }),
-                Err(errno) => return Err(refused(errno)),
-            }
+    /// [`ClientError::Connect`], [`ClientError::TimedOut`].
+    pub fn connect(socket: impl Into<Address>) -> Result<Self, ClientError> {
+        let socket = socket.into();
+        match socket.connect(SHORT) {
+            Ok(stream) => Ok(Self::over(stream)),
+            Err(Errno::ETIMEDOUT) => Err(ClientError::TimedOut { allowed: SHORT }),
+            Err(errno) => Err(ClientError::Connect {
+                kind: io::Error::from(errno).kind(),
+                socket,
+            }),
         }
     }
 
@@ -271,34 +292,11 @@ impl Client {
         }
     }
 
-    /// Sends a binary in pieces, from where an earlier attempt ended. Returns the bytes sent.
+    /// Sends a piece of a binary, or asks with an empty one how much has arrived.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn upload(&mut self, sha256: Sha256, binary: &[u8]) -> Result<u64, ClientError> {
-        let size = u64::try_from(binary.len()).unwrap_or(u64::MAX);
-        let mut sent = 0_u64;
-        let mut state = self.upload_piece(sha256, size, 0, &[])?;
-        while !state.complete {
-            let Uploaded { received, .. } = state;
-            let stuck = ClientError::UploadStuck { received, size };
-            let rest = usize::try_from(received)
-                .ok()
-                .and_then(|at| binary.get(at..))
-                .filter(|rest| !rest.is_empty())
-                .ok_or_else(|| stuck.clone())?;
-            let piece = rest.get(..MAX_CHUNK).unwrap_or(rest);
-            state = self.upload_piece(sha256, size, received, piece)?;
-            // Every answer moves on, so the loop ends.
-            if !state.complete && state.received <= received {
-                return Err(stuck);
-            }
-            sent = sent.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        }
-        Ok(sent)
-    }
-
-    fn upload_piece(
+    pub fn upload_piece(
         &mut self,
         sha256: Sha256,
         size: u64,
@@ -353,6 +351,50 @@ impl Client {
     pub fn evidence(&mut self, nonce: Nonce) -> Result<Evidence, ClientError> {
         match self.ask(&Request::Evidence(EvidenceRequest { nonce }), LONG)? {
             Response::Evidence(evidence) => Ok(*evidence),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// A nonce for an importer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn challenge(&mut self) -> Result<ForwardChallenge, ClientError> {
+        match self.ask(&Request::Challenge, SHORT)? {
+            Response::Challenge(challenge) => Ok(challenge),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// The key, sealed to an importer.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn export(&mut self, request: ExportRequest) -> Result<ForwardedKey, ClientError> {
+        match self.ask(&Request::Export(Box::new(request)), LONG)? {
+            Response::Exported(forwarded) => Ok(*forwarded),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Gives an importer the key.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn import(&mut self, forwarded: ForwardedKey) -> Result<Confirmed, ClientError> {
+        match self.ask(&Request::Import(Box::new(forwarded)), LONG)? {
+            Response::Imported(confirmed) => Ok(*confirmed),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Ends an exporter.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn hand_over(&mut self, confirmed: Confirmed) -> Result<(), ClientError> {
+        match self.ask(&Request::HandOver(Box::new(confirmed)), LONG)? {
+            Response::HandedOver => Ok(()),
             _ => Err(ClientError::WrongKind),
         }
     }

@@ -247,6 +247,30 @@ pub enum StepError {
         /// That of the definition in the folder.
         found: Digest<Definition>,
     },
+    /// The new instance's evidence does not hold.
+    #[error("the evidence of the new instance is refused: {code}")]
+    EvidenceRefused {
+        /// The first check's error.
+        code: &'static str,
+    },
+    /// The policy waives approvals of this forward.
+    #[error("forwarding to manifest {sequence} needs no approvals: only applications change")]
+    ForwardExempt {
+        /// The manifest.
+        sequence: u64,
+    },
+    /// The manifest before lets nothing be forwarded.
+    #[error("manifest {sequence} does not let the key be forwarded")]
+    ForwardNotAllowed {
+        /// The manifest that would forward.
+        sequence: u64,
+    },
+    /// There is no manifest that could forward to this one.
+    #[error("manifest {sequence} is the first: no instance runs the one before it")]
+    ForwardToFirst {
+        /// The manifest.
+        sequence: u64,
+    },
     /// The folder has the output of a genesis already.
     #[error("a genesis was made for this definition already")]
     GenesisExists,
@@ -271,6 +295,18 @@ pub enum StepError {
         /// Its sequence.
         sequence: u64,
     },
+    /// The enclave that shall take the key does not wait for it.
+    #[error("the new enclave is {phase} and does not wait for the key")]
+    ImporterNotWaiting {
+        /// What it says it is doing.
+        phase: &'static str,
+    },
+    /// The old enclave has not ended in time.
+    #[error("the old enclave has erased the key, but its applications have not ended yet")]
+    HandOverUnfinished,
+    /// The enclave has the key from members.
+    #[error("the new enclave has the key already, and not from another enclave")]
+    NotForwarded,
     /// Somebody else's card has that name.
     #[error("somebody else has joined as {name}")]
     NameTaken {
@@ -427,6 +463,44 @@ impl StepError {
                 Folder,
                 "do not consent: the definition in the folder is not the one the members agreed \
                  on; compare fingerprints again, by voice",
+            ),
+            Self::EvidenceRefused { .. } => (
+                "evidence-refused",
+                Enclave,
+                "fetch its evidence with `quorate ceremony evidence` and look at it with `quorate \
+                 verify evidence` before you use the new instance",
+            ),
+            Self::ForwardExempt { .. } => (
+                "forward-exempt",
+                You,
+                "nothing to do: the policy of the manifest before lets changes of applications pass",
+            ),
+            Self::ForwardNotAllowed { .. } => (
+                "forward-not-allowed",
+                Coordinator,
+                "provision the new enclave with shares; to forward from then on, have a manifest \
+                 approved with --forward",
+            ),
+            Self::ForwardToFirst { .. } => (
+                "forward-to-first",
+                You,
+                "an enclave of the same manifest takes the key without approvals; name the \
+                 manifest that shall follow",
+            ),
+            Self::ImporterNotWaiting { .. } => (
+                "importer-not-waiting",
+                You,
+                "boot it with `quorate ceremony boot` first, or name the right socket with --to",
+            ),
+            Self::HandOverUnfinished => (
+                "hand-over-unfinished",
+                Enclave,
+                "repeat the command, or look at the old enclave's console",
+            ),
+            Self::NotForwarded => (
+                "not-forwarded",
+                You,
+                "name the enclave that waits for the key with --to; two with the key must not run",
             ),
             Self::GenesisExists => (
                 "genesis-exists",

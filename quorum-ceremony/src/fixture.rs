@@ -338,6 +338,7 @@ impl World {
                 not_after: UnixMillis(now + 3_600_000),
             },
             suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+            forward: before.and_then(|before| before.forward.clone()),
         })
         .unwrap()
     }

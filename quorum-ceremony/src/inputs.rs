@@ -309,21 +309,12 @@ impl ApplicationSpec {
         Ok(())
     }
 
-    /// The manifest entry for a binary of these bytes.
-    ///
-    /// # Errors
-    /// [`InputError::BinarySize`].
-    pub fn entry(&self, binary: &[u8]) -> Result<Application, InputError> {
-        let size = u64::try_from(binary.len()).unwrap_or(u64::MAX);
-        if size == 0 || size > MAX_BINARY {
-            return Err(InputError::BinarySize {
-                path: self.binary.path.clone(),
-                size,
-            });
-        }
-        Ok(Application {
+    /// The manifest entry for a binary of this size and hash.
+    #[must_use]
+    pub fn entry(&self, size: u64, sha256: Sha256) -> Application {
+        Application {
             name: self.binary.name.clone(),
-            sha256: Sha256::of(binary),
+            sha256,
             size,
             arguments: self.arguments.clone(),
             environment: self.environment.clone(),
@@ -333,7 +324,7 @@ impl ApplicationSpec {
             calls: self.calls.clone(),
             shares: self.shares.clone(),
             egress: self.egress.clone(),
-        })
+        }
     }
 }
 

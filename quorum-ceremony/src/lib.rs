@@ -2,17 +2,18 @@
 //!
 //! A ceremony is one shared folder, which anyone may write into, and one private folder a member.
 //! Objects travel as files, in any order; [`workspace`] is the shared folder, [`private`] the
-//! private one, [`client`] the enclave's socket. Each command is one file in [`steps`]:
+//! private one, [`client`] the enclave's port at an [`address`]. Each command is one file in [`steps`]:
 //!
 //! `join` → `define` → `consent` → `genesis` → `receipt` → `manifest` → `approve` → `boot` →
-//! `attest` → `provision` → `evidence`, and `status` at any time.
+//! `attest` → `provision` → `evidence`, and `status` at any time; from one instance to the next,
+//! `forward_approve` → `forward`.
 //!
 //! Guarantees, under a private folder and a machine that are the member's own:
 //!
 //! * a member's signature or share leaves the process only after the step has verified what it
 //!   rests on: consent the definition, a receipt the genesis attestation for the member's own
-//!   nonce and their own share, an approval the chain from the pinned genesis, a share the setup
-//!   attestation for the member's own nonce;
+//!   nonce and their own share, an approval, of a manifest or of a forward, the chain from the
+//!   pinned genesis, a share the setup attestation for the member's own nonce;
 //! * nothing in the shared folder is believed because it is there: it is compared with [`pins`],
 //!   and where it differs the step stops and says what that means;
 //! * a step that needs the key is two calls: the first verifies and shows, the second takes the
@@ -32,6 +33,8 @@
     )
 )]
 
+pub mod address;
+pub mod binary;
 pub mod challenge;
 pub mod client;
 pub mod error;
@@ -45,6 +48,7 @@ pub mod random;
 pub mod steps;
 pub mod storage;
 pub mod token;
+pub mod upload;
 pub mod workspace;
 
 pub use error::{Blame, CeremonyError, Explanation, StepError};

@@ -477,7 +477,7 @@ fn refused(path: PathBuf, errno: Errno) -> StorageError {
     }
 }
 
-fn failed(path: &Path, error: &io::Error) -> StorageError {
+pub(crate) fn failed(path: &Path, error: &io::Error) -> StorageError {
     if error.kind() == io::ErrorKind::NotFound {
         return StorageError::Missing { path: path.into() };
     }

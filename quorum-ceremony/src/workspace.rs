@@ -11,6 +11,7 @@
 //! record.cbor                definition, consents, output, document and receipts in one
 //! manifests/0001/manifest.cbor (manifest.json: for eyes only)
 //! manifests/0001/approvals/NAME-manifest-set.cbor, NAME-share-set.cbor
+//! manifests/0002/forwards/NAME.cbor  approvals of forwarding the key from the manifest before
 //! ```
 //!
 //! Anyone may write here. Guarantees: what is read is bounded, canonical and a plain file; what is
@@ -25,6 +26,7 @@ use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::ForwardApproval;
 use quorate_protocol::frame::Sizes;
 use quorate_protocol::genesis::{Document, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord};
 use quorate_protocol::manifest::{Approval, Link, Manifest};
@@ -356,6 +358,65 @@ impl Workspace {
         self.folder.publish(&file, &to_bytes(approval))
     }
 
+    /// One member's approval of forwarding to a manifest, if it is there.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_forward_approval(
+        &self,
+        sequence: u64,
+        name: &Name,
+    ) -> Result<Option<Signed<ForwardApproval>>, CeremonyError> {
+        self.find(&[
+            "manifests",
+            &place(sequence),
+            "forwards",
+            &format!("{name}.cbor"),
+        ])
+    }
+
+    /// Writes an approval of forwarding to a manifest.
+    ///
+    /// # Errors
+    /// [`StorageError::Differs`].
+    pub fn publish_forward_approval(
+        &self,
+        sequence: u64,
+        name: &Name,
+        approval: &Signed<ForwardApproval>,
+    ) -> Result<Published, StorageError> {
+        let file = format!("{name}.cbor");
+        let file = ["manifests", &place(sequence), "forwards", &file];
+        self.folder.publish(&file, &to_bytes(approval))
+    }
+
+    /// The approvals of forwarding from one manifest to another that are their members', and the
+    /// names under which something else is in the folder.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Storage`].
+    pub fn forward_approvals(
+        &self,
+        from: &Manifest,
+        to: &Manifest,
+    ) -> Result<(Vec<Signed<ForwardApproval>>, Vec<Name>), CeremonyError> {
+        let (mut approvals, mut ignored) = (Vec::new(), Vec::new());
+        let subject = (from.genesis, Digest::of(from), Digest::of(to));
+        for member in &from.share_set.members {
+            match self.find_forward_approval(to.sequence, &member.name) {
+                Ok(Some(approval)) if is_forward_approval(&approval, subject, member) => {
+                    approvals.push(approval);
+                }
+                Ok(None) => {}
+                Ok(Some(_)) | Err(CeremonyError::Decode { .. }) => {
+                    ignored.push(member.name.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((approvals, ignored))
+    }
+
     /// The manifests from the first on, each with its approvals, up to and with `last` or until
     /// there is none. Sets before the first are the definition's.
     ///
@@ -522,6 +583,19 @@ pub fn is_approval(
     claim.role == role
         && claim.genesis == genesis
         && claim.manifest == manifest
+        && claim.index == member.index
+        && approval.verify(&member.signing_key).is_ok()
+}
+
+/// Whether an approval is this member's, of this forward.
+#[must_use]
+pub fn is_forward_approval(
+    approval: &Signed<ForwardApproval>,
+    subject: (Digest<Genesis>, Digest<Manifest>, Digest<Manifest>),
+    member: &Member,
+) -> bool {
+    let claim = approval.unverified();
+    (claim.genesis, claim.from, claim.to) == subject
         && claim.index == member.index
         && approval.verify(&member.signing_key).is_ok()
 }

@@ -20,23 +20,26 @@ use quorate_emulator::measurements::{Measurements, process_measurements};
 use quorate_emulator::pki::DevelopmentRoot;
 use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
 use quorate_init::nsm::TransportError;
-use quorate_init::{Platform, run};
+use quorate_init::{Confinement, Halt, Platform, run};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::message::{Phase, Reason};
+use quorate_protocol::forward::{ApprovalRule, ExportRequest};
+use quorate_protocol::message::{Phase, Reason, Stage};
 use quorate_protocol::ports;
 use quorate_quorum_ceremony::client::{Client, ClientError};
 use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
 use quorate_quorum_ceremony::keyfile::Passphrase;
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, genesis, join, log, manifest, provision,
-    receipt, status,
+    approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
+    manifest, provision, receipt, status,
 };
+use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::{CeremonyError, StepError};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 use zeroize::Zeroizing;
 
 const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
+const ROLE: &str = "arn:aws:iam::123456789012:role/quorate";
 
 /// An enclave's device and sockets.
 struct Emulated {
@@ -51,6 +54,19 @@ impl Platform for Emulated {
         self.nsm.take().ok_or(TransportError::Open {
             errno: Errno::EBUSY,
         })
+    }
+
+    fn confine(&mut self, _: &[u8; 64]) -> Result<Confinement, Halt> {
+        Ok(Confinement::as_user())
+    }
+
+    fn available_memory(&mut self, _: u64) -> Option<u64> {
+        quorate_init::available_memory()
+    }
+
+    fn dial(&mut self, _: u32) -> Result<OwnedFd, Errno> {
+        // No application of these tests connects anywhere.
+        Err(Errno::ECONNREFUSED)
     }
 
     fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
@@ -96,7 +112,7 @@ impl Place {
         let config = Config {
             measurements: process_measurements(image),
             instance: InstanceId::generate(&mut rng).unwrap(),
-            role_arn: None,
+            role_arn: Some(ROLE.to_owned()),
             mode: Mode::Normal,
         };
         let root = Arc::clone(&self.root);
@@ -211,14 +227,19 @@ fn provision_as(
 }
 
 fn propose(place: &Place, image: &[u8]) {
+    propose_with(place, image, manifest::ForwardPlan::Keep);
+}
+
+fn propose_with(place: &Place, image: &[u8], forward: manifest::ForwardPlan) {
     let text = format!(
-        "sleep={},port=5100,memory=1073741824,arg=600",
+        "sleep={},port=5100,memory=1073741824,start-deadline=600000,arg=600",
         sleeper().display()
     );
     let plan = manifest::Plan {
         measurements: place.measurements(image),
         applications: vec![ApplicationSpec::parse(&text).unwrap()],
         valid_days: 1,
+        forward,
     };
     manifest::propose(&place.folder(), &plan).unwrap();
 }
@@ -278,23 +299,23 @@ fn from_strangers_to_evidence() {
     propose(&place, b"the image");
     assert_eq!(next(&place), status::Next::Approve);
     approve_as(&place, "alice").unwrap();
-    assert!(boot::boot(&folder, &birth, &binaries(), None).is_err());
+    assert!(boot::boot(&folder, &birth, &binaries(), None, &mut |_| {}).is_err());
     approve_as(&place, "carol").unwrap();
     assert_eq!(next(&place), status::Next::Boot);
 
     // The genesis enclave never boots; an enclave of another image refuses too.
     assert_eq!(
-        refused_for(boot::boot(&folder, &birth, &binaries(), None)),
+        refused_for(boot::boot(&folder, &birth, &binaries(), None, &mut |_| {})),
         Reason::WrongPhase
     );
     let wrong = place.start("wrong", b"another image");
     assert_eq!(
-        refused_for(boot::boot(&folder, &wrong, &binaries(), None)),
+        refused_for(boot::boot(&folder, &wrong, &binaries(), None, &mut |_| {})),
         Reason::MeasurementMismatch
     );
 
     let one = place.start("one", b"the image");
-    let started = boot::boot(&folder, &one, &binaries(), None).unwrap();
+    let started = boot::boot(&folder, &one, &binaries(), None, &mut |_| {}).unwrap();
     assert!(started.uploaded > 0);
     let look = |stage| attest::attest(&folder, &place.private("bob"), &one, stage);
     assert_eq!(
@@ -369,7 +390,7 @@ fn rollback_is_refused(place: &Place) {
         approve_as(place, member).unwrap();
     }
     let socket = place.start("old-enclave", b"the image");
-    boot::boot(&old, &socket, &binaries(), None).unwrap();
+    boot::boot(&old, &socket, &binaries(), None, &mut |_| {}).unwrap();
     let refused = provision::attest(&old, &place.private("alice"), &socket);
     assert_eq!(
         refused.err().map(|error| error.code()),
@@ -383,7 +404,7 @@ fn rollback_is_refused(place: &Place) {
     );
     // The newer one is given shares.
     let newer = place.start("newer-enclave", b"the newer image");
-    boot::boot(&folder, &newer, &binaries(), None).unwrap();
+    boot::boot(&folder, &newer, &binaries(), None, &mut |_| {}).unwrap();
     assert_eq!(provision_as(place, "alice", &newer).unwrap().accepted, 1);
 }
 
@@ -402,7 +423,7 @@ fn share_under_another_development_root_fails_closed() {
     approve_as(&place, "bob").unwrap();
     // The image measures the same; only its security module is another's.
     let stranger = other.start("stranger", b"the image");
-    boot::boot(&place.folder(), &stranger, &binaries(), None).unwrap();
+    boot::boot(&place.folder(), &stranger, &binaries(), None, &mut |_| {}).unwrap();
     let refused = provision_as(&place, "alice", &stranger);
     assert_eq!(
         refused.err().map(|error| error.code()),
@@ -422,4 +443,116 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+fn forward_approve_as(place: &Place, member: &str) -> Result<Published, CeremonyError> {
+    let review = forward_approve::review(&place.folder(), &place.private(member), None)?;
+    Ok(review.approve(&words(member))?.published)
+}
+
+/// From a running enclave of the first manifest to one of the second, and on to a replacement.
+#[test]
+fn upgrade_without_shares() {
+    let place = Place::new();
+    let folder = place.folder();
+    found(&place);
+    let birth = place.start("genesis", b"genesis image");
+    genesis::hold(&folder, &birth).unwrap();
+    for member in MEMBERS {
+        acknowledge(&place, member, &birth).unwrap();
+    }
+    let plan = manifest::ForwardPlan::For {
+        days: 1,
+        approvals: ApprovalRule::Always,
+    };
+    propose_with(&place, b"the image", plan);
+    approve_as(&place, "alice").unwrap();
+    approve_as(&place, "carol").unwrap();
+    let one = place.start("one", b"the image");
+    boot::boot(&folder, &one, &binaries(), None, &mut |_| {}).unwrap();
+    for member in ["bob", "alice"] {
+        provision_as(&place, member, &one).unwrap();
+    }
+
+    propose(&place, b"the newer image");
+    let early = forward_approve_as(&place, "alice").err();
+    assert_eq!(early.map(|error| error.code()), Some("forward-to-first"));
+    approve_as(&place, "bob").unwrap();
+    approve_as(&place, "carol").unwrap();
+    let two = place.start("two", b"the newer image");
+    let waits = forward::forward(&folder, &one, &two).err();
+    assert_eq!(
+        waits.map(|error| error.code()),
+        Some("importer-not-waiting")
+    );
+    boot::boot(&folder, &two, &binaries(), None, &mut |_| {}).unwrap();
+
+    // Nobody has approved; then one; then a forged file in the third name.
+    let forward = |from: &Path, to: &Path| forward::forward(&folder, from, to);
+    assert_eq!(
+        refused_for(forward(&one, &two)),
+        Reason::ForwardApprovalsMissing
+    );
+    assert_eq!(
+        forward_approve_as(&place, "alice").unwrap(),
+        Published::Written
+    );
+    assert_eq!(
+        forward_approve_as(&place, "alice").unwrap(),
+        Published::AlreadyThere
+    );
+    assert_eq!(
+        refused_for(forward(&one, &two)),
+        Reason::ForwardApprovalsMissing
+    );
+    fs::copy(
+        folder.join("manifests/0002/forwards/alice.cbor"),
+        folder.join("manifests/0002/forwards/carol.cbor"),
+    )
+    .unwrap();
+    assert_eq!(
+        refused_for(forward(&one, &two)),
+        Reason::ForwardApprovalsMissing
+    );
+    forward_approve_as(&place, "bob").unwrap();
+    let done = forward(&one, &two).unwrap();
+    assert_eq!(done.found, forward::Found::Nothing);
+    assert_eq!(
+        (done.record.count, done.ignored.as_slice()),
+        (1, &[name("carol")][..])
+    );
+    let shown = done.facts.forwarded_from.unwrap();
+    assert_eq!(shown.approved_by, ["alice", "bob"].map(name));
+    assert_eq!(
+        forward(&one, &two).unwrap().found,
+        forward::Found::HandedOver
+    );
+    let phase = Client::connect(&one).unwrap().status().unwrap().phase;
+    assert_eq!(phase, Phase::HandedOver);
+    let live = attest::attest(&folder, &place.private("carol"), &two, InstanceStage::Live);
+    assert_eq!(live.unwrap().manifest.sequence, 2);
+
+    // A replacement of the same manifest; the operator's machine dies before the hand-over.
+    let three = place.start("three", b"the newer image");
+    boot::boot(&folder, &three, &binaries(), None, &mut |_| {}).unwrap();
+    assert_eq!(refused_for(forward(&one, &three)), Reason::HandedOver);
+    let mut exporter = Client::connect(&two).unwrap();
+    let mut importer = Client::connect(&three).unwrap();
+    let nonce = exporter.challenge().unwrap().nonce;
+    let document = importer.attest(Stage::Setup, nonce).unwrap();
+    let request = ExportRequest {
+        document,
+        link: None,
+        approvals: Vec::new(),
+    };
+    importer.import(exporter.export(request).unwrap()).unwrap();
+    let done = forward(&two, &three).unwrap();
+    assert_eq!(done.found, forward::Found::Imported);
+    assert!(done.facts.forwarded_from.unwrap().approved_by.is_empty());
+    let out = place.path("evidence.cbor");
+    assert!(
+        evidence::collect(&folder, &three, &out)
+            .unwrap()
+            .provisioned
+    );
 }

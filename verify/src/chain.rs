@@ -8,8 +8,8 @@
 //! * the threshold of the manifest set **before** it approved it, so a set that only the manifest
 //!   itself names approves nothing;
 //! * where it changes the manifest set, the threshold of the new set approved it too; where it
-//!   changes the share set or who may connect where (before the first manifest nobody may
-//!   anywhere), the threshold of the share set before it did besides;
+//!   changes the share set, who may connect where (before the first manifest nobody may anywhere)
+//!   or the forward policy, the threshold of the share set before it did besides;
 //! * no approval in the link is wrong, not even one more than needed.
 //!
 //! It does not say that no newer manifest exists: [`HighestSeen`] is what a reader can do about
@@ -26,6 +26,7 @@ use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::Destination;
+use quorate_protocol::forward::ForwardPolicy;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
@@ -108,13 +109,16 @@ pub struct Successor {
     /// Whether another application may connect, or one to other destinations; then the present
     /// share set's threshold must approve too.
     pub changes_egress: bool,
+    /// Whether it changes if, until when and to what the key is forwarded. Before the first
+    /// manifest nothing is. Then too the present share set's threshold must approve.
+    pub changes_forward: bool,
 }
 
 impl Successor {
     /// Whether the threshold of the present share set must approve besides.
     #[must_use]
     pub const fn needs_share_set(&self) -> bool {
-        self.changes_share_set || self.changes_egress
+        self.changes_share_set || self.changes_egress || self.changes_forward
     }
 }
 
@@ -245,6 +249,7 @@ struct Head<'a> {
     manifest_set: MemberSet,
     share_set: MemberSet,
     egress: Vec<(Name, Vec<Destination>)>,
+    forward: Option<ForwardPolicy>,
 }
 
 impl<'a> Head<'a> {
@@ -259,6 +264,7 @@ impl<'a> Head<'a> {
             manifest_set: definition.manifest_set.clone(),
             share_set: definition.share_set.clone(),
             egress: Vec::new(),
+            forward: None,
         }
     }
 
@@ -305,6 +311,7 @@ impl<'a> Head<'a> {
             changes_manifest_set: manifest.manifest_set != self.manifest_set,
             changes_share_set: manifest.share_set != self.share_set,
             changes_egress: manifest.egress_policy() != self.egress,
+            changes_forward: manifest.forward != self.forward,
         })
     }
 
@@ -398,6 +405,7 @@ impl<'a> Head<'a> {
         self.sequence = successor.sequence;
         self.digest = Some(successor.digest);
         self.egress = manifest.egress_policy();
+        self.forward.clone_from(&manifest.forward);
         if successor.changes_manifest_set || successor.changes_share_set {
             self.last_set_change = Some(successor.digest);
             self.manifest_set = manifest.manifest_set.clone();

@@ -7,8 +7,8 @@
 //!   of its share set held a share;
 //! * those who may approved what ran, link by link;
 //! * a genuine enclave ran exactly that image, manifest and list of applications;
-//! * as many members as the threshold gave this very instance their shares, and it held the
-//!   quorum key;
+//! * as many members as the threshold gave this very instance their shares, or another instance
+//!   forwarded the key to it as the manifests allow, and it held the quorum key;
 //! * the application proofs in the file are its applications' statements;
 //! * what key-generation and signing state there is what policy decided.
 //!
@@ -23,6 +23,7 @@ mod applications;
 mod checks;
 mod document;
 mod error;
+mod forwards;
 mod provisioning;
 mod report;
 mod statements;
@@ -31,7 +32,7 @@ use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::from_bytes;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::evidence::Evidence;
+use quorate_protocol::evidence::{Evidence, Origin};
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::members::Role;
 
@@ -39,6 +40,7 @@ use self::checks::{
     ATTESTATION_ROOT, CHAIN, DEFINITION_CONSENTS, FORMAT, GENESIS_ATTESTATION, GENESIS_OUTPUT,
     GENESIS_PIN, GENESIS_RECEIPTS, Ledger,
 };
+use self::document::Committed;
 use crate::attestation::{self, Attested, Freshness, Partition, TrustAnchor, TrustAnchors};
 use crate::chain::{self, VerifiedChain};
 use crate::genesis::{self, VerifiedGenesis};
@@ -48,8 +50,8 @@ use crate::text::{Listed, Utc};
 pub use self::checks::CHECK_IDS;
 pub use self::error::{EvidenceError, Field, Part};
 pub use self::report::{
-    ActivityFacts, ApplicationFacts, Check, Decision, Facts, MemberFacts, ProofFacts, Report,
-    StartFacts, Verdict,
+    ActivityFacts, ApplicationFacts, Check, Decision, Facts, ForwardFacts, ForwardedFacts,
+    MemberFacts, ProofFacts, Report, StartFacts, Verdict,
 };
 
 /// Signatures in one file of evidence, at most. Verifying so many takes about a second.
@@ -135,10 +137,15 @@ fn decode(bytes: &[u8]) -> Result<Evidence, EvidenceError> {
     let provisioning = evidence.provisioning.as_ref();
     let approvals = evidence.chain.iter().map(|link| link.approvals.len());
     let proofs = evidence.applications.iter().map(|start| start.proofs.len());
-    let found = [record.consents.len(), starts]
+    let origin = provisioning.map(|given| match &given.origin {
+        Origin::Members(provisions) => provisions.len().saturating_mul(2),
+        Origin::Forwarded(received) => received.approvals.len().saturating_add(3),
+    });
+    let forwards = evidence.forwards.len().saturating_mul(3);
+    let found = [record.consents.len(), starts, forwards]
         .into_iter()
         .chain([record.receipts.len().saturating_mul(2)])
-        .chain(provisioning.map(|given| given.provisions.len().saturating_mul(2)))
+        .chain(origin)
         .chain(approvals)
         .chain(proofs)
         .fold(0, usize::saturating_add);
@@ -174,13 +181,13 @@ impl Run<'_> {
         let chain = genesis.as_ref().and_then(|known| self.check_chain(known));
         let attested = if trusted { self.check_document() } else { None };
         self.check_expectations(policy, attested.as_ref());
-        let (setup, live) = match (&genesis, &chain, &attested) {
+        let committed = match (&genesis, &chain, &attested) {
             (Some(genesis), Some(chain), Some(attested)) => self.check_instance(&Instance {
                 genesis,
                 chain,
                 attested,
             }),
-            _ => (false, None),
+            _ => Committed::default(),
         };
         self.check_provisioned();
         if let (Some(genesis), Some(chain), Some(attested)) = (&genesis, &chain, &attested) {
@@ -189,8 +196,8 @@ impl Run<'_> {
                 chain,
                 attested,
             };
-            self.check_provisioning(&instance, setup, live.as_ref());
-            if let Some(live) = &live {
+            self.check_provisioning(&instance, &committed);
+            if let Some(live) = &committed.live {
                 self.check_applications(&instance, live);
             }
         }

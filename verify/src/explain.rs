@@ -132,6 +132,35 @@ fn facts(report: &Report, page: &mut Page) {
         let names: Vec<_> = facts.shares_given_by.iter().map(|m| &m.name).collect();
         page.fact("shares of", Listed(&names));
     }
+    if let Some(from) = &facts.forwarded_from {
+        page.fact(
+            "forwarded by",
+            format!("{}, on {}", from.exporter, Utc(from.time)),
+        );
+        page.fact(
+            "its forward",
+            format!("{}, record {}", from.count, from.record),
+        );
+        if !from.approved_by.is_empty() {
+            page.fact("approved by", Listed(&from.approved_by));
+        }
+    }
+    for made in &facts.forwards {
+        let confirmed = if made.confirmed { ", CONFIRMED" } else { "" };
+        let when = Utc(made.time);
+        let text = format!(
+            "number {}, to {}, on {when}{confirmed}",
+            made.count, made.importer
+        );
+        page.fact("forwarded", text);
+    }
+    if facts.handed_over {
+        page.put(
+            Tone::Warning,
+            "  HANDED OVER: this instance holds no key any more. Whatever claims to be it serves \
+             nothing.",
+        );
+    }
     for start in &facts.starts {
         let value = format!("{}, start {}", start.application, start.start);
         page.fact("started", format!("{value}, on {}", Utc(start.time)));

@@ -20,18 +20,22 @@ use quorate_protocol::attested::{
     PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, UserData, applications_extension, extended_once,
     genesis_extension, live_extension, setup_extension,
 };
-use quorate_protocol::cbor::to_bytes;
+use quorate_protocol::cbor::{from_bytes, to_bytes};
 use quorate_protocol::definition::{AttestationRoot, Definition, Measurements};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::ForwardRecord;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::keys::KeyPair;
 use quorate_protocol::manifest::{Manifest, Validity};
 
-use crate::attestation::{self, Attested, DebugMode, Freshness, TrustAnchors};
+use crate::attestation::{self, Attested, DebugMode, Freshness, TrustAnchor, TrustAnchors};
 use crate::chain::VerifiedChain;
 use crate::genesis::VerifiedGenesis;
 
 pub use self::error::{Commitment, InstanceError};
+
+/// Register of the parent instance's role.
+pub const PCR_ROLE: u8 = 3;
 
 /// What a verified document says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,15 +55,38 @@ pub struct DocumentFacts {
 pub struct VerifiedSetup {
     /// Seal a share to this pair's encryption key and to nothing else.
     pub setup: KeyPair,
+    /// PCR17: what its live keys will have to be.
+    pub live_register: Pcr,
+    /// PCR3: the role of its parent instance; all zero where that has none, absent where it is not
+    /// locked.
+    pub role_register: Option<Pcr>,
     /// About the document.
     pub facts: DocumentFacts,
 }
 
-/// An attested running instance.
+/// Whether an instance serves, as its own document says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// It serves, and has forwarded nothing.
+    Serving,
+    /// It serves, and has forwarded the key; the record is its newest.
+    Forwarded(Digest<ForwardRecord>),
+    /// It has handed over and holds no key any more.
+    HandedOver {
+        /// The record whose importer confirmed.
+        confirmed: Digest<ForwardRecord>,
+        /// Its newest record.
+        newest: Digest<ForwardRecord>,
+    },
+}
+
+/// An attested running instance, or one that has handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedLive {
     /// The keys it answers with.
     pub live: KeyPair,
+    /// Whether it serves.
+    pub service: Service,
     /// About the document.
     pub facts: DocumentFacts,
 }
@@ -103,15 +130,21 @@ pub fn verify_setup(
     let attested = attest_instance(bytes, genesis, chain, anchors, freshness)?;
     let setup = key_pair(&attested)?;
     check_setup_register(&attested, chain, &setup)?;
-    check_live_register_used(&attested)?;
+    let live_register = check_live_register_used(&attested)?;
     check_applications_register(&attested, chain)?;
     check_user_data(&attested, &UserData::Setup(chain.digest()))?;
     let facts = facts(&attested);
     check_validity(chain.manifest(), facts.timestamp)?;
-    Ok(VerifiedSetup { setup, facts })
+    Ok(VerifiedSetup {
+        setup,
+        live_register,
+        role_register: register(&attested, PCR_ROLE).ok(),
+        facts,
+    })
 }
 
-/// Verifies the attestation of a running instance whose setup keys were `setup`.
+/// Verifies the attestation of an instance whose setup keys were `setup`. One that has handed the
+/// key over is still the instance it was: look at [`VerifiedLive::service`].
 ///
 /// # Errors
 /// The first rule that the document breaks.
@@ -128,10 +161,14 @@ pub fn verify_live(
     check_setup_register(&attested, chain, setup)?;
     check_live_register(&attested, chain, &live)?;
     check_applications_register(&attested, chain)?;
-    check_user_data(&attested, &UserData::Live(chain.digest()))?;
+    let service = service(&attested, chain)?;
     let facts = facts(&attested);
     check_validity(chain.manifest(), facts.timestamp)?;
-    Ok(VerifiedLive { live, facts })
+    Ok(VerifiedLive {
+        live,
+        service,
+        facts,
+    })
 }
 
 fn attest_instance(
@@ -236,10 +273,10 @@ pub(crate) fn check_applications_register(
 }
 
 /// A setup document does not name the live keys, but init fixed them before it attested.
-fn check_live_register_used(attested: &Attested) -> Result<(), InstanceError> {
+fn check_live_register_used(attested: &Attested) -> Result<Pcr, InstanceError> {
     match register(attested, PCR_LIVE)? {
         Pcr::ZERO => Err(InstanceError::LiveRegisterUnused),
-        _ => Ok(()),
+        fixed => Ok(fixed),
     }
 }
 
@@ -277,6 +314,43 @@ pub(crate) fn check_user_data(
             expected: *expected,
         }),
     }
+}
+
+/// Whether an instance of this manifest serves. Its user data must be one of the three that say so.
+pub(crate) fn service(
+    attested: &Attested,
+    chain: &VerifiedChain,
+) -> Result<Service, InstanceError> {
+    let manifest = chain.digest();
+    let live = UserData::Live(manifest);
+    let found = attested.document().user_data().unwrap_or_default();
+    match from_bytes(found) {
+        Ok(UserData::Live(of)) if of == manifest => Ok(Service::Serving),
+        Ok(UserData::Forwarded(of, record)) if of == manifest => Ok(Service::Forwarded(record)),
+        Ok(UserData::HandedOver(of, confirmed, newest)) if of == manifest => {
+            Ok(Service::HandedOver { confirmed, newest })
+        }
+        _ => Err(InstanceError::UserData { expected: live }),
+    }
+}
+
+/// The root that a definition names, out of the bundle of a document. The certificate comes from
+/// the sender and is believed only because its hash is the definition's; where it is not, no root
+/// is trusted.
+///
+/// # Errors
+/// A document that cannot be read, or a root that is none.
+pub fn named_root(definition: &Definition, document: &[u8]) -> Result<TrustAnchors, InstanceError> {
+    let root = &definition.attestation_root;
+    let mut anchors = TrustAnchors::empty();
+    let parsed = attestation::Document::parse(document)?;
+    let partition = attestation::Partition::from_name(root.partition.as_str());
+    if let (Some(partition), Some(der)) = (partition, parsed.unverified_root())
+        && Sha256::of(der) == root.fingerprint
+    {
+        anchors.insert(TrustAnchor::from_der(partition, der)?)?;
+    }
+    Ok(anchors)
 }
 
 /// A manifest is valid from its first to its last moment, both included.

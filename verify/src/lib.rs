@@ -10,6 +10,7 @@
 //! * [`chain`] verifies who approved what may run.
 //! * [`evidence`] verifies all of it from one file and reports every check.
 //! * [`explain`] says it for people.
+//! * [`forward`] verifies that the key was forwarded to an instance as its manifests allow.
 //! * [`rebuilds`] decides whether enough independent people built the same image.
 //! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
 
@@ -28,6 +29,7 @@ pub mod attestation;
 pub mod chain;
 pub mod evidence;
 pub mod explain;
+pub mod forward;
 pub mod genesis;
 pub mod instance;
 pub mod rebuilds;

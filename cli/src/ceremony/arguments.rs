@@ -6,8 +6,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use quorate_protocol::atoms::Name;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::ApprovalRule;
+use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
+use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
 use quorate_token::{KeyUri, TokenUri, UriError};
 use quorate_verify::attestation::Partition;
 
@@ -26,6 +29,12 @@ A ceremony is one folder everybody can write to, and one private folder for each
   boot       coordinator     gives an empty enclave binaries, record and chain
   provision  members         verify the enclave and give it their share
   evidence   anyone          fetches what a stranger needs to verify all of it
+
+An upgrade without shares, where the manifest that runs allows it:
+
+  manifest, approve, boot    as above, with a new enclave
+  forward-approve  holders   approve that the key goes to the new manifest's enclave
+  forward    operator        carries the key to it, and ends the old one
 
 Keys are in a file under a passphrase, or in a PKCS#11 token under a PIN: `token list` shows the
 tokens of this machine, `join --token` takes one, and every later step asks for its PIN by itself.
@@ -55,6 +64,10 @@ pub(crate) enum Ceremony {
     Attest(AttestArguments),
     /// Verify an enclave and give it your share
     Provision(ProvisionArguments),
+    /// Approve that a running enclave forwards the key to the next manifest's
+    ForwardApprove(ForwardApproveArguments),
+    /// Forward the key from a running enclave to one that waits for it, and end the first (operator)
+    Forward(ForwardArguments),
     /// Fetch the evidence of an enclave
     Evidence(EvidenceArguments),
     /// Show how far the ceremony is
@@ -98,9 +111,9 @@ pub(crate) struct Keyed {
 /// The enclave that is spoken to.
 #[derive(Debug, Args)]
 pub(crate) struct Socket {
-    /// The enclave's operator socket
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: PathBuf,
+    /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000
+    #[arg(long, value_name = "PATH|vsock:CID:PORT")]
+    pub(crate) socket: Address,
 }
 
 /// Make keys.
@@ -355,13 +368,20 @@ people and its key are those of the manifest before.
 
 An application is NAME=PATH, then any of ,port=N (5100 or higher, repeatable) ,memory=BYTES
 (268435456) ,calls=NAME+NAME (the applications it may call) ,shares=NAME+NAME (those that can open
-what it seals for them) ,restarts=N (3) ,back-off=MS (10, doubled each time) ,back-off-max=MS
+what it seals for them) ,egress=HOST:PORT+HOST:PORT (where it may connect to; a change of that
+needs the share holders' approvals too) ,restarts=N (3) ,back-off=MS (10, doubled each time) ,back-off-max=MS
 (10000) ,start-deadline=MS (10000) ,arg=TEXT ,env=NAME=VALUE (repeatable). `quorate app check`
 tells whether a binary would run.
 
-Example:
+With --forward DAYS an enclave of this manifest may give the key to one of the same or the next
+manifest until then, as often as share holders approve it. Who holds shares must approve a change of
+that besides. Without it the policy is that of the manifest before; before the first, never.
+
+Examples:
   quorate ceremony manifest --folder ceremony --measurements measurements.json \\
-      --application echo=target/quorate-echo,port=5100")]
+      --application echo=target/quorate-echo,port=5100
+  quorate ceremony manifest --folder ceremony --measurements measurements.json \\
+      --application echo=target/quorate-echo,port=5100 --forward 90")]
 pub(crate) struct ManifestArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -377,6 +397,40 @@ pub(crate) struct ManifestArguments {
     /// For how many days from now it may boot
     #[arg(long, value_name = "DAYS", default_value_t = 365)]
     pub(crate) valid_days: u32,
+
+    /// For how many days from now the key may be forwarded, or `none` [default: as before]
+    #[arg(long, value_name = "DAYS|none", value_parser = forward_days)]
+    pub(crate) forward: Option<ForwardDays>,
+
+    /// Let the key go without forward approvals to a manifest that changes only applications
+    #[arg(long, requires = "forward")]
+    pub(crate) forward_applications: bool,
+}
+
+/// `DAYS` or `none`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ForwardDays {
+    /// Never.
+    None,
+    /// So many days from now.
+    Days(u32),
+}
+
+impl ManifestArguments {
+    /// What becomes of the forward policy.
+    pub(crate) fn forward_plan(&self) -> ForwardPlan {
+        match self.forward {
+            None => ForwardPlan::Keep,
+            Some(ForwardDays::None) => ForwardPlan::Never,
+            Some(ForwardDays::Days(days)) => ForwardPlan::For {
+                days,
+                approvals: match self.forward_applications {
+                    true => ApprovalRule::ExceptApplications,
+                    false => ApprovalRule::Always,
+                },
+            },
+        }
+    }
 }
 
 /// Approve a manifest.
@@ -402,8 +456,8 @@ pub(crate) struct ApproveArguments {
 /// Boot an instance.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Compares each binary with the manifest, uploads it (an interrupted upload goes on where it ended)
-and boots the newest approved manifest. The enclave then waits for shares.
+Compares each binary with the manifest, uploads it (up to 512 MiB; an interrupted upload goes on
+where it ended, at once and in the next run) and boots the newest approved manifest. The enclave then waits for shares.
 
 Example:
   quorate ceremony boot --folder ceremony --socket one/operator.sock \\
@@ -479,6 +533,53 @@ pub(crate) struct ProvisionArguments {
     pub(crate) socket: Socket,
 }
 
+/// Approve a forward.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Verifies the record against your pinned genesis and the chain to the new manifest, which must be
+approved, then signs that an enclave of the manifest before may give the key to an enclave of this
+one. It is not an approval of the manifest and gives no share. The running enclave verifies the new
+one and takes nobody's word for it.
+
+Example:
+  quorate ceremony forward-approve --folder ceremony --private ~/quorum")]
+pub(crate) struct ForwardApproveArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) keyed: Keyed,
+
+    /// The manifest that receives the key [default: the newest that is approved]
+    #[arg(long, value_name = "SEQUENCE")]
+    pub(crate) manifest: Option<u64>,
+}
+
+/// Forward the key.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Carries a challenge, an attestation, the sealed key and a confirmation between the two enclaves. The
+running one verifies the new one before it seals the key to it; when the new one has confirmed, the
+old one ends its applications and erases its keys. Then the new one's evidence is verified. After a
+failure, repeat the command: it goes on where it ended.
+
+An enclave of the same manifest (a replacement) needs no approvals; that of the next manifest needs
+those of `forward-approve`, unless the policy lets changes of applications pass.
+
+Example:
+  quorate ceremony forward --folder ceremony --from one/operator.sock --to two/operator.sock")]
+pub(crate) struct ForwardArguments {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+
+    /// The operator socket of the enclave that runs
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: PathBuf,
+
+    /// The operator socket of the enclave that was booted and waits
+    #[arg(long, value_name = "PATH")]
+    pub(crate) to: PathBuf,
+}
+
 /// Fetch evidence.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -506,8 +607,8 @@ pub(crate) struct StatusArguments {
     pub(crate) shared: Shared,
 
     /// An enclave to ask as well; what it says is a claim
-    #[arg(long, value_name = "PATH")]
-    pub(crate) socket: Option<PathBuf>,
+    #[arg(long, value_name = "PATH|vsock:CID:PORT")]
+    pub(crate) socket: Option<Address>,
 }
 
 /// Show the reports.
@@ -526,6 +627,16 @@ pub(crate) struct LogArguments {
 
 fn name(text: &str) -> Result<Name, quorate_protocol::invalid::Invalid> {
     Name::new(text)
+}
+
+fn forward_days(text: &str) -> Result<ForwardDays, &'static str> {
+    if text == "none" {
+        return Ok(ForwardDays::None);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let days = text.parse().ok().filter(|days| digits && *days > 0);
+    days.map(ForwardDays::Days)
+        .ok_or("give a number of days from 1, or `none`")
 }
 
 fn fingerprint(text: &str) -> Result<Digest<Definition>, &'static str> {

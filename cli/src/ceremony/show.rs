@@ -1,5 +1,7 @@
 //! What each step shows.
 
+mod forward;
+
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, UnixMillis};
@@ -31,6 +33,7 @@ use quorate_verify::chain::Successor;
 use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
+pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use super::report::Report;
 
 /// What nobody can know from a chain alone.
@@ -439,6 +442,7 @@ fn manifest(report: Report, manifest: &Manifest, digest: Digest<Manifest>) -> Re
             )],
             json!({ "not_before": validity.not_before.0, "not_after": validity.not_after.0 }),
         );
+    let report = forward::policy(report, manifest.forward.as_ref());
     measurements(report, &manifest.measurements)
 }
 
@@ -523,6 +527,9 @@ fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -
     }
     if successor.changes_egress {
         changes.push("CHANGES WHERE APPLICATIONS MAY CONNECT".into());
+    }
+    if successor.changes_forward {
+        changes.push("CHANGES WHETHER THE KEY MAY BE FORWARDED".into());
     }
     let Some(before) = before else {
         changes.insert(0, "the first manifest".into());
@@ -721,6 +728,8 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Launching => "launching",
         Phase::Running => "running",
         Phase::Halting => "halting",
+        Phase::HandingOver => "handing-over",
+        Phase::HandedOver => "handed-over",
     }
 }
 
@@ -767,15 +776,18 @@ mod tests {
             changes_manifest_set: false,
             changes_share_set: false,
             changes_egress: false,
+            changes_forward: false,
         };
         assert_eq!(changes(None, &manifest, &successor), ["the first manifest"]);
         successor.changes_manifest_set = true;
         successor.changes_share_set = true;
         successor.changes_egress = true;
+        successor.changes_forward = true;
         let all = [
             "CHANGES WHO APPROVES MANIFESTS",
             "CHANGES WHO HOLDS SHARES",
             "CHANGES WHERE APPLICATIONS MAY CONNECT",
+            "CHANGES WHETHER THE KEY MAY BE FORWARDED",
         ];
         assert_eq!(changes(Some(&manifest), &manifest, &successor), all);
         let words = changes(None, &manifest, &successor);

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::PORTS;
 use super::cast::Base;
 use crate::failure::{Failure, Fault};
 use crate::files;
@@ -249,8 +250,12 @@ impl Emulator {
         base: &Base,
     ) -> Result<EnclaveSockets, Failure> {
         let (kind, file) = base.named();
-        let order =
-            json!({ "start": { "name": name, kind: file, "role_arn": null, "debug": false } });
+        let mut body = json!({ "name": name, kind: file, "role_arn": null, "debug": false });
+        // A process makes its applications' sockets itself.
+        if matches!(base, Base::Machine(_)) {
+            body["ports"] = json!(PORTS);
+        }
+        let order = json!({ "start": body });
         let started = self.order(&order, "started")?;
         let path = |key: &str| {
             let text = started.get(key).and_then(Value::as_str);

@@ -115,13 +115,13 @@ fn forbids_programs(folder: &Path) -> bool {
 }
 
 /// The folder a demo works in. Removed when dropped.
-pub(super) struct Workshop(PathBuf);
+pub(crate) struct Workshop(PathBuf);
 
 impl Workshop {
     /// Makes one, in the first place that will do: the enclaves' sockets must fit their paths, and
     /// the inits in it must be executable. A session's variables may outlive the session, or name
     /// another user's folder.
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         let places = std::env::var_os("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
             .into_iter()
@@ -158,7 +158,7 @@ impl Workshop {
     }
 
     /// A path inside it.
-    pub(super) fn join(&self, name: &str) -> PathBuf {
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -30,7 +30,8 @@ use self::cast::{Binaries, Person};
 use self::children::{Emulator, EnclaveSockets, Quorate, each, interrupted};
 use self::client::{Client, Outcomes};
 use self::enclave::{Watch, await_running};
-use self::folder::{Out, Workshop};
+use self::folder::Out;
+pub(crate) use self::folder::Workshop;
 use self::progress::Progress;
 use self::results::Results;
 use crate::arguments::Demo;
@@ -54,6 +55,9 @@ const APPLICATIONS: [(&str, &str); 4] = [
     ),
     ("signing", "memory=268435456,restarts=8"),
 ];
+
+/// The ports among them.
+const PORTS: [u16; 2] = [5100, 5101];
 
 /// Lines of each console that are shown when the demo fails.
 const CONSOLE_LINES: usize = 20;

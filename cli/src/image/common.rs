@@ -157,7 +157,7 @@ fn cached(named: Option<&PathBuf>, name: &str) -> Result<PathBuf, Failure> {
 }
 
 /// A builder's error as a person sees it.
-pub(super) fn explain(error: &Error) -> Failure {
+pub(crate) fn explain(error: &Error) -> Failure {
     let fault = match error.blame() {
         Blame::Caller => Fault::Caller,
         Blame::Mirror | Blame::Sources => Fault::Sender,
@@ -168,7 +168,7 @@ pub(super) fn explain(error: &Error) -> Failure {
 }
 
 /// Progress on standard error: one line a step, drawn over itself on a terminal.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     output: Output,
     state: Mutex<Option<State>>,
 }
@@ -180,7 +180,7 @@ struct State {
 }
 
 impl Lines {
-    pub(super) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output) -> Self {
         Self {
             output,
             state: Mutex::new(None),
@@ -196,7 +196,7 @@ impl Lines {
     }
 
     /// Takes away what is drawn of a step that failed.
-    fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Some(State { bar: Some(bar), .. }) = self.take() {
             bar.finish_and_clear();
         }

@@ -16,17 +16,17 @@ const MAX: usize = 64 * 1024;
 
 /// Measurements to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Expected {
-    pub(super) pcr0: PcrValue,
-    pub(super) pcr1: PcrValue,
-    pub(super) pcr2: PcrValue,
+pub(crate) struct Expected {
+    pub(crate) pcr0: PcrValue,
+    pub(crate) pcr1: PcrValue,
+    pub(crate) pcr2: PcrValue,
     /// `None` where the file does not say; then it is not compared.
-    pub(super) pcr8: Option<PcrValue>,
+    pub(crate) pcr8: Option<PcrValue>,
 }
 
 impl Expected {
     /// Reads a file of measurements.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let bytes = files::read(path, MAX, "measurements file")?;
         Self::parse(&bytes).map_err(|why| {
             Failure::usage(

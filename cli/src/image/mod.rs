@@ -14,7 +14,7 @@ mod attest;
 mod build;
 mod common;
 mod diff;
-mod expected;
+pub(crate) mod expected;
 mod fetch;
 mod inspect;
 mod lock;
@@ -27,6 +27,8 @@ mod source;
 mod step;
 mod store;
 mod verify;
+
+pub(crate) use self::common::{Lines, explain};
 
 use clap::Subcommand;
 

@@ -1,7 +1,8 @@
 //! init in an emulated enclave: the same library as in production, on a socket NSM and Unix sockets.
 //!
-//! Started by the emulator with the NSM's socket as standard input and one argument, the enclave's
-//! directory. It listens there on `operator.sock`, `public.sock` and `port-N.sock`.
+//! Started by the emulator with the NSM's socket as standard input and the enclave's directory as
+//! argument, and behind it the bytes of memory it has for binaries if that is less than there is. It listens there on `operator.sock`, `public.sock` and `port-N.sock`, and connects to
+//! `parent-N.sock` for port N of the parent.
 //!
 //! It ends when the emulator does, however that ends: without its hypervisor there is no enclave.
 //!
@@ -10,7 +11,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -19,15 +20,18 @@ use std::process::ExitCode;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use nix::unistd::getppid;
 use quorate_emulator::MARKER;
 use quorate_emulator::server::SocketNsm;
 use quorate_init::nsm::TransportError;
-use quorate_init::{Platform, run};
+use quorate_init::{Confinement, Halt, Platform, available_memory, run};
 use quorate_protocol::ports;
 
 struct Emulated {
     directory: PathBuf,
+    /// As much as it has for binaries; none for as much as this machine has.
+    memory: Option<u64>,
 }
 
 impl Platform for Emulated {
@@ -42,6 +46,10 @@ impl Platform for Emulated {
         SocketNsm::from_fd(fd).map_err(|_| open(Errno::ENOTSOCK))
     }
 
+    fn confine(&mut self, _: &[u8; 64]) -> Result<Confinement, Halt> {
+        Ok(Confinement::as_user())
+    }
+
     fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
         let name = match port {
             ports::OPERATOR => "operator.sock".to_owned(),
@@ -53,6 +61,22 @@ impl Platform for Emulated {
         let mode = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&path, mode).map_err(|e| errno(&e))?;
         Ok(listener.into())
+    }
+
+    fn available_memory(&mut self, held: u64) -> Option<u64> {
+        let real = available_memory()?;
+        Some(match self.memory {
+            Some(memory) => memory.saturating_sub(held).min(real),
+            None => real,
+        })
+    }
+
+    fn dial(&mut self, port: u32) -> Result<OwnedFd, Errno> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        let path = self.directory.join(format!("parent-{port}.sock"));
+        connect(fd.as_raw_fd(), &UnixAddr::new(&path)?)?;
+        Ok(fd)
     }
 }
 
@@ -74,8 +98,10 @@ fn end_with_parent() -> Result<(), Errno> {
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    let (Some(directory), None) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: quorate-init-emulated DIRECTORY, with an NSM socket as standard input");
+    let first = arguments.next();
+    let memory = arguments.next().map(|text| text.to_str()?.parse().ok());
+    let (Some(directory), None | Some(Some(_)), None) = (first, memory, arguments.next()) else {
+        eprintln!("usage: quorate-init-emulated DIRECTORY [MEMORY], its NSM as standard input");
         eprintln!("It is started by `quorate emulate serve`, see `quorate emulate --help`.");
         return ExitCode::from(2);
     };
@@ -86,6 +112,7 @@ fn main() -> ExitCode {
     eprintln!("quorate-init: {MARKER}");
     let halt = run(Emulated {
         directory: directory.into(),
+        memory: memory.flatten(),
     });
     if halt.is_orderly() {
         ExitCode::SUCCESS

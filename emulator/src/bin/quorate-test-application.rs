@@ -20,7 +20,8 @@ use quorate_app::{App, AppError, Caller, Peer, ReportKind};
 use quorate_protocol::application::EdgeRole;
 use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::to_bytes;
-use quorate_protocol::control::{EntropyLength, Renew, Report, ToInit};
+use quorate_protocol::control::{Dial, EntropyLength, Renew, Report, ToInit};
+use quorate_protocol::egress::Destination;
 
 /// The control socket, by the order of descriptors that init keeps.
 const CONTROL: RawFd = 5;
@@ -60,6 +61,21 @@ fn run() -> Result<(), AppError> {
             let length = EntropyLength::new(256).map_err(|_| AppError::Entropy)?;
             tell(&to_bytes(&ToInit::Entropy(length)));
         },
+        Some("flood-dials") => loop {
+            let destination = Destination::parse("api.example:443");
+            let destination = destination.map_err(|_| AppError::Key)?;
+            let dial = Dial {
+                number: 1,
+                destination,
+            };
+            tell(&to_bytes(&ToInit::Dial(dial)));
+        },
+        Some("dial-address") => {
+            // [6, {0: 1, 1: {0: "127.0.0.1", 1: 443}}]: an address where a name should be.
+            let before = [0x82, 6, 0xa2, 0, 1, 1, 0xa2, 0, 0x69].as_slice();
+            tell(&[before, b"127.0.0.1", &[1, 0x19, 1, 0xbb]].concat());
+            hang()
+        }
         Some("flood-renewals") => {
             app.ready()?;
             renew_without_end()
@@ -99,7 +115,7 @@ fn run() -> Result<(), AppError> {
     if let Some(listener) = listener {
         let app = Arc::clone(&app);
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            while let Ok(stream) = listener.accept() {
                 let app = Arc::clone(&app);
                 thread::spawn(move || obey(&app, &stream));
             }

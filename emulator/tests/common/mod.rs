@@ -1,5 +1,8 @@
 //! A whole ceremony in one process, for tests that talk to a real emulated enclave.
 //!
+//! With `QUORATE_ENCLAVES=machine` every enclave is a virtual machine that boots `QUORATE_IMAGE`:
+//! the same tests against the very image a Nitro instance would boot.
+//!
 //! The enclave is the real init in its own process with a real (emulated) NSM; the people are keys
 //! in memory. What people's tools check is tested in `quorum-ceremony`; this is for what an enclave
 //! does with good and bad input.
@@ -15,7 +18,10 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
 use quorate_emulator::device::Mode;
-use quorate_emulator::process::{Hypervisor, Start, Started};
+use quorate_emulator::machine::fault::Faults;
+use quorate_emulator::machine::qemu::Search;
+use quorate_emulator::machine::run::{Setup, Until};
+use quorate_emulator::process::{Hypervisor, ProcessError, Start, Started};
 use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -96,16 +102,60 @@ pub(crate) struct World {
     pub(crate) threshold: u8,
     pub(crate) definition: Definition,
     pub(crate) consents: Vec<Signed<DefinitionConsent>>,
+    /// The role of the parent instance of every enclave that is started.
+    pub(crate) role: Option<String>,
     starts: u32,
+    /// Enclaves are machines with this image instead of processes.
+    image: Option<PathBuf>,
+    measurements: Measurements,
     _folder: tempfile::TempDir,
+}
+
+/// Memory of a machine, in MiB.
+const MACHINE_MEMORY: u32 = 512;
+
+/// The image that `QUORATE_IMAGE` names. Without it there are no machines, and the test says so.
+pub(crate) fn image() -> Option<PathBuf> {
+    let image = std::env::var_os("QUORATE_IMAGE").map(PathBuf::from);
+    if image.is_none() {
+        eprintln!("SKIPPED, NOTHING WAS TESTED: QUORATE_IMAGE names no image");
+    }
+    image
+}
+
+/// A static binary of the enclave side that is only for tests.
+pub(crate) fn static_binary(name: &str) -> Vec<u8> {
+    let path = enclave_binaries().join(name);
+    std::fs::read(&path).unwrap_or_else(|e| {
+        panic!(
+            "{}: {e}. Build it with `cargo build --release --target x86_64-unknown-linux-musl -p \
+             {name}`, or run ./test",
+            path.display()
+        )
+    })
+}
+
+fn enclave_binaries() -> PathBuf {
+    std::env::var_os("QUORATE_BINARIES").map_or_else(
+        || {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../target/x86_64-unknown-linux-musl/release")
+        },
+        PathBuf::from,
+    )
 }
 
 pub(crate) fn init() -> PathBuf {
     env!("CARGO_BIN_EXE_quorate-init-emulated").into()
 }
 
-/// The static `echo`, built before the tests by `./test`.
+/// The static `echo`.
 pub(crate) fn echo() -> Vec<u8> {
+    binary("echo")
+}
+
+/// A static application, built before the tests by `./test`.
+pub(crate) fn binary(name: &str) -> Vec<u8> {
     let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
         || {
             Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -113,20 +163,30 @@ pub(crate) fn echo() -> Vec<u8> {
         },
         PathBuf::from,
     );
-    let path = folder.join("quorate-echo");
+    let path = folder.join(format!("quorate-{name}"));
     std::fs::read(&path).unwrap_or_else(|e| {
         panic!(
             "{}: {e}. These tests start a real application: build it with `cargo build --release \
-             --target x86_64-unknown-linux-musl -p quorate-echo`, or run ./test",
+             --target x86_64-unknown-linux-musl -p quorate-{name}`, or run ./test",
             path.display()
         )
     })
 }
 
+/// The image that every enclave is to boot, if they are to be machines.
+fn machines() -> Option<PathBuf> {
+    match std::env::var_os("QUORATE_ENCLAVES") {
+        None => None,
+        Some(kind) if kind == "machine" => {
+            let image = std::env::var_os("QUORATE_IMAGE");
+            Some(image.expect("QUORATE_IMAGE names an image").into())
+        }
+        Some(kind) => panic!("QUORATE_ENCLAVES={} is unknown", kind.display()),
+    }
+}
+
 fn measurements() -> Measurements {
-    quorate_emulator::process::measure(&init())
-        .map(convert)
-        .unwrap()
+    convert(quorate_emulator::process::measure(&init()).unwrap())
 }
 
 pub(crate) fn root_der(hypervisor: &Hypervisor) -> Vec<u8> {
@@ -151,8 +211,24 @@ fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
 
 impl World {
     pub(crate) fn new(members: u8, threshold: u8) -> Self {
+        Self::with(members, threshold, machines())
+    }
+
+    /// The same people with machines that run this image.
+    pub(crate) fn of_machines(members: u8, threshold: u8, image: PathBuf) -> Self {
+        Self::with(members, threshold, Some(image))
+    }
+
+    fn with(members: u8, threshold: u8, image: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hypervisor = Hypervisor::new(folder.path()).unwrap();
+        let mut hypervisor = Hypervisor::new(folder.path()).unwrap();
+        if let Some(qemu) = std::env::var_os("QUORATE_QEMU") {
+            hypervisor.look_for_qemu(Search::Given(qemu.into()));
+        }
+        let measurements = match &image {
+            None => measurements(),
+            Some(image) => convert(quorate_emulator::machine::image::measure(image).unwrap()),
+        };
         let people: Vec<_> = (1..=members)
             .map(|n| Person::new(&format!("member-{n}"), n))
             .collect();
@@ -165,7 +241,7 @@ impl World {
                 partition: Name::new(AttestationRoot::DEVELOPMENT).unwrap(),
                 fingerprint: Sha256::of(&root_der(&hypervisor)),
             },
-            measurements: measurements(),
+            measurements: measurements.clone(),
         };
         let definition = Checked::new(fields).unwrap();
         let consents = consents(&definition, &people);
@@ -176,24 +252,87 @@ impl World {
             threshold,
             definition,
             consents,
+            role: None,
             starts: 0,
+            image,
+            measurements,
             _folder,
         }
     }
 
     /// A new enclave that waits.
     pub(crate) fn start(&mut self) -> Enclave {
+        self.start_with(None)
+    }
+
+    /// The same with so many bytes of memory for binaries.
+    pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
+        match self.image.clone() {
+            None => {
+                self.starts += 1;
+                let started = self
+                    .hypervisor
+                    .start(&Start {
+                        name: self.newest(),
+                        init: init(),
+                        role_arn: self.role.clone(),
+                        memory,
+                        mode: Mode::Normal,
+                    })
+                    .unwrap();
+                Enclave { started }
+            }
+            Some(image) => {
+                let mebibytes =
+                    memory.map_or(MACHINE_MEMORY, |bytes| u32::try_from(bytes >> 20).unwrap());
+                let started = self.start_machine_with(image, Faults::default(), mebibytes);
+                started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
+            }
+        }
+    }
+
+    /// The name of the enclave that was started last.
+    pub(crate) fn newest(&self) -> Name {
+        Name::new(&format!("enclave-{}", self.starts)).unwrap()
+    }
+
+    /// A new machine that waits, and in which these things go wrong.
+    pub(crate) fn start_machine(
+        &mut self,
+        image: PathBuf,
+        faults: Faults,
+    ) -> Result<Enclave, ProcessError> {
+        self.start_machine_with(image, faults, MACHINE_MEMORY)
+    }
+
+    /// The same with so much memory, in MiB.
+    fn start_machine_with(
+        &mut self,
+        image: PathBuf,
+        faults: Faults,
+        memory_mib: u32,
+    ) -> Result<Enclave, ProcessError> {
         self.starts += 1;
-        let started = self
-            .hypervisor
-            .start(&Start {
-                name: Name::new(&format!("enclave-{}", self.starts)).unwrap(),
-                init: init(),
-                role_arn: None,
-                mode: Mode::Normal,
-            })
-            .unwrap();
-        Enclave { started }
+        let setup = Setup {
+            image,
+            cid: None,
+            memory_mib,
+            cpus: 2,
+            role_arn: self.role.clone(),
+            mode: Mode::Normal,
+            ports: vec![5100, 5101, 5102, 5103],
+            faults,
+            until: Until::Listening,
+        };
+        let name = self.newest();
+        let started = self.hypervisor.start_machine(&name, &setup)?;
+        Ok(Enclave { started })
+    }
+
+    /// What the console of an enclave shows.
+    pub(crate) fn console(&self, name: &Name) -> String {
+        let path = self._folder.path().join(name.as_str()).join("console.log");
+        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
     }
 
     pub(crate) fn genesis_request(&self) -> GenesisRequest {
@@ -272,7 +411,7 @@ impl World {
             quorum_key: commitments.quorum_key().unwrap(),
             epoch: commitments.epoch(),
             commitments,
-            measurements: measurements(),
+            measurements: self.measurements.clone(),
             applications: vec![application("echo", binary)],
             manifest_set: set(&self.people, self.threshold),
             share_set: set(&self.people, self.threshold),
@@ -281,15 +420,21 @@ impl World {
                 not_after: UnixMillis(u64::MAX >> 12),
             },
             suites: vec![1],
+            forward: None,
         }
     }
 
-    /// A manifest approved by exactly the threshold.
+    /// A manifest approved by exactly the threshold of the manifest set, and of the share set where
+    /// an application may connect somewhere.
     pub(crate) fn approved(&self, fields: ManifestFields) -> Link {
         let manifest: Manifest = Checked::new(fields).unwrap();
         let signers = &self.people[..usize::from(self.threshold)];
+        let mut all = approvals(&manifest, signers, Role::ManifestSet);
+        if !manifest.egress_policy().is_empty() {
+            all.extend(approvals(&manifest, signers, Role::ShareSet));
+        }
         Link {
-            approvals: approvals(&manifest, signers, Role::ManifestSet),
+            approvals: all,
             manifest,
         }
     }
@@ -433,9 +578,10 @@ impl Enclave {
     pub(crate) fn upload(&self, binary: &[u8]) {
         let mut stream = self.connect();
         let chunk = quorate_protocol::message::MAX_CHUNK;
+        let sha256 = Sha256::of(binary);
         for (n, piece) in binary.chunks(chunk).enumerate() {
             let upload = Upload {
-                sha256: Sha256::of(binary),
+                sha256,
                 size: binary.len() as u64,
                 offset: (n * chunk) as u64,
                 data: Bytes::new(piece.to_vec()).unwrap(),

@@ -67,11 +67,18 @@ fn an_application_that_closes_its_control_socket_fails_closed() {
 
 #[test]
 fn an_application_that_floods_its_control_socket_fails_closed() {
-    for what in ["flood-control", "flood-entropy"] {
+    for what in ["flood-control", "flood-entropy", "flood-dials"] {
         let stage = beside(what, 60_000);
         comes_back(&stage, KILLED);
         misconduct(&stage, "Flooded");
     }
+}
+
+#[test]
+fn an_application_that_dials_an_address_fails_closed() {
+    let stage = beside("dial-address", 60_000);
+    comes_back(&stage, KILLED);
+    misconduct(&stage, "Malformed");
 }
 
 #[test]

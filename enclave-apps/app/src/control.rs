@@ -3,6 +3,7 @@
 //! Guarantees: an application that uses this crate does not flood init, however often it reports:
 //! what is above the rate is counted and dropped. Every wait for init has a bound.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,10 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, send};
 use quorate_protocol::cbor::{Object as _, from_bytes, to_bytes};
 use quorate_protocol::control::{
-    CONTROL_BURST, CONTROL_RATE, ENTROPY_COST, Entropy, EntropyLength, FromInit, Report,
-    ReportKind, ToInit,
+    CONTROL_BURST, CONTROL_RATE, DIAL_COST, Dial, DialReason, ENTROPY_COST, Entropy, EntropyLength,
+    FromInit, MAX_DIALS, Report, ReportKind, ToInit,
 };
+use quorate_protocol::egress::Destination;
 use zeroize::Zeroizing;
 
 use crate::clock::ClockState;
@@ -46,6 +48,10 @@ struct State {
     /// Init is gone, or said what is not in the protocol.
     gone: Option<Errno>,
     entropy: Option<Entropy>,
+    /// Number of the newest request for a connection.
+    dialled: u64,
+    /// Requests for connections that somebody waits for, with what became of them.
+    dials: BTreeMap<u64, Option<Result<OwnedFd, DialReason>>>,
 }
 
 /// Messages that may be sent. Half of what init allows, so that no delay of clocks or threads makes
@@ -132,14 +138,8 @@ impl Control {
     pub(crate) fn entropy(&self, length: EntropyLength) -> Result<Entropy, AppError> {
         let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = Instant::now() + ENTROPY;
-        loop {
-            let taken = self.budget().take(ENTROPY_COST, Instant::now());
-            match taken {
-                Ok(()) => break,
-                Err(wait) if Instant::now() + wait < deadline => thread::sleep(wait),
-                Err(_) => return Err(AppError::Entropy),
-            }
-        }
+        self.await_budget(ENTROPY_COST, deadline)
+            .ok_or(AppError::Entropy)?;
         self.state().entropy = None;
         self.send(&ToInit::Entropy(length))?;
         let mut state = self.state();
@@ -156,6 +156,77 @@ impl Control {
             }
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits until the rate allows so many messages; `None` if that is after `deadline`.
+    fn await_budget(&self, messages: u32, deadline: Instant) -> Option<()> {
+        loop {
+            let taken = self.budget().take(messages, Instant::now());
+            match taken {
+                Ok(()) => return Some(()),
+                Err(wait) if Instant::now() + wait < deadline => thread::sleep(wait),
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Asks init for a connection and waits for what becomes of it.
+    pub(crate) fn dial(
+        &self,
+        destination: &Destination,
+        deadline: Instant,
+    ) -> Result<Result<UnixStream, DialReason>, AppError> {
+        let number = {
+            let mut state = self.state();
+            if state.dials.len() >= MAX_DIALS {
+                return Ok(Err(DialReason::TooMany));
+            }
+            state.dialled = state.dialled.saturating_add(1);
+            let number = state.dialled;
+            state.dials.insert(number, None);
+            number
+        };
+        let outcome = self.await_dial(number, destination, deadline);
+        // What comes for this number from now on is closed.
+        self.state().dials.remove(&number);
+        outcome.map(|outcome| outcome.map(UnixStream::from))
+    }
+
+    fn await_dial(
+        &self,
+        number: u64,
+        destination: &Destination,
+        deadline: Instant,
+    ) -> Result<Result<OwnedFd, DialReason>, AppError> {
+        if self.await_budget(DIAL_COST, deadline).is_none() {
+            return Ok(Err(DialReason::TooMany));
+        }
+        self.send(&ToInit::Dial(Dial {
+            number,
+            destination: destination.clone(),
+        }))?;
+        let mut state = self.state();
+        loop {
+            if let Some(outcome) = state.dials.get_mut(&number).and_then(Option::take) {
+                return Ok(outcome);
+            }
+            if let Some(errno) = state.gone {
+                return Err(AppError::Control(errno));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Err(DialReason::TimedOut));
+            }
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Keeps what became of a connection, if somebody waits for it still.
+    fn dialled(&self, number: u64, outcome: Result<OwnedFd, DialReason>) {
+        if let Some(slot) = self.state().dials.get_mut(&number) {
+            *slot = Some(outcome);
         }
     }
 
@@ -204,6 +275,12 @@ impl Control {
                 (Ok(FromInit::Stop), None) => self.state().stop = true,
                 (Ok(FromInit::Entropy(entropy)), None) => self.state().entropy = Some(entropy),
                 (Ok(FromInit::Time(anchor)), None) => clock.set(anchor),
+                (Ok(FromInit::Dialed(number)), Some(connection)) => {
+                    self.dialled(number, Ok(connection));
+                }
+                (Ok(FromInit::NotDialed(told)), None) => {
+                    self.dialled(told.number, Err(told.reason));
+                }
                 (Ok(FromInit::Edge(end)), Some(descriptor)) => {
                     let mut lines = lines.iter();
                     let Some(line) = lines.find(|line| line.is(&end.peer, end.role)) else {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek as _, Write as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -27,9 +27,11 @@ use zeroize::Zeroizing;
 use crate::call::{self, Caller, Handler};
 use crate::clock::{Clock, ClockState};
 use crate::control::Control;
+use crate::dial::Dialer;
 use crate::edge::{Line, Peer};
 use crate::entropy::Entropy;
 use crate::error::AppError;
+use crate::listening::ListeningSocket;
 use crate::prover::Prover;
 use crate::sys;
 
@@ -162,12 +164,11 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Port`], [`AppError::Descriptor`].
-    pub fn listener(&mut self, port: u32) -> Result<UnixListener, AppError> {
+    pub fn listener(&mut self, port: u32) -> Result<ListeningSocket, AppError> {
         let position = self.listeners.iter().position(|l| l.port == port);
         let position = position.ok_or(AppError::Port { port })?;
         let number = self.listeners.swap_remove(position).descriptor;
-        // accept, read and write are the same for vsock and Unix stream sockets.
-        Ok(UnixListener::from(take(number)?))
+        Ok(ListeningSocket::new(take(number)?))
     }
 
     /// Calls another application, if the manifest entry names it.
@@ -218,6 +219,11 @@ impl App {
             reader: reader.into(),
         });
         found.map(|found| Arc::clone(&found.key))
+    }
+
+    /// Makes connections to the destinations of the manifest entry.
+    pub fn dialer(&self) -> Dialer {
+        Dialer(Arc::clone(&self.control))
     }
 
     /// Randomness for keys: the NSM's mixed with the kernel's.

@@ -3,7 +3,8 @@
 //! An application is a static binary that init starts with a launch record as descriptor 3. This
 //! crate reads the record, takes the keys, and gives the application its listening sockets, its
 //! signing, decryption and storage keys, the means to prove what it says, time and randomness of
-//! the NSM, and calls to and from the applications that the manifest connects it with.
+//! the NSM, calls to and from the applications that the manifest connects it with, and connections
+//! to the destinations that the manifest lists for it.
 //!
 //! ```no_run
 //! let mut app = quorate_app::App::start()?;
@@ -35,10 +36,12 @@
 mod call;
 mod clock;
 mod control;
+mod dial;
 mod edge;
 mod entropy;
 mod error;
 mod launch;
+mod listening;
 mod prover;
 pub mod serve;
 mod sys;
@@ -46,9 +49,11 @@ mod sys;
 pub use call::{CALL_TIMEOUT, CallError, Caller, RENEWAL};
 pub use clock::Clock;
 pub use control::REPORTS_DROPPED;
+pub use dial::{DIAL_TIMEOUT, DialError, Dialer};
 pub use edge::Peer;
 pub use entropy::Entropy;
 pub use error::AppError;
 pub use launch::{App, Reporter};
+pub use listening::ListeningSocket;
 pub use prover::Prover;
 pub use quorate_protocol::control::ReportKind;

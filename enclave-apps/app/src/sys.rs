@@ -3,13 +3,13 @@
 #![allow(unsafe_code)]
 
 use std::io::IoSliceMut;
-use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::sync::Mutex;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockFlag, accept4, recvmsg};
 
 /// Numbers that were taken: each has one owner for the life of the process.
 static TAKEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
@@ -65,6 +65,17 @@ pub(crate) fn receive(
         return Err(Errno::EMSGSIZE);
     }
     Ok((received.bytes, descriptor))
+}
+
+/// Accepts one connection, close-on-exec.
+///
+/// # Errors
+/// What the kernel said.
+pub(crate) fn accept(listener: &impl AsFd) -> Result<OwnedFd, Errno> {
+    let number = accept4(listener.as_fd().as_raw_fd(), SockFlag::SOCK_CLOEXEC)?;
+    // SAFETY: the kernel has just put this descriptor into this process, and nothing else knows its
+    // number.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Fills `buffer` from the kernel's generator, waiting until it is seeded.

@@ -1,4 +1,4 @@
-//! What `echo` says on its port: one request, one answer with proof.
+//! What `echo` says on its port: one request, one answer, with proof or without.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,9 @@ pub enum EchoRequest {
     /// Say this, and prove that you said it.
     #[n(1)]
     Echo(#[n(0)] Bytes<0, MAX_MESSAGE>),
+    /// Say this; nothing is proved. For measuring the way to an application and back.
+    #[n(2)]
+    Repeat(#[n(0)] Bytes<0, MAX_MESSAGE>),
 }
 
 /// From `echo`.
@@ -32,6 +35,9 @@ pub enum EchoResponse {
     /// The proof's payload is the message.
     #[n(1)]
     Echoed(#[n(0)] Box<Signed<ApplicationProof>>),
+    /// The message.
+    #[n(2)]
+    Repeated(#[n(0)] Bytes<0, MAX_MESSAGE>),
 }
 
 impl Object for EchoRequest {
@@ -48,7 +54,7 @@ impl Sizes for EchoRequest {
     const LARGEST: usize = <Self as Object>::MAX;
 
     fn largest(kind: u8) -> Option<usize> {
-        (kind == 1).then_some(Self::LARGEST)
+        matches!(kind, 1 | 2).then_some(Self::LARGEST)
     }
 }
 
@@ -56,6 +62,6 @@ impl Sizes for EchoResponse {
     const LARGEST: usize = <Self as Object>::MAX;
 
     fn largest(kind: u8) -> Option<usize> {
-        (kind == 1).then_some(Self::LARGEST)
+        matches!(kind, 1 | 2).then_some(Self::LARGEST)
     }
 }

@@ -1,4 +1,4 @@
-//! The example application: answers with what it was sent, and proves it; to clients on its port
+//! The example application: answers with what it was sent, and proves it if asked to; to clients on its port
 //! and to the applications that may call it.
 
 #![forbid(unsafe_code)]
@@ -43,8 +43,12 @@ fn run() -> Result<(), AppError> {
 
 /// The answer to a request; `None` for what is none.
 fn answer(prover: &Arc<Prover>, payload: &[u8]) -> Option<Vec<u8>> {
-    let EchoRequest::Echo(message) = from_bytes(payload).ok()?;
-    let kind = Name::new(PROOF_KIND).ok()?;
-    let proof = prover.prove(&kind, message.into_vec()).ok()?;
-    Some(to_bytes(&EchoResponse::Echoed(Box::new(proof))))
+    match from_bytes(payload).ok()? {
+        EchoRequest::Echo(message) => {
+            let kind = Name::new(PROOF_KIND).ok()?;
+            let proof = prover.prove(&kind, message.into_vec()).ok()?;
+            Some(to_bytes(&EchoResponse::Echoed(Box::new(proof))))
+        }
+        EchoRequest::Repeat(message) => Some(to_bytes(&EchoResponse::Repeated(message))),
+    }
 }

@@ -7,17 +7,19 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use quorate_protocol::application::ApplicationCertificate;
 use quorate_protocol::atoms::UnixMillis;
-use quorate_protocol::control::Report;
+use quorate_protocol::control::{DialReason, FromInit, NotDialed, Report};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::manifest::{Application, RestartPolicy};
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, MAX_REPORTS, Reported};
 
-use super::process::Process;
+use super::process::{Misconduct, Process};
 use crate::log::{Event, say};
+use crate::sandbox::Sandbox;
 use crate::uploads::Binary;
 
 /// Certificates kept for the evidence: those of the newest starts.
@@ -28,6 +30,8 @@ pub(super) struct Entry {
     pub(super) manifest: Application,
     pub(super) binary: Binary,
     pub(super) listeners: Vec<(u32, OwnedFd)>,
+    /// Where all its starts run.
+    pub(super) sandbox: Rc<Sandbox>,
     /// Starts so far; the number of the newest.
     pub(super) starts: u64,
     pub(super) process: Option<Process>,
@@ -46,11 +50,13 @@ impl Entry {
         manifest: Application,
         binary: Binary,
         listeners: Vec<(u32, OwnedFd)>,
+        sandbox: Rc<Sandbox>,
     ) -> Self {
         Self {
             manifest,
             binary,
             listeners,
+            sandbox,
             starts: 0,
             process: None,
             due: Instant::now(),
@@ -143,6 +149,19 @@ impl Entry {
             start: self.starts,
             report,
         });
+    }
+
+    /// Tells it, and the log, that a connection it asked for is not made.
+    pub(super) fn not_dialed(&self, number: u64, reason: DialReason) -> Result<(), Misconduct> {
+        say(Event::NotDialed {
+            application: &self.manifest.name,
+            start: self.starts,
+            reason,
+        });
+        let told = FromInit::NotDialed(NotDialed { number, reason });
+        self.process
+            .as_ref()
+            .map_or(Ok(()), |process| process.tell(&told, None))
     }
 
     pub(super) fn status(&self) -> ApplicationStatus {

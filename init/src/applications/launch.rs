@@ -8,11 +8,14 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::stat::{Mode, fchmod};
 use quorate_protocol::application::{
     ApplicationCertificate, Edge, EdgeEnd, LAUNCH_RECORD_DESCRIPTOR, LaunchKeys, LaunchRecord,
     LaunchSealingKey, Listener,
@@ -29,7 +32,7 @@ use crate::device::Device;
 use crate::instance::Provisioned;
 use crate::nsm::Transport;
 use crate::refuse::Halt;
-use crate::sys::{self, Spawn};
+use crate::sandbox::{Sandbox, Spawn, spawn};
 use crate::uploads::{Binary, seal};
 
 /// What a start is made of.
@@ -41,6 +44,7 @@ pub(super) struct Start<'a> {
     /// Which start this is.
     pub(super) number: u64,
     pub(super) null: BorrowedFd<'a>,
+    pub(super) sandbox: &'a Rc<Sandbox>,
 }
 
 impl Start<'_> {
@@ -64,11 +68,13 @@ impl Start<'_> {
             live: VerificationKey::of(&live.signing_key()),
             time: device.now(),
         };
-        let certificate = Signed::sign(certificate, &identity.live.signing);
+        let certificate = Signed::sign(certificate, &instance.live.signing);
         let keys = self.keys(&live, instance)?;
         let keys_file = memory_file(c"keys", &to_secret_bytes(&keys))
             .map_err(Halt::kernel("write launch keys"))?;
         drop(keys);
+        fcntl(&keys_file, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW))
+            .map_err(Halt::kernel("bound the file of launch keys"))?;
 
         let (mine, theirs) = socketpair(
             AddressFamily::Unix,
@@ -77,7 +83,7 @@ impl Start<'_> {
             SockFlag::SOCK_CLOEXEC,
         )
         .map_err(Halt::kernel("make a control socket"))?;
-        let record = self.record(&certificate, device, identity.live.public.verification);
+        let record = self.record(&certificate, device, identity.live.verification);
         let record_file = memory_file(c"launch-record", &to_bytes(&record))
             .map_err(Halt::kernel("write a launch record"))?;
         seal(&record_file).map_err(Halt::kernel("seal a launch record"))?;
@@ -92,16 +98,17 @@ impl Start<'_> {
             .map(text)
             .collect::<Result<Vec<_>, _>>()?;
         let environment = self.manifest.environment.iter().map(|v| text(v.as_str()));
-        let process = sys::spawn(&Spawn {
+        let process = spawn(Spawn {
             binary: self.binary.as_fd(),
-            arguments: &arguments,
-            environment: &environment.collect::<Result<Vec<_>, _>>()?,
+            arguments,
+            environment: environment.collect::<Result<Vec<_>, _>>()?,
             null: self.null,
             descriptors: &descriptors,
             memory_limit: self.manifest.memory_limit,
-        })
-        .map_err(Halt::kernel("start an application"))?;
-        Ok((Process::new(process, mine, Instant::now()), certificate))
+            sandbox: self.sandbox,
+        })?;
+        let process = Process::new(process, mine, Rc::clone(self.sandbox), Instant::now());
+        Ok((process, certificate))
     }
 
     fn keys(&self, live: &Secret, instance: &Provisioned) -> Result<LaunchKeys, Halt> {
@@ -156,6 +163,8 @@ fn memory_file(name: &core::ffi::CStr, contents: &[u8]) -> Result<File, Errno> {
     use std::io::Seek as _;
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file = File::from(memfd_create(name, flags)?);
+    // Nobody who is not its owner executes it.
+    fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)?;
     file.write_all(contents)
         .and_then(|()| file.rewind())
         .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(0)))?;

@@ -6,19 +6,22 @@
 
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
 use nix::sys::socket::{ControlMessage, MsgFlags, recv, sendmsg};
 use nix::unistd::Pid;
 use quorate_protocol::cbor::{Object as _, from_bytes, to_secret_bytes};
 use quorate_protocol::control::{CONTROL_BURST, CONTROL_RATE, FromInit, ToInit};
 
+use crate::sandbox::Sandbox;
+
 /// A running process.
 pub(super) struct Process {
     pub(super) id: Pid,
     control: OwnedFd,
+    sandbox: Rc<Sandbox>,
     pub(super) started: Instant,
     pub(super) ready: bool,
     /// It was ended and its exit has not come yet; its control socket is of no more use.
@@ -44,10 +47,11 @@ pub(crate) enum Misconduct {
 }
 
 impl Process {
-    pub(super) fn new(id: Pid, control: OwnedFd, now: Instant) -> Self {
+    pub(super) fn new(id: Pid, control: OwnedFd, sandbox: Rc<Sandbox>, now: Instant) -> Self {
         Self {
             id,
             control,
+            sandbox,
             started: now,
             ready: false,
             ending: false,
@@ -117,14 +121,8 @@ impl Process {
     pub(super) fn end(&mut self) {
         self.ready = false;
         self.ending = true;
-        end(self.id);
+        self.sandbox.end(self.id);
     }
-}
-
-/// Ends a process and those it started: init made it the leader of its own group. One that left the
-/// group is out of reach until applications have sandboxes.
-pub(super) fn end(process: Pid) {
-    let _ = killpg(process, Signal::SIGKILL);
 }
 
 /// How much a process may still say: a bucket that [`CONTROL_RATE`] fills up to [`CONTROL_BURST`],

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha384};
 use crate::atoms::Pcr;
 use crate::cbor::{object, to_bytes};
 use crate::digest::Digest;
+use crate::forward::ForwardRecord;
 use crate::genesis::Genesis;
 use crate::keys::KeyPair;
 use crate::manifest::{Application, Manifest};
@@ -36,10 +37,22 @@ pub enum UserData {
     /// An instance; the public key is the live pair.
     #[n(3)]
     Live(#[n(0)] Digest<Manifest>),
+    /// An instance that has forwarded the key and serves still; the record is its newest.
+    #[n(4)]
+    Forwarded(#[n(0)] Digest<Manifest>, #[n(1)] Digest<ForwardRecord>),
+    /// An instance that holds no key any more: it has handed over to the importer of the first
+    /// record. The second is its newest; the two are the same unless it forwarded again while it
+    /// waited.
+    #[n(5)]
+    HandedOver(
+        #[n(0)] Digest<Manifest>,
+        #[n(1)] Digest<ForwardRecord>,
+        #[n(2)] Digest<ForwardRecord>,
+    ),
 }
 
 object! {
-    UserData => "quorate/user-data/v1", 64;
+    UserData => "quorate/user-data/v1", 128;
 }
 
 /// Data for PCR16 of a genesis enclave.

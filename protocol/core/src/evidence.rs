@@ -1,5 +1,6 @@
 //! The evidence file: everything a stranger needs to learn, offline, what answered.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
@@ -7,19 +8,32 @@ use minicbor::{Decode, Encode};
 use crate::application::ApplicationEvidence;
 use crate::cbor::object;
 use crate::cose::Signed;
+use crate::forward::{ForwardMade, ForwardReceived};
 use crate::genesis::{Document, GenesisRecord};
 use crate::instance::{InstanceCertificate, KeyRing};
 use crate::keys::KeyPair;
 use crate::manifest::Link;
 use crate::provision::Provision;
 
+/// Who gave an instance the quorum key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Origin {
+    /// Members: the grants that were accepted, ascending by index.
+    #[n(1)]
+    Members(#[n(0)] Vec<Provision>),
+    /// Another instance.
+    #[n(2)]
+    Forwarded(#[n(0)] Box<ForwardReceived>),
+}
+
 /// Shows that an instance was given the quorum key, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Provisioning {
-    /// The grants that were accepted, ascending by index.
+    /// By whom.
     #[n(0)]
-    pub provisions: Vec<Provision>,
+    pub origin: Origin,
     /// Signed by the quorum key.
     #[n(1)]
     pub ring: Signed<KeyRing>,
@@ -53,8 +67,12 @@ pub struct Evidence {
     /// Ascending by name and start.
     #[n(6)]
     pub applications: Vec<ApplicationEvidence>,
+    /// The forwards that the instance made itself, as they were counted. At most one is
+    /// confirmed, which ended the instance.
+    #[n(7)]
+    pub forwards: Vec<ForwardMade>,
 }
 
 object! {
-    Evidence => "quorate/evidence/v1", 8 * 1024 * 1024;
+    Evidence => "quorate/evidence/v2", 8 * 1024 * 1024;
 }

@@ -75,16 +75,26 @@ impl core::error::Error for FrameError {}
 /// # Errors
 /// [`FrameError::TooLong`] if the payload does not fit a 32-bit length.
 pub fn frame(payload: &[u8]) -> Result<Vec<u8>, FrameError> {
+    let mut bytes = Vec::new();
+    append(&mut bytes, payload)?;
+    Ok(bytes)
+}
+
+/// Puts a frame around a payload behind what is there.
+///
+/// # Errors
+/// As [`frame`]; nothing was added then.
+pub fn append(bytes: &mut Vec<u8>, payload: &[u8]) -> Result<(), FrameError> {
     let found = payload.len();
     let length = u32::try_from(found).map_err(|_| FrameError::TooLong {
         max: u32::MAX as usize,
         found,
     })?;
-    let mut bytes = Vec::with_capacity(HEADER.saturating_add(found));
+    bytes.reserve(HEADER.saturating_add(found));
     bytes.push(VERSION);
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(payload);
-    Ok(bytes)
+    Ok(())
 }
 
 /// Puts payloads together from bytes as they arrive.
@@ -109,7 +119,7 @@ impl Assembler {
     /// # Errors
     /// See [`FrameError`].
     pub fn wanted<S: Sizes>(&self) -> Result<usize, FrameError> {
-        Ok(self.goal::<S>()?.saturating_sub(self.buffer.len()))
+        Ok(goal::<S>(&self.buffer)?.saturating_sub(self.buffer.len()))
     }
 
     /// Takes received bytes, best no more than [`wanted`](Self::wanted); gives the payload when it
@@ -119,7 +129,7 @@ impl Assembler {
     /// See [`FrameError`].
     pub fn push<S: Sizes>(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, FrameError> {
         self.buffer.extend_from_slice(bytes);
-        let goal = self.goal::<S>()?;
+        let goal = goal::<S>(&self.buffer)?;
         if self.buffer.len() < goal {
             return Ok(None);
         }
@@ -128,42 +138,66 @@ impl Assembler {
         payload.drain(..HEADER);
         Ok(Some(payload))
     }
+}
 
-    /// Length the buffer must reach before the next decision: header, kind, whole frame.
-    fn goal<S: Sizes>(&self) -> Result<usize, FrameError> {
-        let Some((header, payload)) = self.buffer.split_first_chunk::<HEADER>() else {
-            if let Some(found) = self.buffer.first().filter(|v| **v != VERSION) {
-                return Err(FrameError::Version { found: *found });
-            }
-            return Ok(HEADER);
-        };
-        let [version, length @ ..] = *header;
-        if version != VERSION {
-            return Err(FrameError::Version { found: version });
-        }
-        let found = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        if found > S::LARGEST {
-            return Err(FrameError::TooLong {
-                max: S::LARGEST,
-                found,
-            });
-        }
-        // The shortest message is an array of one kind: two bytes.
-        if found < 2 {
-            return Err(FrameError::Empty);
-        }
-        let Some((kind, _)) = payload.split_first_chunk::<2>() else {
-            return Ok(HEADER + 2);
-        };
-        // An array of one or two, then the kind as a small integer.
-        let max = match *kind {
-            [0x81 | 0x82, kind @ 0..=23] => S::largest(kind),
-            _ => None,
-        };
-        let max = max.ok_or(FrameError::Kind { found: *kind })?;
-        if found > max {
-            return Err(FrameError::TooLong { max, found });
-        }
-        Ok(HEADER.saturating_add(found))
+/// A whole frame at the beginning of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole<'a> {
+    /// Its payload.
+    pub payload: &'a [u8],
+    /// What follows it.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Whole<'a> {
+    /// The whole frame that `bytes` begin with; `None` if it is not complete. For who has read more
+    /// than one: nothing is copied.
+    ///
+    /// # Errors
+    /// See [`FrameError`].
+    pub fn of<S: Sizes>(bytes: &'a [u8]) -> Result<Option<Self>, FrameError> {
+        let whole = bytes.split_at_checked(goal::<S>(bytes)?);
+        Ok(whole.and_then(|(frame, rest)| {
+            let payload = frame.get(HEADER..)?;
+            Some(Self { payload, rest })
+        }))
     }
+}
+
+/// Length a frame that begins so must reach before the next decision: header, kind, whole frame.
+fn goal<S: Sizes>(buffer: &[u8]) -> Result<usize, FrameError> {
+    let Some((header, payload)) = buffer.split_first_chunk::<HEADER>() else {
+        if let Some(found) = buffer.first().filter(|v| **v != VERSION) {
+            return Err(FrameError::Version { found: *found });
+        }
+        return Ok(HEADER);
+    };
+    let [version, length @ ..] = *header;
+    if version != VERSION {
+        return Err(FrameError::Version { found: version });
+    }
+    let found = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if found > S::LARGEST {
+        return Err(FrameError::TooLong {
+            max: S::LARGEST,
+            found,
+        });
+    }
+    // The shortest message is an array of one kind: two bytes.
+    if found < 2 {
+        return Err(FrameError::Empty);
+    }
+    let Some((kind, _)) = payload.split_first_chunk::<2>() else {
+        return Ok(HEADER + 2);
+    };
+    // An array of one or two, then the kind as a small integer.
+    let max = match *kind {
+        [0x81 | 0x82, kind @ 0..=23] => S::largest(kind),
+        _ => None,
+    };
+    let max = max.ok_or(FrameError::Kind { found: *kind })?;
+    if found > max {
+        return Err(FrameError::TooLong { max, found });
+    }
+    Ok(HEADER.saturating_add(found))
 }

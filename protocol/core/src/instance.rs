@@ -1,6 +1,7 @@
 //! What a provisioned instance signs: the key ring and the instance certificate; and how the keys
 //! of the ring come from the quorum secret.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use hkdf::Hkdf;
@@ -13,6 +14,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::atoms::{Name, ShareIndex, Text, UnixMillis};
 use crate::cbor::{Checked, Rules, object};
 use crate::digest::Digest;
+use crate::forward::ForwardSource;
 use crate::genesis::{Epoch, Genesis};
 use crate::invalid::Invalid;
 use crate::keys::{KeyPair, VerificationKey};
@@ -111,6 +113,9 @@ pub enum Provenance {
     /// Rebuilt from the shares of these members, ascending.
     #[n(1)]
     Members(#[n(0)] Vec<Index>),
+    /// Received from another instance.
+    #[n(2)]
+    Forwarded(#[n(0)] Box<ForwardSource>),
 }
 
 /// A member index inside a list.

@@ -39,6 +39,7 @@ pub mod definition;
 pub mod digest;
 pub mod egress;
 pub mod evidence;
+pub mod forward;
 pub mod frame;
 pub mod genesis;
 pub mod instance;

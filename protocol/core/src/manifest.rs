@@ -1,7 +1,7 @@
 //! What is allowed to run, who approved it, and the chain that leads there from genesis.
 //!
-//! This format holds only what is enforced today. Key forward, rollback anchors, log and
-//! witness policy arrive with the code that enforces them, under a new format number.
+//! This format holds only what is enforced today. Rollback anchors, log and witness policy arrive
+//! with the code that enforces them, under a new format number.
 
 use alloc::vec::Vec;
 
@@ -13,6 +13,7 @@ use crate::cose::Signed;
 use crate::definition::Measurements;
 use crate::digest::Digest;
 use crate::egress::{Destination, check_destinations};
+use crate::forward::ForwardPolicy;
 use crate::genesis::{CommitmentList, Epoch, Genesis};
 use crate::invalid::{Invalid, Naming};
 use crate::keys::VerificationKey;
@@ -260,6 +261,9 @@ pub struct ManifestFields {
     /// Accepted cipher suites, ascending.
     #[n(13)]
     pub suites: Vec<u16>,
+    /// Whether and until when the key is forwarded; absent: never.
+    #[n(14)]
+    pub forward: Option<ForwardPolicy>,
 }
 
 /// A manifest whose rules hold. Whether anyone approved it is the chain's matter.

@@ -17,6 +17,7 @@ use crate::cose::Signed;
 use crate::definition::{Definition, DefinitionConsent};
 use crate::digest::Digest;
 use crate::evidence::Evidence;
+use crate::forward::{Confirmed, ExportRequest, ForwardChallenge, ForwardedKey};
 use crate::frame::Sizes;
 use crate::genesis::{Document, Epoch, Genesis, GenesisOutput, GenesisRecord, SealedShare};
 use crate::instance::Index;
@@ -60,6 +61,18 @@ pub enum Request {
     /// What have the applications reported?
     #[n(7)]
     Log,
+    /// Draw a nonce for an importer.
+    #[n(8)]
+    Challenge,
+    /// Forward the key to the importer that attests here.
+    #[n(9)]
+    Export(#[n(0)] Box<ExportRequest>),
+    /// Take the key that was forwarded.
+    #[n(10)]
+    Import(#[n(0)] Box<ForwardedKey>),
+    /// Stop serving: the importer has confirmed.
+    #[n(11)]
+    HandOver(#[n(0)] Box<Confirmed>),
 }
 
 /// A piece of a binary. Pieces of one binary arrive in order; after a break the sender asks for the
@@ -190,6 +203,18 @@ pub enum Response {
     /// What the applications reported.
     #[n(8)]
     Log(#[n(0)] Log),
+    /// A nonce for an importer.
+    #[n(9)]
+    Challenge(#[n(0)] ForwardChallenge),
+    /// The key, sealed to the importer.
+    #[n(10)]
+    Exported(#[n(0)] Box<ForwardedKey>),
+    /// The key was good; this ends the exporter.
+    #[n(11)]
+    Imported(#[n(0)] Box<Confirmed>),
+    /// The keys are erased and the applications are asked to end.
+    #[n(12)]
+    HandedOver,
 }
 
 /// Where an enclave is in its life.
@@ -214,6 +239,12 @@ pub enum Phase {
     /// It is ending.
     #[n(6)]
     Halting,
+    /// The key is erased, applications end.
+    #[n(7)]
+    HandingOver,
+    /// It has handed the key over; it answers for what it was and does nothing else.
+    #[n(8)]
+    HandedOver,
 }
 
 /// State of an enclave. Says nothing that is secret; a claim like every unsigned answer.
@@ -355,8 +386,8 @@ pub struct Booted {
 }
 
 object! {
-    Request => "quorate/request/v2", 2 * 1024 * 1024;
-    Response => "quorate/response/v2", 9 * 1024 * 1024;
+    Request => "quorate/request/v3", 2 * 1024 * 1024;
+    Response => "quorate/response/v3", 9 * 1024 * 1024;
 }
 
 impl Sizes for Request {
@@ -364,12 +395,15 @@ impl Sizes for Request {
 
     fn largest(kind: u8) -> Option<usize> {
         match kind {
-            0 | 7 => Some(2),
+            0 | 7 | 8 => Some(2),
             1 => Some(MAX_CHUNK + 128),
             2 => Some(256 * 1024),
             3 => Some(Self::LARGEST),
             4 | 6 => Some(128),
             5 => Some(1024),
+            9 => Some(1024 * 1024),
+            10 => Some(256 * 1024),
+            11 => Some(4096),
             _ => None,
         }
     }
@@ -388,6 +422,10 @@ impl Sizes for Response {
             5 | 7 => Some(1024),
             6 => Some(Self::LARGEST),
             8 => Some(96 * 1024),
+            9 => Some(128),
+            10 => Some(256 * 1024),
+            11 => Some(4096),
+            12 => Some(2),
             _ => None,
         }
     }

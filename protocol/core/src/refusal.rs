@@ -108,6 +108,84 @@ pub enum Reason {
     /// There is nothing to attest or show at this stage.
     #[n(50)]
     NothingToAttest,
+    /// The manifest that runs does not let the key be forwarded.
+    #[n(60)]
+    ForwardNotAllowed,
+    /// The end date of the manifest's forward policy has passed.
+    #[n(61)]
+    ForwardEnded,
+    /// The importer's manifest has a lower sequence than the exporter's.
+    #[n(62)]
+    ForwardOlder,
+    /// The importer's manifest is another one of the same sequence.
+    #[n(63)]
+    ForwardOtherManifest,
+    /// The importer's manifest does not follow directly.
+    #[n(64)]
+    ForwardNotSuccessor,
+    /// The importer's manifest is of another namespace.
+    #[n(65)]
+    ForwardOtherGenesis,
+    /// The importer's parent has not the exporter's role (PCR3), or the exporter's has none.
+    #[n(66)]
+    ForwardOtherAccount,
+    /// The importer is in debug mode.
+    #[n(67)]
+    ForwardDebug,
+    /// The importer does not measure as its manifest says.
+    #[n(68)]
+    ForwardMeasurements,
+    /// The document is not for the challenge that is open, or none is.
+    #[n(69)]
+    ForwardNonce,
+    /// The challenge is too old.
+    #[n(70)]
+    ForwardChallengeExpired,
+    /// The document is not genuine, or not under the namespace's attestation root.
+    #[n(71)]
+    ForwardDocument,
+    /// The document does not commit to setup keys of that manifest.
+    #[n(72)]
+    ForwardKeys,
+    /// Too few share holders have approved the forward.
+    #[n(73)]
+    ForwardApprovalsMissing,
+    /// An approval is of a forward between other manifests, or in another namespace.
+    #[n(74)]
+    ForwardApprovalOfAnother,
+    /// An approval is by nobody of the exporter's share set.
+    #[n(75)]
+    ForwardApprovalOfStranger,
+    /// A member's approval is there twice.
+    #[n(76)]
+    ForwardApprovalRepeated,
+    /// An approval is not signed by that member.
+    #[n(77)]
+    ForwardApprovalSignature,
+    /// This instance has made as many forwards as it counts.
+    #[n(78)]
+    ForwardsExhausted,
+    /// The record is for another importer, manifest or namespace.
+    #[n(80)]
+    RecordForAnother,
+    /// Ring, certificate or record are not what an instance of this namespace signs.
+    #[n(81)]
+    RecordUnproven,
+    /// The sealed key does not open, or is no scalar.
+    #[n(82)]
+    KeyUnreadable,
+    /// The key is not the quorum key.
+    #[n(83)]
+    KeyWrong,
+    /// The confirmation is not of a forward that this instance made, or by another importer.
+    #[n(84)]
+    ConfirmationForAnother,
+    /// Certificate or confirmation are not signed by the importer.
+    #[n(85)]
+    ConfirmationSignature,
+    /// The instance has handed the key over.
+    #[n(86)]
+    HandedOver,
     /// The NSM or the kernel failed; the enclave halts.
     #[n(90)]
     Internal,
@@ -231,6 +309,103 @@ impl Reason {
             Self::NothingToAttest => (
                 "there is nothing to attest at this stage",
                 "ask for the status and attest the stage the enclave is in",
+            ),
+            Self::ForwardNotAllowed => (
+                "the manifest that runs does not let the key be forwarded",
+                "provision the new enclave with shares, and let the next manifest have a forward policy",
+            ),
+            Self::ForwardEnded => (
+                "the manifest lets the key be forwarded only until a date that has passed",
+                "provision the new enclave with shares",
+            ),
+            Self::ForwardOlder => (
+                "the new enclave runs an older manifest",
+                "boot it with the newest approved manifest",
+            ),
+            Self::ForwardOtherManifest => (
+                "the new enclave runs another manifest of the same sequence",
+                "find out who approved two manifests of one sequence, and boot the right one",
+            ),
+            Self::ForwardNotSuccessor => (
+                "the manifest of the new enclave does not directly follow the one that runs",
+                "forward step by step, one manifest after the other, or provision with shares",
+            ),
+            Self::ForwardOtherGenesis => (
+                "the new enclave belongs to another namespace",
+                "boot it with the chain of this namespace",
+            ),
+            Self::ForwardOtherAccount => (
+                "the parent instances of the two enclaves do not have the same IAM role",
+                "run both on instances with the same role, or provision the new enclave with shares",
+            ),
+            Self::ForwardDebug => (
+                "the new enclave is in debug mode: its host can read its memory",
+                "start it without debug mode",
+            ),
+            Self::ForwardMeasurements => (
+                "the new enclave does not measure as its manifest says",
+                "boot the image that the manifest names",
+            ),
+            Self::ForwardNonce => (
+                "the attestation is not for the challenge that is open here",
+                "ask for a challenge and attest for it, then send it at once",
+            ),
+            Self::ForwardChallengeExpired => {
+                ("the challenge is too old", "ask for another challenge")
+            }
+            Self::ForwardDocument => (
+                "the attestation of the new enclave is not genuine",
+                "attest again; if it stays so, do not trust that enclave or its host",
+            ),
+            Self::ForwardKeys => (
+                "the attestation does not commit to the setup keys of that manifest",
+                "attest the setup keys of the new enclave",
+            ),
+            Self::ForwardApprovalsMissing => (
+                "too few share holders have approved forwarding to this manifest",
+                "collect more with quorate ceremony forward-approve",
+            ),
+            Self::ForwardApprovalOfAnother => (
+                "an approval is of another forward",
+                "remove it and ask that member to approve this forward",
+            ),
+            Self::ForwardApprovalOfStranger => (
+                "an approval is by nobody of the share set of the manifest that runs",
+                "remove it",
+            ),
+            Self::ForwardApprovalRepeated => ("a member's approval is there twice", "remove one"),
+            Self::ForwardApprovalSignature => (
+                "an approval is not signed by the member it names",
+                "remove it and ask that member to approve again",
+            ),
+            Self::ForwardsExhausted => (
+                "this instance has forwarded as often as it may",
+                "forward from the newest instance",
+            ),
+            Self::RecordForAnother => (
+                "the forwarded key is meant for another enclave",
+                "forward it again, to this enclave",
+            ),
+            Self::RecordUnproven => (
+                "nothing proves that the forwarded key comes from an instance of this namespace",
+                "forward from an instance of this namespace; look who answered in its place",
+            ),
+            Self::KeyUnreadable => ("the sealed key does not open", "forward it again"),
+            Self::KeyWrong => (
+                "what was forwarded is not the quorum key",
+                "forward from an instance of this namespace; look who answered in its place",
+            ),
+            Self::ConfirmationForAnother => (
+                "the confirmation is not for a forward of this instance",
+                "send the confirmation of the enclave that this one forwarded to",
+            ),
+            Self::ConfirmationSignature => (
+                "the confirmation is not signed by the enclave that received the key",
+                "fetch the confirmation from that enclave again",
+            ),
+            Self::HandedOver => (
+                "this enclave has handed the key over and holds it no more",
+                "ask the enclave that received it",
             ),
             Self::Internal => (
                 "the enclave's device or kernel failed; it has halted",

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use quorate_protocol::cbor::{from_bytes, to_bytes};
-use quorate_protocol::frame::{Assembler, FrameError, HEADER, Sizes, frame};
+use quorate_protocol::frame::{Assembler, FrameError, HEADER, Sizes, Whole, append, frame};
 use quorate_protocol::message::{Request, Response};
 use quorate_vectors::committed::cases;
 
@@ -37,9 +37,35 @@ fn refused<S: Sizes>(received: &[u8], expected: FrameError) {
     // At once, and byte by byte: never later than with the last of these bytes.
     let mut assembler = Assembler::new();
     assert_eq!(assembler.push::<S>(received), Err(expected));
+    assert_eq!(Whole::of::<S>(received), Err(expected));
     let mut assembler = Assembler::new();
     let mut verdicts = received.chunks(1).map(|byte| assembler.push::<S>(byte));
     assert_eq!(verdicts.find(Result::is_err), Some(Err(expected)));
+}
+
+#[test]
+fn whole_frames_are_found_where_they_lie() {
+    let requests = payloads("request");
+    let all = stream(&requests);
+    for length in 0..all.len() {
+        let (mut rest, mut got) = (&all[..length], Vec::new());
+        while let Some(whole) = Whole::of::<Request>(rest).expect("good frames") {
+            got.push(whole.payload.to_vec());
+            rest = whole.rest;
+        }
+        // As many as fit, and the beginning of the next.
+        assert_eq!(got, requests[..got.len()]);
+        let next = requests
+            .get(got.len())
+            .map_or(0, |next| HEADER + next.len());
+        assert!(rest.len() < next, "{length}");
+    }
+    let mut together = b"before".to_vec();
+    append(&mut together, &requests[0]).expect("short");
+    assert_eq!(
+        together,
+        [b"before", &frame(&requests[0]).expect("short")[..]].concat()
+    );
 }
 
 #[test]
@@ -171,7 +197,7 @@ fn a_length_beyond_its_own_kind_fails_closed() {
 #[test]
 fn an_unknown_kind_fails_closed() {
     for found in [
-        [0x82, 8],
+        [0x82, 12],
         [0x82, 23],
         [0x82, 24],
         [0x80, 0],
@@ -182,8 +208,8 @@ fn an_unknown_kind_fails_closed() {
         let received = [&[1, 0, 0, 0, 2], &found[..]].concat();
         refused::<Request>(&received, FrameError::Kind { found });
     }
-    let found = [0x82, 9];
-    refused::<Response>(&[1, 0, 0, 0, 9, 0x82, 9], FrameError::Kind { found });
+    let found = [0x82, 13];
+    refused::<Response>(&[1, 0, 0, 0, 9, 0x82, 13], FrameError::Kind { found });
 }
 
 /// A fault in the second of two frames comes after the first payload, not in its place.

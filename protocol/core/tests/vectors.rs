@@ -4,7 +4,9 @@ use p256::ecdsa::SigningKey;
 use quorate_protocol::attested::{
     applications_extension, extended_once, genesis_extension, live_extension, setup_extension,
 };
+use quorate_protocol::cbor::from_bytes;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::forward_key_context;
 use quorate_protocol::frame::{Assembler, frame};
 use quorate_protocol::genesis::{Genesis, genesis_share_context};
 use quorate_protocol::keys::{KeyPair, VerificationKey};
@@ -187,16 +189,21 @@ fn every_sealed_share_opens_under_its_context_only() {
     let file = committed::json("derived/seal-contexts.json");
     for case in list(&file, "cases") {
         let inputs = &case["inputs"];
-        let index = inputs["index"]
-            .as_u64()
-            .and_then(|at| u8::try_from(at).ok());
-        let index = index.and_then(ShareIndex::new).expect("an index");
+        let index = || {
+            let at = inputs["index"].as_u64();
+            let at = at.and_then(|at| u8::try_from(at).ok());
+            at.and_then(ShareIndex::new).expect("an index")
+        };
         let context = match text(&case, "name").as_str() {
-            "genesis" => genesis_share_context(&digest(inputs, "definition"), index),
+            "genesis" => genesis_share_context(&digest(inputs, "definition"), index()),
+            "forward" => {
+                let record = from_bytes(&bytes(inputs, "record")).expect("a record");
+                forward_key_context(&record)
+            }
             _ => provision_share_context(
                 &digest(inputs, "genesis"),
                 &digest::<Manifest>(inputs, "manifest"),
-                index,
+                index(),
                 &digest(inputs, "epoch"),
             ),
         };

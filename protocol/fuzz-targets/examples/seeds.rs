@@ -33,6 +33,7 @@ fn main() -> io::Result<()> {
         "echo=target/echo",
         "echo=echo,port=5100,port=5101,memory=67108864,restarts=3,arg=--log,env=A=b",
         "=,port=-1",
+        "fetch=fetch,egress=api.example.com:443+b.example:8443,port=5102",
     ] {
         seeds.push(("application-spec", text.as_bytes().to_vec()));
     }

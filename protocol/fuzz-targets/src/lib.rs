@@ -24,6 +24,7 @@ mod mutation;
 mod nsm;
 mod objects;
 mod streams;
+mod vsock;
 
 use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
 use quorate_protocol::application::{ApplicationCertificate, ApplicationProof, LaunchRecord};
@@ -33,6 +34,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
 };
@@ -70,6 +72,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("link", object::<Link>),
     ("share-grant", object::<ShareGrant>),
     ("provision-receipt", object::<ProvisionReceipt>),
+    ("forward-approval", object::<ForwardApproval>),
+    ("forward-record", object::<ForwardRecord>),
+    ("forward-confirmation", object::<ForwardConfirmation>),
     ("key-ring", object::<KeyRing>),
     ("instance-certificate", object::<InstanceCertificate>),
     ("user-data", object::<UserData>),
@@ -108,6 +113,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-approval", signed::<Approval>),
     ("signed-share-grant", signed::<ShareGrant>),
     ("signed-provision-receipt", signed::<ProvisionReceipt>),
+    ("signed-forward-approval", signed::<ForwardApproval>),
+    ("signed-forward-record", signed::<ForwardRecord>),
+    ("signed-forward-confirmation", signed::<ForwardConfirmation>),
     ("signed-key-ring", signed::<KeyRing>),
     ("signed-instance-certificate", signed::<InstanceCertificate>),
     (
@@ -138,6 +146,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     // The security module's messages.
     ("nsm-request", nsm::request),
     ("nsm-response", nsm::response),
+    // The emulator's virtual machines.
+    ("vsock", vsock::script),
     // Images.
     ("eif", images::eif),
     ("eif-signature", images::signature),

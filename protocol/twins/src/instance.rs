@@ -2,7 +2,7 @@
 
 use quorate_protocol::attested::UserData;
 use quorate_protocol::cbor::Object as _;
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::instance::{
     InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry,
 };
@@ -83,6 +83,7 @@ impl Twin for Provenance {
     fn twin(&self) -> Value {
         match self {
             Self::Members(indices) => json!({ "members": indices.twin() }),
+            Self::Forwarded(source) => json!({ "forwarded": source.twin() }),
         }
     }
 }
@@ -104,19 +105,41 @@ impl Twin for InstanceCertificate {
 
 impl Twin for UserData {
     fn twin(&self) -> Value {
-        let (stage, field, digest) = match self {
-            Self::Genesis(digest) => ("genesis", "genesis", digest.to_string()),
-            Self::Setup(digest) => ("setup", "manifest", digest.to_string()),
-            Self::Live(digest) => ("live", "manifest", digest.to_string()),
+        let (stage, field, digest, record) = match self {
+            Self::Genesis(digest) => ("genesis", "genesis", digest.to_string(), None),
+            Self::Setup(digest) => ("setup", "manifest", digest.to_string(), None),
+            Self::Live(digest) => ("live", "manifest", digest.to_string(), None),
+            Self::Forwarded(digest, record) => {
+                ("forwarded", "manifest", digest.to_string(), Some(record))
+            }
+            Self::HandedOver(digest, record, _) => {
+                ("handed_over", "manifest", digest.to_string(), Some(record))
+            }
         };
-        json!({ "object": Self::LABEL, "stage": stage, field: digest })
+        let mut twin = json!({ "object": Self::LABEL, "stage": stage, field: digest });
+        if let (Value::Object(map), Some(record)) = (&mut twin, record) {
+            map.insert("record".into(), record.twin());
+        }
+        if let (Value::Object(map), Self::HandedOver(_, _, newest)) = (&mut twin, self) {
+            map.insert("newest".into(), newest.twin());
+        }
+        twin
+    }
+}
+
+impl Twin for Origin {
+    fn twin(&self) -> Value {
+        match self {
+            Self::Members(provisions) => json!({ "members": provisions.twin() }),
+            Self::Forwarded(received) => json!({ "forwarded": received.twin() }),
+        }
     }
 }
 
 impl Twin for Provisioning {
     fn twin(&self) -> Value {
         fields! {
-            "provisions": self.provisions,
+            "origin": self.origin,
             "ring": self.ring,
             "certificate": self.certificate,
         }
@@ -137,6 +160,7 @@ impl Twin for Evidence {
             set("provisioning", provisioning.twin());
         }
         set("applications", self.applications.twin());
+        set("forwards", self.forwards.twin());
         map.into()
     }
 }

@@ -17,6 +17,7 @@ mod activity;
 mod application;
 mod atoms;
 mod build;
+mod forward;
 mod genesis;
 mod instance;
 mod manifest;
@@ -52,6 +53,12 @@ impl<T: Twin> Twin for [T] {
 impl<T: Twin> Twin for Vec<T> {
     fn twin(&self) -> Value {
         self.as_slice().twin()
+    }
+}
+
+impl<T: Twin> Twin for Box<T> {
+    fn twin(&self) -> Value {
+        (**self).twin()
     }
 }
 

@@ -69,6 +69,7 @@ impl Twin for ManifestFields {
             "share_set": self.share_set,
             "validity": self.validity,
             "suites": self.suites,
+            "forward"(?): self.forward,
         }
     }
 }

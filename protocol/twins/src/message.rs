@@ -35,6 +35,10 @@ impl Twin for Request {
             Self::Provision(body) => ("provision", Some(body.twin())),
             Self::Evidence(body) => ("evidence", Some(body.twin())),
             Self::Log => ("log", None),
+            Self::Challenge => ("challenge", None),
+            Self::Export(body) => ("export", Some(body.twin())),
+            Self::Import(body) => ("import", Some(body.twin())),
+            Self::HandOver(body) => ("hand_over", Some(body.twin())),
         };
         match body {
             None => json!({ "object": Self::LABEL, "request": request }),
@@ -103,8 +107,15 @@ impl Twin for Response {
             Self::Evidence(body) => ("evidence", body.twin()),
             Self::Refused(body) => ("refused", body.twin()),
             Self::Log(body) => ("log", body.twin()),
+            Self::Challenge(body) => ("challenge", body.twin()),
+            Self::Exported(body) => ("exported", body.twin()),
+            Self::Imported(body) => ("imported", body.twin()),
+            Self::HandedOver => ("handed_over", Value::Null),
         };
-        json!({ "object": Self::LABEL, "response": response, "body": body })
+        match body {
+            Value::Null => json!({ "object": Self::LABEL, "response": response }),
+            body => json!({ "object": Self::LABEL, "response": response, "body": body }),
+        }
     }
 }
 

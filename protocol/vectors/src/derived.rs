@@ -7,6 +7,7 @@ use quorate_protocol::attested::{
 };
 use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::forward_key_context;
 use quorate_protocol::frame::frame;
 use quorate_protocol::genesis::{Genesis, SealContext, SealedShare, genesis_share_context};
 use quorate_protocol::instance::{Purpose, derive, derive_sealing};
@@ -114,11 +115,14 @@ fn extensions() -> File {
 
 fn contexts() -> File {
     let mut world = samples::small();
-    let manifest = world.chain()[0].manifest.clone();
+    let chain = world.chain();
+    let manifest = chain[0].manifest.clone();
     let (grant, sealed) = world.grant(&manifest, 0);
     let claim = grant.unverified();
     let at_genesis = &world.record.output.shares[0];
     let definition = Digest::of(&world.definition);
+    let forward = samples::forward::Forward::of(&world, &chain);
+    let record = forward.record.unverified();
     let cases = [
         sealing(
             "genesis",
@@ -139,11 +143,18 @@ fn contexts() -> File {
                 "epoch": claim.epoch.to_string(),
             }),
         ),
+        sealing(
+            "forward",
+            &forward_key_context(record),
+            "importer setup hpke",
+            &forward.sealed,
+            json!({ "record": hex(&to_bytes(record)) }),
+        ),
     ];
     let value = json!({
         "about": "HPKE base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM: info and \
-                  aad of a sealed share, and one that was sealed with them. aad as in the rules \
-                  *-share-aad of quorate.cddl; info is the text in ASCII.",
+                  aad of a sealed scalar, and one that was sealed with them. aad as in the rules \
+                  *-aad of quorate.cddl; info is the text in ASCII.",
         "cases": cases,
     });
     crate::json("testdata/derived/seal-contexts.json".into(), &value)
@@ -328,8 +339,8 @@ fn frames() -> File {
             refused("longer than any request", "request", "0100200001"),
             refused("longer than any response", "response", "0100900001"),
             refused("longest length", "request", "01ffffffff"),
-            refused("a request of unknown kind", "request", "01000000028108"),
-            refused("a response of unknown kind", "response", "01000000028209"),
+            refused("a request of unknown kind", "request", "01000000028117"),
+            refused("a response of unknown kind", "response", "01000000028217"),
             refused("no array", "request", "0100000002a000"),
             refused("an array of three", "request", "01000000028300"),
             refused("kind in two bytes", "request", "0100000003811800"),

@@ -13,6 +13,7 @@ use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
 };
@@ -102,6 +103,9 @@ pub const KINDS: &[Kind] = &[
     plain::<Link>(),
     signed::<ShareGrant>(),
     signed::<ProvisionReceipt>(),
+    signed::<ForwardApproval>(),
+    signed::<ForwardRecord>(),
+    signed::<ForwardConfirmation>(),
     signed::<KeyRing>(),
     signed::<InstanceCertificate>(),
     plain::<UserData>(),

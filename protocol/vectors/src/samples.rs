@@ -1,6 +1,7 @@
 //! At least one sample of every kind of object.
 
 mod applications;
+pub(crate) mod forward;
 
 use quorate_protocol::atoms::{Pcr, Sha256};
 use quorate_protocol::attested::UserData;
@@ -69,13 +70,16 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(manifests(&small, &seven, &chain));
     samples.extend(instance(&mut small, &chain));
     samples.extend(applications::samples(&small, &chain));
+    samples.extend(forward::samples(&mut small, &chain));
     let evidence = small.evidence(chain.clone());
     let first = seven.manifest(|_| {});
     let large = seven.evidence(vec![seven.link(first)]);
     samples.extend(crate::wallets::samples(&small));
     samples.extend(evidences(&evidence, &large));
     samples.extend(requests(&mut small, &chain));
+    samples.extend(forward::requests(&small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
+    samples.extend(forward::responses(&small, &chain));
     samples.extend(rebuilds());
     samples
 }

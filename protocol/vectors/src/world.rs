@@ -1,7 +1,5 @@
 //! One sample namespace, from its definition to an instance that runs.
 
-use core::num::NonZeroU16;
-
 use chacha20::ChaCha20Rng;
 use quorate_protocol::application::{
     ApplicationCertificate, ApplicationEvidence, ApplicationProof,
@@ -15,8 +13,8 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
-use quorate_protocol::egress::{Destination, Host};
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
+use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
     GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
@@ -25,17 +23,17 @@ use quorate_protocol::instance::{
     Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
 };
 use quorate_protocol::keys::VerificationKey;
-use quorate_protocol::manifest::{
-    Application, Approval, Link, Manifest, ManifestFields, RestartPolicy, Validity,
-};
+use quorate_protocol::manifest::{Application, Approval, Link, Manifest, ManifestFields, Validity};
 use quorate_protocol::members::{Member, MemberSet, MemberSetFields, Role};
 use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
-use quorate_sealing::{Suite, seal};
+use quorate_sealing::Suite;
 use quorate_sharing::{Secret, Share, split};
 
 use crate::keys::{encryption, generator, pair, scalar, signing, verification};
+use crate::programs::{echo, notary};
+use crate::sealing::sealed_share;
 
 /// 2026-11-21T12:00:00Z; every time of the samples is a little later.
 const START: u64 = 1_795_262_400_000;
@@ -136,6 +134,7 @@ impl World {
                 not_after: time(365 * 86_400),
             },
             suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+            forward: None,
         };
         change(&mut fields);
         checked(fields)
@@ -195,6 +194,10 @@ impl World {
             fields.manifest_set = second.manifest_set.clone();
             fields.measurements = measurements("next image", true);
             fields.applications = vec![echo(), notary()];
+            fields.forward = Some(ForwardPolicy {
+                not_after: time(300 * 86_400),
+                approvals: ApprovalRule::Always,
+            });
         });
         vec![self.link(first), self.link(second), self.link(third)]
     }
@@ -331,7 +334,7 @@ impl World {
             Provision { grant, receipt }
         });
         let provisioning = Provisioning {
-            provisions: provisions.collect(),
+            origin: Origin::Members(provisions.collect()),
             ring: self.ring(&manifest),
             certificate: self.certificate(&manifest),
         };
@@ -343,6 +346,7 @@ impl World {
             document: document(),
             provisioning: Some(provisioning),
             applications: vec![self.application(&manifest)],
+            forwards: Vec::new(),
         }
     }
 
@@ -375,58 +379,6 @@ pub(crate) fn bytes<const MIN: usize, const MAX: usize>(bytes: &[u8]) -> Bytes<M
 
 pub(crate) fn index(value: u8) -> ShareIndex {
     ShareIndex::new(value).expect("an index")
-}
-
-pub(crate) fn echo() -> Application {
-    Application {
-        name: name("echo"),
-        sha256: Sha256::of(b"the echo application"),
-        size: 412_360,
-        arguments: Vec::new(),
-        environment: Vec::new(),
-        ports: vec![5100],
-        memory_limit: 64 << 20,
-        restart: RestartPolicy {
-            restarts: 0,
-            first_back_off_ms: 1,
-            largest_back_off_ms: 1,
-            start_deadline_ms: 10_000,
-        },
-        calls: Vec::new(),
-        shares: Vec::new(),
-        egress: Vec::new(),
-    }
-}
-
-pub(crate) fn destination(host: &str, port: u16) -> Destination {
-    Destination {
-        host: Host::new(host).expect("a name"),
-        port: NonZeroU16::new(port).expect("a port"),
-    }
-}
-
-fn notary() -> Application {
-    Application {
-        name: name("notary"),
-        sha256: Sha256::of(b"the notary application"),
-        size: 1_048_576,
-        arguments: vec![text("--log"), text("grün und größer")],
-        environment: vec![text("LANG=C.UTF-8"), text("MODE=a=b")],
-        ports: vec![5101, 70_000],
-        memory_limit: 1 << 30,
-        restart: RestartPolicy {
-            restarts: 300,
-            first_back_off_ms: 10,
-            largest_back_off_ms: 600_000,
-            start_deadline_ms: 600_000,
-        },
-        calls: vec![name("echo")],
-        shares: vec![name("echo")],
-        egress: vec![
-            destination("api.example.com", 443),
-            destination("api.example.com", 8443),
-        ],
-    }
 }
 
 fn record(definition: &Definition, output: GenesisOutput, shares: &[Share]) -> GenesisRecord {
@@ -468,26 +420,6 @@ fn record(definition: &Definition, output: GenesisOutput, shares: &[Share]) -> G
         output,
         document: document(),
     }
-}
-
-fn sealed_share(
-    rng: &mut ChaCha20Rng,
-    recipient: &quorate_protocol::keys::EncryptionKey,
-    context: &quorate_protocol::genesis::SealContext,
-    share: &Share,
-) -> SealedShare {
-    let suite = Suite::P256Sha256Aes256Gcm;
-    let info = context.info.as_bytes();
-    let sealed = seal(
-        suite,
-        recipient.inner(),
-        info,
-        &context.aad,
-        &*share.to_bytes(),
-        rng,
-    )
-    .expect("a share is short");
-    SealedShare::new(suite, sealed).expect("one scalar")
 }
 
 fn measurements(image: &str, whole: bool) -> Measurements {

@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::thread;
 
 use quorate_protocol::atoms::Text;
@@ -66,7 +67,7 @@ fn answer_to_another_request_fails_closed() {
     );
     assert_eq!(client.evidence(nonce).err(), Some(ClientError::WrongKind));
     assert_eq!(
-        client.upload(Sha256::of(b"x"), b"x"),
+        client.upload_piece(Sha256::of(b"x"), 1, 0, b"x"),
         Err(ClientError::WrongKind)
     );
 }
@@ -171,55 +172,4 @@ fn a_listener_is_reached() {
     crate::fixture::enclave(&socket, |_| status());
     let mut client = Client::connect(&socket).unwrap();
     assert_eq!(client.status().unwrap().phase, Phase::Waiting);
-}
-
-/// Uploads in pieces and, after a break, from where it ended.
-#[test]
-fn uploads_go_on_where_they_ended() {
-    let binary: Vec<u8> = (0..MAX_CHUNK * 2 + 10).map(|at| (at % 251) as u8).collect();
-    let sha256 = Sha256::of(&binary);
-    for had in [0, 1, MAX_CHUNK, MAX_CHUNK + 7, binary.len()] {
-        let mut received = binary[..had].to_vec();
-        let whole = binary.clone();
-        let mut client = enclave(move |request| {
-            let Request::Upload(upload) = request else {
-                return status();
-            };
-            assert_eq!((upload.sha256, upload.size), (sha256, whole.len() as u64));
-            if !upload.data.as_slice().is_empty() {
-                assert_eq!(upload.offset, received.len() as u64);
-            }
-            received.extend_from_slice(upload.data.as_slice());
-            let complete = received == whole;
-            Response::Uploaded(Uploaded {
-                received: received.len() as u64,
-                complete,
-            })
-        });
-        assert_eq!(
-            client.upload(sha256, &binary),
-            Ok((binary.len() - had) as u64),
-            "{had}"
-        );
-    }
-}
-
-#[test]
-fn upload_that_does_not_move_on_fails_closed() {
-    for claimed in [0, 3, u64::MAX] {
-        let mut client = enclave(move |_| {
-            Response::Uploaded(Uploaded {
-                received: claimed,
-                complete: false,
-            })
-        });
-        let refused = client.upload(Sha256::of(b"abc"), b"abc");
-        assert_eq!(
-            refused,
-            Err(ClientError::UploadStuck {
-                received: claimed,
-                size: 3
-            })
-        );
-    }
 }

@@ -13,6 +13,7 @@ use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live, verify_setup};
 
 use super::{Member, newest_approved};
+use crate::address::Address;
 use crate::challenge::Challenge;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
@@ -60,7 +61,7 @@ pub struct Attested {
 pub fn attest(
     folder: &Path,
     private: &Path,
-    socket: &Path,
+    socket: impl Into<Address>,
     stage: InstanceStage,
 ) -> Result<Attested, CeremonyError> {
     let workspace = Workspace::open(folder)?;

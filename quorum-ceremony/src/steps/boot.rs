@@ -1,23 +1,27 @@
 //! `boot`: the coordinator gives an empty enclave its binaries, record and chain.
 //!
-//! Uploads go on where they ended. Binaries are compared with the manifest before they are sent.
+//! Binaries are compared with the manifest before they are sent, and read through twice for that:
+//! memory does not grow with them. Uploads go on where they ended, after a broken connection and in
+//! the next run.
 
 use std::path::Path;
 
-use quorate_protocol::atoms::{Name, Sha256};
+use quorate_protocol::atoms::Name;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
-use quorate_protocol::manifest::{MAX_BINARY, Manifest};
+use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{BootRequest, Booted};
 use quorate_verify::chain::walk;
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::newest_approved;
+use crate::address::Address;
+use crate::binary::BinaryFile;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{Binary, InputError};
-use crate::storage::read_named;
+use crate::upload::{Progress, upload};
 use crate::workspace::{IgnoredApproval, Workspace};
 
 /// An enclave that says it has booted. A claim until it is attested.
@@ -39,16 +43,18 @@ pub struct Started {
     pub ignored: Vec<IgnoredApproval>,
 }
 
-/// Uploads the binaries and boots the newest approved manifest, or the one of `sequence`.
+/// Uploads the binaries and boots the newest approved manifest, or the one of `sequence`. `tell` hears
+/// how far each upload is.
 ///
 /// # Errors
 /// A chain that is not approved; [`StepError::BinaryDiffers`] and its like; what the enclave
 /// answers.
 pub fn boot(
     folder: &Path,
-    socket: &Path,
+    socket: impl Into<Address>,
     binaries: &[Binary],
     sequence: Option<u64>,
+    tell: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Started, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
@@ -65,17 +71,13 @@ pub fn boot(
     };
     found.links.truncate(chain.links().len());
 
-    let max = usize::try_from(MAX_BINARY).unwrap_or(usize::MAX);
-    let mut files = Vec::new();
-    for binary in binaries {
-        files.push((binary.name.clone(), read_named(&binary.path, max)?));
-    }
-    let files = matching(chain.manifest(), &files)?;
-
-    let mut client = Client::connect(socket)?;
+    let mut files = matching(chain.manifest(), binaries)?;
+    let socket = socket.into();
+    let mut client = Client::connect(&socket)?;
     let mut uploaded = 0_u64;
-    for (sha256, binary) in files {
-        uploaded = uploaded.saturating_add(client.upload(sha256, binary)?);
+    for (name, binary) in &mut files {
+        let sent = upload(&socket, &mut client, name, binary, tell)?;
+        uploaded = uploaded.saturating_add(sent);
     }
     let digest = genesis.digest();
     let definition = genesis.definition().clone();
@@ -95,25 +97,29 @@ pub fn boot(
 }
 
 /// The file of each application, if it is the one that was approved.
-fn matching<'f>(
+fn matching(
     manifest: &Manifest,
-    files: &'f [(Name, Vec<u8>)],
-) -> Result<Vec<(Sha256, &'f [u8])>, CeremonyError> {
-    for (place, (name, _)) in files.iter().enumerate() {
+    files: &[Binary],
+) -> Result<Vec<(Name, BinaryFile)>, CeremonyError> {
+    for (place, Binary { name, .. }) in files.iter().enumerate() {
         if manifest.application(name).is_none() {
             return Err(StepError::ApplicationUnknown { name: name.clone() }.into());
         }
-        if files.iter().skip(place + 1).any(|(other, _)| other == name) {
+        if files
+            .iter()
+            .skip(place + 1)
+            .any(|other| other.name == *name)
+        {
             return Err(InputError::NameRepeated { name: name.clone() }.into());
         }
     }
     let mut matched = Vec::new();
     for application in &manifest.applications {
         let (name, expected) = (&application.name, application.sha256);
-        let file = files.iter().find(|(given, _)| given == name);
-        let (_, binary) =
-            file.ok_or_else(|| StepError::ApplicationWithoutFile { name: name.clone() })?;
-        let found = Sha256::of(binary);
+        let file = files.iter().find(|file| file.name == *name);
+        let file = file.ok_or_else(|| StepError::ApplicationWithoutFile { name: name.clone() })?;
+        let binary = BinaryFile::open(&file.path)?;
+        let found = binary.sha256();
         if found != expected {
             return Err(StepError::BinaryDiffers {
                 name: name.clone(),
@@ -122,7 +128,7 @@ fn matching<'f>(
             }
             .into());
         }
-        matched.push((found, binary.as_slice()));
+        matched.push((name.clone(), binary));
     }
     Ok(matched)
 }

@@ -14,6 +14,7 @@ use quorate_verify::chain::walk;
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live};
 
+use crate::address::Address;
 use crate::challenge::Challenge;
 use crate::client::Client;
 use crate::error::CeremonyError;
@@ -46,7 +47,11 @@ pub struct Collected {
 /// # Errors
 /// Evidence of another namespace than the folder's; an attestation that does not hold; a
 /// different file at `out`.
-pub fn collect(folder: &Path, socket: &Path, out: &Path) -> Result<Collected, CeremonyError> {
+pub fn collect(
+    folder: &Path,
+    socket: impl Into<Address>,
+    out: &Path,
+) -> Result<Collected, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let own = workspace.record()?.digest();
     let mut client = Client::connect(socket)?;

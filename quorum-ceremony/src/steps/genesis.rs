@@ -12,6 +12,7 @@ use quorate_protocol::message::{GenesisRequest, Stage};
 use quorate_verify::genesis::{check_consents, check_output};
 use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
 
+use crate::address::Address;
 use crate::challenge::Challenge;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
@@ -37,7 +38,7 @@ pub struct Born {
 ///
 /// # Errors
 /// [`StepError::GenesisExists`]; consents that are missing; what the enclave answers.
-pub fn hold(folder: &Path, socket: &Path) -> Result<Born, CeremonyError> {
+pub fn hold(folder: &Path, socket: impl Into<Address>) -> Result<Born, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let definition = workspace.definition()?;
     let consents = workspace.consents(&definition)?;

@@ -3,10 +3,9 @@
 //! Nothing is decided here, and nothing of it is attested: it is the enclave's word, and the host
 //! carries it.
 
-use std::path::Path;
-
 use quorate_protocol::message::Log;
 
+use crate::address::Address;
 use crate::client::Client;
 use crate::error::CeremonyError;
 
@@ -14,6 +13,6 @@ use crate::error::CeremonyError;
 ///
 /// # Errors
 /// An enclave that does not answer.
-pub fn read(socket: &Path) -> Result<Log, CeremonyError> {
+pub fn read(socket: impl Into<Address>) -> Result<Log, CeremonyError> {
     Ok(Client::connect(socket)?.log()?)
 }

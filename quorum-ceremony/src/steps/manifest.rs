@@ -9,20 +9,20 @@ use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::definition::{Definition, Measurements};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::GenesisRecord;
-use quorate_protocol::manifest::{
-    Application, Link, MAX_BINARY, Manifest, ManifestFields, Validity,
-};
+use quorate_protocol::manifest::{Application, Link, Manifest, ManifestFields, Validity};
 use quorate_sealing::Suite;
 use quorate_verify::attestation::Freshness;
 use quorate_verify::chain::{ChainError, check_successor, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::verify_genesis_document;
 
+use crate::binary::BinaryFile;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{ApplicationSpec, InputError};
-use crate::storage::{Published, read_named};
+use crate::storage::Published;
 use crate::workspace::Workspace;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -38,6 +38,24 @@ pub struct Plan {
     pub applications: Vec<ApplicationSpec>,
     /// For how many days from now it may boot.
     pub valid_days: u32,
+    /// Whether the key may be forwarded.
+    pub forward: ForwardPlan,
+}
+
+/// What becomes of the forward policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardPlan {
+    /// As in the manifest before; before the first, never.
+    Keep,
+    /// The key is never forwarded.
+    Never,
+    /// The key may be forwarded.
+    For {
+        /// For how many days from now.
+        days: u32,
+        /// When a successor needs approvals.
+        approvals: ApprovalRule,
+    },
 }
 
 /// A manifest that waits for approvals.
@@ -63,19 +81,18 @@ pub fn propose(folder: &Path, plan: &Plan) -> Result<Proposed, CeremonyError> {
     let (genesis, record) = record(&workspace)?;
     let links = workspace.links(genesis.definition(), None)?.links;
     let mut applications = Vec::new();
-    let max = usize::try_from(MAX_BINARY).unwrap_or(usize::MAX);
     for spec in &plan.applications {
-        let binary = read_named(&spec.binary.path, max)?;
-        applications.push(spec.entry(&binary)?);
+        let binary = BinaryFile::open(&spec.binary.path)?;
+        applications.push(spec.entry(binary.size(), binary.sha256()));
     }
     let validity = validity(wall_clock(), plan.valid_days)?;
-    let manifest = next(
-        &genesis,
-        &links,
-        plan.measurements.clone(),
+    let parts = Parts {
+        measurements: plan.measurements.clone(),
         applications,
         validity,
-    )?;
+        forward: forward(wall_clock(), plan.forward, &links)?,
+    };
+    let manifest = next(&genesis, &links, parts)?;
     workspace.publish_manifest(&manifest)?;
     Ok(Proposed {
         digest: Digest::of(&manifest),
@@ -115,24 +132,54 @@ fn record(workspace: &Workspace) -> Result<(VerifiedGenesis, Published), Ceremon
 }
 
 fn validity(now: UnixMillis, days: u32) -> Result<Validity, InputError> {
-    let span = u64::from(days).checked_mul(DAY_MS).filter(|span| *span > 0);
-    let end = span.and_then(|span| now.0.checked_add(span));
     Ok(Validity {
         not_before: UnixMillis(now.0.saturating_sub(BACKDATED_MS)),
-        not_after: UnixMillis(end.ok_or(InputError::Number {
-            what: "the number of days",
-        })?),
+        not_after: end(now, days, "the number of days")?,
     })
+}
+
+/// So many days from now.
+fn end(now: UnixMillis, days: u32, what: &'static str) -> Result<UnixMillis, InputError> {
+    let span = u64::from(days).checked_mul(DAY_MS).filter(|span| *span > 0);
+    let end = span.and_then(|span| now.0.checked_add(span));
+    end.map(UnixMillis).ok_or(InputError::Number { what })
+}
+
+fn forward(
+    now: UnixMillis,
+    plan: ForwardPlan,
+    links: &[Link],
+) -> Result<Option<ForwardPolicy>, InputError> {
+    Ok(match plan {
+        ForwardPlan::Keep => links.last().and_then(|link| link.manifest.forward.clone()),
+        ForwardPlan::Never => None,
+        ForwardPlan::For { days, approvals } => Some(ForwardPolicy {
+            not_after: end(now, days, "the number of days for forwarding")?,
+            approvals,
+        }),
+    })
+}
+
+/// What a new manifest brings.
+struct Parts {
+    measurements: Measurements,
+    applications: Vec<Application>,
+    validity: Validity,
+    forward: Option<ForwardPolicy>,
 }
 
 /// The manifest that follows an approved chain.
 fn next(
     genesis: &VerifiedGenesis,
     links: &[Link],
-    measurements: Measurements,
-    mut applications: Vec<Application>,
-    validity: Validity,
+    parts: Parts,
 ) -> Result<Manifest, CeremonyError> {
+    let Parts {
+        measurements,
+        mut applications,
+        validity,
+        forward,
+    } = parts;
     applications.sort_by(|a, b| a.name.cmp(&b.name));
     if let Some([twice, _]) = applications
         .array_windows::<2>()
@@ -160,6 +207,7 @@ fn next(
         share_set: definition.share_set.clone(),
         validity,
         suites: vec![Suite::P256Sha256Aes256Gcm.id()],
+        forward,
     };
     if !links.is_empty() {
         let chain = walk(genesis, links).map_err(|error| match error {

@@ -9,6 +9,8 @@ pub mod boot;
 pub mod consent;
 pub mod define;
 pub mod evidence;
+pub mod forward;
+pub mod forward_approve;
 pub mod genesis;
 pub mod join;
 pub mod log;

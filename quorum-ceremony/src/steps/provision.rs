@@ -5,7 +5,7 @@
 //! [`Verified::give`] seals it to those keys and to nothing else, signs a grant that names them,
 //! the document and the ciphertext, and believes a receipt only under the same attested keys.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quorate_protocol::atoms::{ShareIndex, UnixMillis};
@@ -27,6 +27,7 @@ use quorate_verify::instance::{VerifiedSetup, verify_setup};
 
 use super::attest::{decide, genesis_and_links};
 use super::{Member, receipt};
+use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
@@ -46,7 +47,7 @@ const PREDECESSORS: usize = 8;
 #[derive(Debug)]
 pub struct Verified {
     member: Member,
-    socket: PathBuf,
+    socket: Address,
     genesis: VerifiedGenesis,
     chain: VerifiedChain,
     setup: VerifiedSetup,
@@ -76,7 +77,11 @@ pub struct Given {
 /// # Errors
 /// [`StepError::NotReceived`], [`StepError::NoShare`]; a record, chain or manifest that
 /// contradicts the pins; an attestation that does not hold; [`StepError::SuiteNotAccepted`].
-pub fn attest(folder: &Path, private: &Path, socket: &Path) -> Result<Verified, CeremonyError> {
+pub fn attest(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+) -> Result<Verified, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
@@ -87,7 +92,8 @@ pub fn attest(folder: &Path, private: &Path, socket: &Path) -> Result<Verified, 
         return Err(PinError::OtherShare.into());
     }
     let anchors = workspace.anchors(genesis.definition())?;
-    let mut client = Client::connect(socket)?;
+    let socket = socket.into();
+    let mut client = Client::connect(&socket)?;
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
     let document = client.attest(Stage::Setup, nonce)?;
@@ -104,7 +110,7 @@ pub fn attest(folder: &Path, private: &Path, socket: &Path) -> Result<Verified, 
         })
     })?;
     Ok(Verified {
-        socket: socket.into(),
+        socket,
         ignored: links.ignored,
         verified: Instant::now(),
         member,

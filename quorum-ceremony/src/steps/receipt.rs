@@ -23,6 +23,7 @@ use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
 use zeroize::Zeroizing;
 
 use super::Member;
+use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
@@ -63,7 +64,11 @@ pub struct Received {
 /// # Errors
 /// [`StepError::NotConsented`]; another definition or genesis than the pinned one; an output that
 /// does not belong to the definition; an attestation that does not hold.
-pub fn review(folder: &Path, private: &Path, socket: &Path) -> Result<Review, CeremonyError> {
+pub fn review(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+) -> Result<Review, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let definition = workspace.definition()?;

@@ -16,6 +16,7 @@ use quorate_protocol::message::Status;
 use quorate_verify::chain::{ChainError, walk};
 use quorate_verify::genesis::{VerifiedGenesis, check_output};
 
+use crate::address::Address;
 use crate::client::Client;
 use crate::error::CeremonyError;
 use crate::workspace::{IgnoredApproval, Workspace};
@@ -95,7 +96,7 @@ impl Next {
 ///
 /// # Errors
 /// A folder or file that cannot be read; an enclave that does not answer.
-pub fn read(folder: &Path, socket: Option<&Path>) -> Result<Progress, CeremonyError> {
+pub fn read(folder: &Path, socket: Option<&Address>) -> Result<Progress, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let mut progress = Progress {
         definition: workspace.find_definition()?,

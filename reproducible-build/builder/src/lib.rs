@@ -3,6 +3,7 @@
 //! * [`recipe`] is what a person decides, [`lock`] what it stands for, byte for byte.
 //! * [`store`], [`fetch`], [`mirror`], [`travel`] bring every input here by digest.
 //! * [`sandbox`] gives a build step a world of its own; `root`, `kernel` and `rust` are the steps.
+//! * [`packages`] is a program of Debian's to be used as it is.
 //! * [`image`] puts the results together and compares them with the lock.
 //!
 //! Guarantees: nothing enters a build that the lock does not name by digest; no step has a network;
@@ -24,6 +25,7 @@ pub mod fetch;
 pub mod image;
 pub mod lock;
 pub mod mirror;
+pub mod packages;
 pub mod progress;
 pub mod recipe;
 pub mod resolve;

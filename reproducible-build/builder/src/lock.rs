@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::recipe::{is_inside, is_word, malformed, read_text};
 
 /// Most packages a lock may name.
-const MAX_PACKAGES: usize = 2000;
+pub(crate) const MAX_PACKAGES: usize = 2000;
 
 /// Largest package, in bytes.
 pub const MAX_PACKAGE: u64 = 1 << 30;
@@ -259,7 +259,7 @@ impl Lock {
 }
 
 impl Package {
-    fn to_line(&self) -> String {
+    pub(crate) fn to_line(&self) -> String {
         // Checked to be plain names: nothing in them needs to be escaped.
         format!(
             "{{ name = \"{}\", version = \"{}\", size = {}, sha256 = \"{}\", archive = \"{}\", path = \"{}\" }}",

@@ -63,7 +63,10 @@ pub(crate) fn unpack(
         symlink(Path::new("usr").join(name), root.join(name)).map_err(during("link", root))?;
     }
     let total = packages.iter().map(|package| package.size).sum();
-    progress.begin("unpacking the build root", Some(total));
+    progress.begin(
+        &format!("unpacking {} packages", packages.len()),
+        Some(total),
+    );
     // The largest first, so that no core waits at the end. Packages do not share files.
     let mut order: Vec<_> = packages.iter().collect();
     order.sort_by_key(|package| core::cmp::Reverse(package.size));

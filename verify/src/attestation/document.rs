@@ -82,6 +82,12 @@ impl Parsed {
     pub fn unverified_module_id(&self) -> &str {
         &self.0.module_id
     }
+
+    /// The certificate that the bundle begins with, DER: a root for whoever knows its hash.
+    #[must_use]
+    pub fn unverified_root(&self) -> Option<&[u8]> {
+        self.0.cabundle.first().map(Vec::as_slice)
+    }
 }
 
 impl Document {

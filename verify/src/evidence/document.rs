@@ -1,7 +1,6 @@
 //! The instance's document: who signed it, and what its registers commit to.
 
 use quorate_protocol::atoms::{Pcr, UnixMillis};
-use quorate_protocol::attested::UserData;
 use quorate_protocol::keys::KeyPair;
 
 use super::checks::{
@@ -12,8 +11,19 @@ use super::error::EvidenceError;
 use super::report::ApplicationFacts;
 use super::{Instance, Policy, Run, Time};
 use crate::attestation::{Attested, DebugMode, Freshness, Partition};
-use crate::instance::{self, InstanceError};
+use crate::instance::{self, InstanceError, Service};
 use crate::text::{Listed, Utc};
+
+/// What an instance's document commits to, as far as the checks of it passed.
+#[derive(Default)]
+pub(super) struct Committed {
+    /// Whether the setup keys in the evidence are the instance's.
+    pub(super) setup: bool,
+    /// Its live keys.
+    pub(super) live: Option<KeyPair>,
+    /// Whether it serves.
+    pub(super) service: Option<Service>,
+}
 
 impl Run<'_> {
     pub(super) fn check_document(&mut self) -> Option<Attested> {
@@ -92,9 +102,8 @@ impl Run<'_> {
             });
     }
 
-    /// What the document commits to. Returns whether the setup keys are the instance's, and its
-    /// live keys.
-    pub(super) fn check_instance(&mut self, known: &Instance<'_>) -> (bool, Option<KeyPair>) {
+    /// What the document commits to.
+    pub(super) fn check_instance(&mut self, known: &Instance<'_>) -> Committed {
         let (chain, attested) = (known.chain, known.attested);
         let (manifest, sequence) = (chain.manifest(), chain.sequence());
         let measured = instance::check_measurements(attested, &manifest.measurements);
@@ -151,10 +160,15 @@ impl Run<'_> {
                 })
                 .collect();
         }
-        let user_data = UserData::Live(chain.digest());
-        let user_data = instance::check_user_data(attested, &user_data);
-        self.ledger.settle(&USER_DATA, user_data, |()| {
-            format!("The document is that of a running instance of manifest {sequence}.")
+        let service = instance::service(attested, chain);
+        let service = self.ledger.settle(&USER_DATA, service, |service| match service {
+            Service::Serving | Service::Forwarded(_) => {
+                format!("The document is that of a running instance of manifest {sequence}.")
+            }
+            Service::HandedOver { .. } => format!(
+                "The document is that of an instance of manifest {sequence} that has handed the \
+                 key over and holds it no more."
+            ),
         });
         let at = instance::facts(attested).timestamp;
         let valid = instance::check_validity(manifest, at);
@@ -166,6 +180,10 @@ impl Run<'_> {
                 Utc(window.not_after)
             )
         });
-        (setup.is_some(), live)
+        Committed {
+            setup: setup.is_some(),
+            live,
+            service,
+        }
     }
 }

@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::{MAX_SIGNATURES, MAX_STARTS};
 use crate::attestation::Partition;
 use crate::chain::ChainError;
+use crate::forward::ForwardError;
 use crate::genesis::GenesisError;
 use crate::instance::InstanceError;
 
@@ -24,6 +25,8 @@ pub enum Part {
     ApplicationCertificate,
     /// An application's statement, signed by its certified key.
     ApplicationProof,
+    /// The record of a forward that the instance made, signed with the ring's instance key.
+    ForwardRecord,
     /// A member's grant of a share.
     Grant,
     /// The instance certificate, signed by the ring's instance key.
@@ -39,6 +42,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::ApplicationCertificate => "certificate",
             Self::ApplicationProof => "proof",
+            Self::ForwardRecord => "forward record",
             Self::Grant => "share grant",
             Self::InstanceCertificate => "instance certificate",
             Self::KeyRing => "key ring",
@@ -52,6 +56,8 @@ impl fmt::Display for Part {
 pub enum Field {
     /// Name of an application.
     Application,
+    /// Which forward it is.
+    Count,
     /// Which shares.
     Epoch,
     /// The namespace.
@@ -70,7 +76,7 @@ pub enum Field {
     ModuleId,
     /// How many good shares there were.
     Progress,
-    /// Whose shares rebuilt the key.
+    /// Whose shares rebuilt the key, or who forwarded it.
     Provenance,
     /// Sequence of the manifest.
     Sequence,
@@ -84,6 +90,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Application => "application",
+            Self::Count => "count",
             Self::Epoch => "share epoch",
             Self::Genesis => "genesis",
             Self::Grant => "grant",
@@ -93,7 +100,7 @@ impl fmt::Display for Field {
             Self::Manifest => "manifest",
             Self::ModuleId => "module id",
             Self::Progress => "count of shares",
-            Self::Provenance => "members whose shares were used",
+            Self::Provenance => "origin of the key",
             Self::Sequence => "manifest sequence",
             Self::SetupKeys => "setup keys",
             Self::Start => "start",
@@ -124,6 +131,12 @@ pub enum EvidenceError {
     /// The enclave was in debug mode.
     #[error("the enclave was in debug mode: its host could read its memory and console")]
     Debug,
+    /// Who forwarded the key, or who confirmed it, was refused.
+    #[error(transparent)]
+    Forward(#[from] ForwardError),
+    /// The document names another newest forward than the list ends with, or another confirmation.
+    #[error("the instance's document and the list of what it forwarded disagree")]
+    ForwardsDiffer,
     /// The bytes are no evidence.
     #[error("{0}")]
     Format(#[from] DecodeError),
@@ -144,6 +157,9 @@ pub enum EvidenceError {
         /// The index in the grant.
         index: ShareIndex,
     },
+    /// An instance hands over once.
+    #[error("two importers are said to have confirmed")]
+    HandedOverTwice,
     /// An attestation was refused.
     #[error(transparent)]
     Instance(#[from] InstanceError),
@@ -282,13 +298,17 @@ impl EvidenceError {
             Self::Chain(error) => error.code(),
             Self::Debug => "debug-mode",
             Self::Format(_) => "evidence-format",
+            Self::Forward(error) => error.code(),
+            Self::ForwardsDiffer => "forwards-differ",
             Self::Genesis(error) => error.code(),
             Self::GrantCount { .. } => "grant-count",
             Self::GrantOfStranger { .. } => "grant-of-stranger",
+            Self::HandedOverTwice => "handed-over-twice",
             Self::Instance(error) => error.code(),
             Self::Mismatch { part, .. } => match part {
                 Part::ApplicationCertificate => "application-certificate-mismatch",
                 Part::ApplicationProof => "application-proof-mismatch",
+                Part::ForwardRecord => "own-forward-mismatch",
                 Part::Grant => "grant-mismatch",
                 Part::InstanceCertificate => "instance-certificate-mismatch",
                 Part::KeyRing => "key-ring-mismatch",
@@ -305,6 +325,7 @@ impl EvidenceError {
             Self::Signature { part, .. } => match part {
                 Part::ApplicationCertificate => "application-certificate-signature",
                 Part::ApplicationProof => "application-proof-signature",
+                Part::ForwardRecord => "own-forward-signature",
                 Part::Grant => "grant-signature",
                 Part::InstanceCertificate => "instance-certificate-signature",
                 Part::KeyRing => "key-ring-signature",
@@ -326,6 +347,7 @@ impl EvidenceError {
         match self {
             Self::Chain(error) => error.remedy(),
             Self::Genesis(error) => error.remedy(),
+            Self::Forward(error) => error.remedy(),
             Self::Instance(error) => error.remedy(),
             Self::Debug => "Do not trust this instance. Ask for one that is not in debug mode.",
             Self::Format(_) => {
@@ -360,6 +382,8 @@ impl EvidenceError {
                  instance signed, and look at the applications of its manifest."
             }
             Self::ApplicationUnknown { .. }
+            | Self::ForwardsDiffer
+            | Self::HandedOverTwice
             | Self::GrantCount { .. }
             | Self::GrantOfStranger { .. }
             | Self::Mismatch { .. }

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use quorate_protocol::atoms::{Name, ShareIndex};
-use quorate_protocol::evidence::Provisioning;
+use quorate_protocol::atoms::Name;
+use quorate_protocol::evidence::{Origin, Provisioning};
 use quorate_protocol::instance::{Index, KeyRing, Provenance, Purpose};
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::members::Member;
 use quorate_protocol::provision::{Provision, ShareGrant};
 
-use super::checks::{INSTANCE_CERTIFICATE, KEY_RING, PROVISIONED, SHARE_GRANTS, SHARE_RECEIPTS};
+use super::checks::{
+    FORWARDED, INSTANCE_CERTIFICATE, KEY_RING, PROVISIONED, SHARE_GRANTS, SHARE_RECEIPTS,
+};
+use super::document::Committed;
 use super::error::{EvidenceError, Field, Part};
 use super::report::MemberFacts;
 use super::{Instance, Run};
@@ -25,21 +28,25 @@ impl Run<'_> {
         });
     }
 
-    /// `setup` says whether the setup keys in the evidence are the instance's, `live` are its
-    /// attested live keys.
-    pub(super) fn check_provisioning(
-        &mut self,
-        instance: &Instance<'_>,
-        setup: bool,
-        live: Option<&KeyPair>,
-    ) {
+    pub(super) fn check_provisioning(&mut self, instance: &Instance<'_>, committed: &Committed) {
         let Some(provisioning) = self.evidence.provisioning.as_ref() else {
             return;
         };
-        let granters = if setup {
-            self.check_shares(instance, provisioning)
-        } else {
-            None
+        let granters = match &provisioning.origin {
+            Origin::Members(provisions) => {
+                let claim = "Members gave their shares: no other instance forwarded the key.";
+                self.ledger.waive(&FORWARDED, claim.to_owned());
+                let granters = committed
+                    .setup
+                    .then(|| self.check_shares(instance, provisions));
+                granters.flatten().map(Provenance::Members)
+            }
+            Origin::Forwarded(_) => {
+                let claim = "Another instance forwarded the key: no shares were given to this one.";
+                self.ledger.waive(&SHARE_GRANTS, claim.to_owned());
+                self.ledger.waive(&SHARE_RECEIPTS, claim.to_owned());
+                None
+            }
         };
         let key = check_ring(instance, provisioning);
         let key = self.ledger.settle(&KEY_RING, key, |_| {
@@ -53,8 +60,18 @@ impl Run<'_> {
             let ring = provisioning.ring.unverified();
             self.ledger.facts.ring.clone_from(&ring.keys);
         }
-        if let (Some(granters), Some(key), Some(live)) = (granters, key, live) {
-            let outcome = check_certificate(instance, provisioning, &key, live, &granters);
+        let source = match (&provisioning.origin, &key) {
+            (Origin::Forwarded(received), Some(key)) if committed.setup => {
+                self.check_received(instance, provisioning, received, key)
+            }
+            _ => None,
+        };
+        if let Some(key) = &key {
+            self.check_forwards(instance, key, committed);
+        }
+        let origin = granters.or(source);
+        if let (Some(origin), Some(key), Some(live)) = (origin, key, &committed.live) {
+            let outcome = check_certificate(instance, provisioning, &key, live, &origin);
             self.ledger.settle(&INSTANCE_CERTIFICATE, outcome, |()| {
                 let time = provisioning.certificate.unverified().time;
                 format!(
@@ -69,10 +86,10 @@ impl Run<'_> {
     fn check_shares(
         &mut self,
         instance: &Instance<'_>,
-        provisioning: &Provisioning,
-    ) -> Option<Vec<ShareIndex>> {
+        provisions: &[Provision],
+    ) -> Option<Vec<Index>> {
         let setup = &self.evidence.setup;
-        let members = check_grants(instance, provisioning, setup);
+        let members = check_grants(instance, provisions, setup);
         let members = self.ledger.settle(&SHARE_GRANTS, members, |members| {
             format!(
                 "{} gave their shares to this very instance, {} being the threshold.",
@@ -80,7 +97,7 @@ impl Run<'_> {
                 instance.chain.manifest().share_set.threshold
             )
         })?;
-        let given = provisioning.provisions.iter().zip(&members);
+        let given = provisions.iter().zip(&members);
         self.ledger.facts.shares_given_by = given
             .map(|(provision, member)| MemberFacts {
                 name: member.name.clone(),
@@ -88,14 +105,14 @@ impl Run<'_> {
                 time: provision.grant.unverified().time,
             })
             .collect();
-        let receipts = check_receipts(instance, provisioning, setup, &members);
+        let receipts = check_receipts(instance, provisions, setup, &members);
         self.ledger.settle(&SHARE_RECEIPTS, receipts, |()| {
             format!(
                 "The instance confirmed the shares of {} as good, with its setup key.",
                 Listed(&names(&members))
             )
         });
-        Some(members.iter().map(|member| member.index).collect())
+        Some(members.iter().map(|member| Index(member.index)).collect())
     }
 }
 
@@ -106,11 +123,11 @@ fn names<'a>(members: &[&'a Member]) -> Vec<&'a Name> {
 /// Exactly as many grants as the threshold, ascending by index. The members they are of.
 fn check_grants<'a>(
     instance: &Instance<'a>,
-    provisioning: &Provisioning,
+    provisions: &[Provision],
     setup: &KeyPair,
 ) -> Result<Vec<&'a Member>, EvidenceError> {
     let set = &instance.chain.manifest().share_set;
-    let found = provisioning.provisions.len();
+    let found = provisions.len();
     if found != usize::from(set.threshold) {
         return Err(EvidenceError::GrantCount {
             need: set.threshold,
@@ -118,7 +135,7 @@ fn check_grants<'a>(
         });
     }
     let mut members: Vec<&Member> = Vec::with_capacity(found);
-    for provision in &provisioning.provisions {
+    for provision in provisions {
         let index = provision.grant.unverified().index;
         let member = set
             .member(index)
@@ -162,13 +179,13 @@ fn check_grant(
 /// A receipt for every grant, and between them every count from one to the threshold.
 fn check_receipts(
     instance: &Instance<'_>,
-    provisioning: &Provisioning,
+    provisions: &[Provision],
     setup: &KeyPair,
     members: &[&Member],
 ) -> Result<(), EvidenceError> {
     let threshold = instance.chain.manifest().share_set.threshold;
     let mut counts = BTreeSet::new();
-    for (provision, member) in provisioning.provisions.iter().zip(members) {
+    for (provision, member) in provisions.iter().zip(members) {
         let whose = || Some(member.name.clone());
         let receipt = provision.receipt.verify(&setup.verification).map_err(|_| {
             EvidenceError::Signature {
@@ -250,7 +267,7 @@ fn check_certificate(
     provisioning: &Provisioning,
     key: &VerificationKey,
     live: &KeyPair,
-    granters: &[ShareIndex],
+    origin: &Provenance,
 ) -> Result<(), EvidenceError> {
     let part = Part::InstanceCertificate;
     let certificate = provisioning
@@ -258,8 +275,6 @@ fn check_certificate(
         .verify(key)
         .map_err(|_| EvidenceError::Signature { part, whose: None })?;
     let module_id = instance.attested.document().module_id();
-    let granters: Vec<Index> = granters.iter().copied().map(Index).collect();
-    let Provenance::Members(members) = &certificate.provenance;
     let fields = [
         (
             Field::Genesis,
@@ -272,7 +287,7 @@ fn check_certificate(
         (Field::LiveKeys, certificate.live == *live),
         (Field::ModuleId, certificate.module_id.as_str() == module_id),
         (Field::Epoch, certificate.epoch == instance.genesis.epoch()),
-        (Field::Provenance, *members == granters),
+        (Field::Provenance, certificate.provenance == *origin),
     ];
     agree(part, || None, &fields)
 }

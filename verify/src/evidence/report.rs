@@ -3,8 +3,9 @@
 use quorate_protocol::atoms::{Name, Pcr, Sha256, ShareIndex, UnixMillis};
 use quorate_protocol::definition::AttestationRoot;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::forward::ForwardRecord;
 use quorate_protocol::genesis::Genesis;
-use quorate_protocol::instance::RingEntry;
+use quorate_protocol::instance::{Provenance, RingEntry};
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::statement::{self, Outcome, SignatureStatement, WalletStatement};
@@ -96,6 +97,46 @@ pub struct MemberFacts {
     pub time: UnixMillis,
 }
 
+/// From whom an instance has the key, where another one forwarded it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwardedFacts {
+    /// The exporter's record.
+    pub record: Digest<ForwardRecord>,
+    /// The security module's name for the exporter.
+    pub exporter: String,
+    /// The exporter's live keys.
+    pub live: KeyPair,
+    /// Sequence of the exporter's manifest.
+    pub from: u64,
+    /// Which forward of the exporter it was.
+    pub count: u64,
+    /// When, by the exporter's security module.
+    pub time: UnixMillis,
+    /// Share holders who approved the forward; none where none had to.
+    pub approved_by: Vec<Name>,
+    /// How the exporter had come by the key, as its certificate says.
+    pub exporter_provenance: Provenance,
+}
+
+/// A forward that the instance made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForwardFacts {
+    /// Its record.
+    pub record: Digest<ForwardRecord>,
+    /// The security module's name for the importer.
+    pub importer: String,
+    /// The importer's manifest.
+    pub to: Digest<Manifest>,
+    /// Which forward it was.
+    pub count: u64,
+    /// When, by the instance's security module.
+    pub time: UnixMillis,
+    /// Whether the importer confirmed, which ended the instance.
+    pub confirmed: bool,
+}
+
 /// One certified start of an application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -181,6 +222,12 @@ pub struct Facts {
     pub applications: Vec<ApplicationFacts>,
     /// Whose shares the instance was given.
     pub shares_given_by: Vec<MemberFacts>,
+    /// From whom the instance has the key, where another one forwarded it.
+    pub forwarded_from: Option<ForwardedFacts>,
+    /// What the instance forwarded itself.
+    pub forwards: Vec<ForwardFacts>,
+    /// Whether it has handed over: it holds no key any more.
+    pub handed_over: bool,
     /// The public keys derived from the quorum key.
     pub ring: Vec<RingEntry>,
     /// Certified starts of applications.

@@ -182,5 +182,7 @@ const fn stage(user_data: &UserData) -> &'static str {
         UserData::Genesis(_) => "this genesis",
         UserData::Setup(_) => "an instance of this manifest that waits for shares",
         UserData::Live(_) => "a running instance of this manifest",
+        UserData::Forwarded(..) => "an instance of this manifest that has forwarded the key",
+        UserData::HandedOver(..) => "an instance of this manifest that has handed over",
     }
 }

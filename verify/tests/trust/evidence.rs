@@ -5,9 +5,10 @@ use quorate_protocol::attested::UserData;
 use quorate_protocol::cbor::{Checked, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::instance::{Index, Provenance, Purpose, RingEntry};
 use quorate_protocol::members::Role;
+use quorate_protocol::provision::Provision;
 use quorate_verify::attestation::{self, Expectations, Partition, TrustAnchor, TrustAnchors};
 use quorate_verify::evidence::{
     CHECK_IDS, Decision, EvidenceError, MAX_SIGNATURES, MAX_STARTS, Policy, Report, Time, Verdict,
@@ -35,7 +36,7 @@ fn changed(change: impl FnOnce(&Instance<'_>, &mut Evidence)) -> Report {
 }
 
 /// Exactly these checks failed, the first for the reason of this code.
-fn assert_fails(report: &Report, ids: &[&str], code: &str) {
+pub(crate) fn assert_fails(report: &Report, ids: &[&str], code: &str) {
     let failed: Vec<_> = report.failed().map(|check| check.id).collect();
     assert_eq!(failed, ids);
     let error = report.failed().next().unwrap().error.as_ref().unwrap();
@@ -64,6 +65,13 @@ fn provisioning(evidence: &mut Evidence) -> &mut Provisioning {
     evidence.provisioning.as_mut().unwrap()
 }
 
+fn provisions(evidence: &mut Evidence) -> &mut Vec<Provision> {
+    match &mut provisioning(evidence).origin {
+        Origin::Members(provisions) => provisions,
+        Origin::Forwarded(_) => panic!("the key was forwarded"),
+    }
+}
+
 #[test]
 fn whole_evidence_is_accepted() {
     let world = World::new();
@@ -80,6 +88,7 @@ fn whole_evidence_is_accepted() {
         ("genesis-pin", Verdict::NotPerformed, false),
         ("expectations", Verdict::NotPerformed, false),
         ("challenge", Verdict::NotPerformed, false),
+        ("forwarded", Verdict::NotPerformed, false),
         ("statements", Verdict::NotPerformed, false),
     ];
     assert_eq!(open, expected);
@@ -341,7 +350,7 @@ fn error_names_the_member_and_the_field() {
         let mut grant = instance.grant(2);
         grant.setup = pair("mallory");
         let grant = Signed::sign(grant, &signing("bob"));
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     });
     let error = report
         .check("share-grants")
@@ -443,73 +452,73 @@ defects! {
     } => "user-data" "instance-user-data";
 
     #[test] fn grant_missing_fails_closed: |_, evidence| {
-        provisioning(evidence).provisions.pop();
+        provisions(evidence).pop();
     } => "share-grants" "grant-count";
     #[test] fn grant_too_many_fails_closed: |instance, evidence| {
-        provisioning(evidence).provisions.push(instance.provision(5, 3));
+        provisions(evidence).push(instance.provision(5, 3));
     } => "share-grants" "grant-count";
     #[test] fn grant_twice_fails_closed: |_, evidence| {
-        let provisions = &mut provisioning(evidence).provisions;
+        let provisions = provisions(evidence);
         provisions[1] = provisions[0].clone();
     } => "share-grants" "evidence-order";
     #[test] fn grants_out_of_order_fails_closed: |_, evidence| {
-        provisioning(evidence).provisions.swap(0, 1);
+        provisions(evidence).swap(0, 1);
     } => "share-grants" "evidence-order";
     #[test] fn grant_of_a_stranger_fails_closed: |instance, evidence| {
         let grant = Signed::sign(instance.grant(6), &signing("mallory"));
-        provisioning(evidence).provisions[2] = instance.answered(grant, 3);
+        provisions(evidence)[2] = instance.answered(grant, 3);
     } => "share-grants" "grant-of-stranger";
     #[test] fn grant_signed_by_another_member_fails_closed: |instance, evidence| {
         let grant = Signed::sign(instance.grant(2), &signing("alice"));
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-signature";
     #[test] fn approval_in_place_of_a_grant_fails_closed: |instance, evidence| {
         let approval = vote(instance.manifest(), (Role::ShareSet, "bob", 2));
         let grant = Signed::from_parts(instance.grant(2), &approval.signature()).unwrap();
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-signature";
     #[test] fn grant_for_another_genesis_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.genesis = World::other().genesis();
         let grant = Signed::sign(grant, &signing("bob"));
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
     #[test] fn grant_for_another_manifest_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.manifest = Digest::of(&instance.chain[0].manifest);
         let grant = Signed::sign(grant, &signing("bob"));
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
     #[test] fn grant_for_another_instance_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.setup = pair("second setup");
         let grant = Signed::sign(grant, &signing("bob"));
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
     #[test] fn grant_of_another_epoch_fails_closed: |instance, evidence| {
         let mut grant = instance.grant(2);
         grant.epoch = World::other().record.output.commitments.epoch();
         let grant = Signed::sign(grant, &signing("bob"));
-        provisioning(evidence).provisions[1] = instance.answered(grant, 1);
+        provisions(evidence)[1] = instance.answered(grant, 1);
     } => "share-grants" "grant-mismatch";
 
     #[test] fn receipt_signed_by_another_key_fails_closed: |instance, evidence| {
-        let provision = &mut provisioning(evidence).provisions[0];
+        let provision = &mut provisions(evidence)[0];
         let receipt = instance.receipt(&provision.grant, 2);
         provision.receipt = Signed::sign(receipt, &key("live signs"));
     } => "share-receipts" "receipt-signature";
     #[test] fn receipt_for_another_grant_fails_closed: |_, evidence| {
-        let provisions = &mut provisioning(evidence).provisions;
+        let provisions = provisions(evidence);
         provisions[0].receipt = provisions[1].receipt.clone();
     } => "share-receipts" "receipt-mismatch";
     #[test] fn receipt_with_a_count_twice_fails_closed: |instance, evidence| {
-        provisioning(evidence).provisions[0] = instance.provision(1, 1);
+        provisions(evidence)[0] = instance.provision(1, 1);
     } => "share-receipts" "receipt-mismatch";
     #[test] fn receipt_beyond_the_threshold_fails_closed: |instance, evidence| {
-        provisioning(evidence).provisions[0] = instance.provision(1, 4);
+        provisions(evidence)[0] = instance.provision(1, 4);
     } => "share-receipts" "receipt-mismatch";
     #[test] fn receipt_of_another_epoch_fails_closed: |instance, evidence| {
-        let provision = &mut provisioning(evidence).provisions[0];
+        let provision = &mut provisions(evidence)[0];
         let mut receipt = instance.receipt(&provision.grant, 2);
         receipt.epoch = World::other().record.output.commitments.epoch();
         provision.receipt = Signed::sign(receipt, &key("setup signs"));
@@ -648,7 +657,11 @@ defects! {
 #[test]
 fn every_check_that_can_fail_has_failed_in_a_test() {
     // The table above and the tests beside it name every id but the one that never fails.
-    let source = concat!(include_str!("evidence.rs"), include_str!("statements.rs"));
+    let source = concat!(
+        include_str!("evidence.rs"),
+        include_str!("forward.rs"),
+        include_str!("statements.rs")
+    );
     for id in CHECK_IDS.iter().filter(|id| **id != "challenge") {
         let row = format!("=> \"{id}\" ");
         let test = format!("&[\"{id}\"");

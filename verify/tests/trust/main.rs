@@ -11,6 +11,7 @@ mod chain;
 mod evidence;
 mod explain;
 mod flips;
+mod forward;
 mod genesis;
 mod instance;
 mod statements;

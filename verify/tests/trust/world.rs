@@ -20,7 +20,7 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
-use quorate_protocol::evidence::{Evidence, Provisioning};
+use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Genesis, GenesisOutputFields, GenesisReceipt, GenesisRecord,
     MemberShare, Possession, SealedShare,
@@ -379,6 +379,7 @@ impl World {
                 not_after: UnixMillis(SIGNED_AT.0 + HOUR),
             },
             suites: vec![1],
+            forward: None,
         }
     }
 
@@ -674,11 +675,11 @@ impl<'a> Instance<'a> {
             document: self.live_paper().document(),
             provisioning: Some(Provisioning {
                 // Bob's share came first.
-                provisions: vec![
+                origin: Origin::Members(vec![
                     self.provision(1, 2),
                     self.provision(2, 1),
                     self.provision(4, 3),
-                ],
+                ]),
                 ring: self.signed_ring(self.ring()),
                 certificate: self.signed_certificate(self.certificate()),
             }),
@@ -687,6 +688,7 @@ impl<'a> Instance<'a> {
                 self.started(self.start("echo", 2), self.proof("echo", 2)),
                 self.started(self.start("other", 1), self.proof("other", 1)),
             ],
+            forwards: Vec::new(),
         }
     }
 }

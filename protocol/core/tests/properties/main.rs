@@ -1,6 +1,7 @@
 //! Any valid object survives encoding and decoding; any bytes that decode encode to themselves.
 
 mod applications;
+mod forward;
 mod wallets;
 
 use std::sync::LazyLock;
@@ -252,9 +253,9 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     let parts = (
         (digest(), 1..=u64::MAX, digest(), prop::option::of(digest())),
         (measurements(), applications(), member_set(), member_set()),
-        (any::<u64>(), any::<u64>()),
+        (any::<u64>(), any::<u64>(), forward::policy()),
     );
-    parts.prop_map(|(chain, what, (early, late))| {
+    parts.prop_map(|(chain, what, (early, late, forward))| {
         let (genesis, sequence, previous, last_set_change) = chain;
         let (measurements, applications, manifest_set, share_set) = what;
         let commitments = commitments(share_set.threshold);
@@ -277,6 +278,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 not_after: UnixMillis(late.max(1)),
             },
             suites: vec![1],
+            forward,
         };
         Checked::new(fields).expect("a manifest")
     })
@@ -388,23 +390,27 @@ fn instance_certificate() -> impl Strategy<Value = InstanceCertificate> {
         keys(),
         text(),
         digest(),
-        indices(),
+        provenance(),
         time(),
     );
     parts.prop_map(
-        |(genesis, manifest, live, module_id, epoch, members, time)| {
-            let provenance = Provenance::Members(members);
-            InstanceCertificate {
-                genesis,
-                manifest,
-                live,
-                module_id,
-                epoch,
-                provenance,
-                time,
-            }
+        |(genesis, manifest, live, module_id, epoch, provenance, time)| InstanceCertificate {
+            genesis,
+            manifest,
+            live,
+            module_id,
+            epoch,
+            provenance,
+            time,
         },
     )
+}
+
+fn provenance() -> impl Strategy<Value = Provenance> {
+    prop_oneof![
+        indices().prop_map(Provenance::Members),
+        forward::source().prop_map(|source| Provenance::Forwarded(Box::new(source))),
+    ]
 }
 
 fn application_certificate() -> impl Strategy<Value = ApplicationCertificate> {
@@ -448,6 +454,9 @@ fn user_data() -> impl Strategy<Value = UserData> {
         digest().prop_map(UserData::Genesis),
         digest().prop_map(UserData::Setup),
         digest().prop_map(UserData::Live),
+        (digest(), digest()).prop_map(|(of, record)| UserData::Forwarded(of, record)),
+        (digest(), digest(), digest())
+            .prop_map(|(of, record, newest)| UserData::HandedOver(of, record, newest)),
     ]
 }
 
@@ -484,6 +493,8 @@ fn status() -> impl Strategy<Value = Status> {
         Phase::Launching,
         Phase::Running,
         Phase::Halting,
+        Phase::HandingOver,
+        Phase::HandedOver,
     ]);
     let exit = prop_oneof![
         any::<u8>().prop_map(Exit::Exited),

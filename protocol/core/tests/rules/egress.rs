@@ -113,7 +113,7 @@ fn destinations_out_of_order_or_repeated_fails_closed() {
         destination("a.example", 8443),
     );
     for wrong in [
-        vec![other.clone(), one.clone()],
+        vec![other, one.clone()],
         vec![one.clone(), one.clone()],
         vec![destination("b.example", 1), one],
     ] {

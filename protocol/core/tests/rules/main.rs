@@ -239,7 +239,8 @@ fn all_zero_measurements_fails_closed() {
 
 #[test]
 fn another_format_fails_closed() {
-    for format in [0, 2, 4, 255] {
+    let known = quorate_protocol::FORMAT;
+    for format in [0, 1, known - 1, known + 1, 255] {
         let rule = Invalid::Format { found: format };
         broken(definition(), |fields| fields.format = format, &rule);
         broken(manifest(), |fields| fields.format = format, &rule);

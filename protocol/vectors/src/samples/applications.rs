@@ -21,7 +21,8 @@ use zeroize::Zeroizing;
 
 use super::{Sample, plain, signed};
 use crate::keys::{generator, scalar, signing, verification};
-use crate::world::{World, bytes, destination, name, time};
+use crate::programs::destination;
+use crate::world::{World, bytes, name, time};
 
 pub(super) fn samples(small: &World, chain: &[Link]) -> Vec<Sample> {
     let evidence = small.application(&chain[0].manifest);

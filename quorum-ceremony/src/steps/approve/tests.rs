@@ -66,6 +66,26 @@ fn change_of_share_set_needs_share_holders_too() {
     assert_eq!(roles, [Role::ManifestSet, Role::ShareSet]);
 }
 
+/// Whoever holds shares has a say in where applications may connect.
+#[test]
+fn a_change_of_destinations_is_approved_by_holders_too() {
+    let world = World::new();
+    let plain = world.manifest(None, b"app");
+    let connecting = changed(&plain, |fields| {
+        let destination = quorate_protocol::egress::Destination::parse("a.example:443");
+        fields.applications[0].egress = vec![destination.unwrap()];
+    });
+    let seats = |candidate: &Manifest| {
+        let (pins, key, genesis) = (world.pins(0), key(&world, 0), world.verified());
+        let (successor, seats) = decide(&pins, &key, &genesis, &[], candidate).unwrap();
+        let roles: Vec<Role> = seats.iter().map(|seat| seat.role).collect();
+        (successor.changes_egress, roles)
+    };
+    assert_eq!(seats(&plain), (false, vec![Role::ManifestSet]));
+    let both = vec![Role::ManifestSet, Role::ShareSet];
+    assert_eq!(seats(&connecting), (true, both));
+}
+
 /// Genuine measurements, the genuine quorum key, and a manifest set of strangers that approved it.
 #[test]
 fn strangers_manifest_set_fails_closed() {

@@ -1,19 +1,33 @@
+use quorate_protocol::atoms::Sha256;
+
 use super::*;
 use crate::fixture::{Folders, World, name};
 use quorate_verify::chain::ChainError;
 
-fn file(text: &str, bytes: &[u8]) -> (Name, Vec<u8>) {
-    (name(text), bytes.to_vec())
+/// A folder, to which binaries are written.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn file(&self, text: &str, bytes: &[u8]) -> Binary {
+        let path = self.0.path().join(Sha256::of(bytes).to_string());
+        std::fs::write(&path, bytes).unwrap();
+        let name = name(text);
+        Binary { name, path }
+    }
 }
 
 #[test]
 fn only_the_approved_binaries_are_sent() {
     let world = World::new();
     let manifest = world.manifest(None, b"app");
-    let files = [file("app", b"app")];
+    let place = Place(tempfile::tempdir().unwrap());
+    let matched = matching(&manifest, &[place.file("app", b"app")]).unwrap();
+    let [(matched, binary)] = &matched[..] else {
+        panic!("another number of binaries")
+    };
     assert_eq!(
-        matching(&manifest, &files),
-        Ok(vec![(Sha256::of(b"app"), b"app".as_slice())])
+        (matched, binary.sha256()),
+        (&name("app"), Sha256::of(b"app"))
     );
 }
 
@@ -21,7 +35,9 @@ fn only_the_approved_binaries_are_sent() {
 fn wrong_binaries_fails_closed() {
     let world = World::new();
     let manifest = world.manifest(None, b"app");
-    let refused = |files: &[(Name, Vec<u8>)]| matching(&manifest, files).err();
+    let place = Place(tempfile::tempdir().unwrap());
+    let file = |text: &str, bytes: &[u8]| place.file(text, bytes);
+    let refused = |files: &[Binary]| matching(&manifest, files).err();
     assert_eq!(
         refused(&[file("app", b"other")]),
         Some(
@@ -59,7 +75,13 @@ fn unapproved_chain_fails_closed() {
     let manifest = world.manifest(None, b"app");
     folders.publish(&world, &[world.link(&manifest, &[1])]);
     for sequence in [None, Some(1)] {
-        let refused = boot(&folders.shared(), &folders.socket(), &[], sequence);
+        let refused = boot(
+            &folders.shared(),
+            &folders.socket(),
+            &[],
+            sequence,
+            &mut |_| {},
+        );
         assert!(
             matches!(
                 refused,
@@ -72,6 +94,12 @@ fn unapproved_chain_fails_closed() {
             "{refused:?}"
         );
     }
-    let refused = boot(&folders.shared(), &folders.socket(), &[], Some(2));
+    let refused = boot(
+        &folders.shared(),
+        &folders.socket(),
+        &[],
+        Some(2),
+        &mut |_| {},
+    );
     assert!(refused.is_err());
 }

@@ -17,9 +17,12 @@ fn make(
     next(
         &world.verified(),
         links,
-        measurements(1),
-        applications,
-        window(),
+        Parts {
+            measurements: measurements(1),
+            applications,
+            validity: window(),
+            forward: None,
+        },
     )
 }
 
@@ -107,6 +110,7 @@ fn plan(binary: &Path) -> Plan {
         measurements: measurements(1),
         applications: vec![ApplicationSpec::parse(&text).unwrap()],
         valid_days: 1,
+        forward: ForwardPlan::Keep,
     }
 }
 

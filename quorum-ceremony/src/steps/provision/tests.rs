@@ -233,6 +233,8 @@ fn receipt_that_is_not_for_this_grant_fails_closed() {
     let chain = walk(&world.verified(), &[world.link(&manifest, &[0, 1])]).unwrap();
     let setup = VerifiedSetup {
         setup: instance.setup.clone(),
+        live_register: quorate_protocol::atoms::Pcr([7; 48]),
+        role_register: None,
         facts: quorate_verify::instance::DocumentFacts {
             document: quorate_protocol::atoms::Sha256::of(b"document"),
             module_id: String::new(),
