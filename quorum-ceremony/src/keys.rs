@@ -114,9 +114,9 @@ impl LockedKeys {
             (Self::File(file), Unlock::Passphrase(passphrase)) => {
                 Ok(UnlockedKeys::File(file.unlock(&passphrase)?))
             }
-            (Self::Token(token), Unlock::Token(inserted, pin)) => {
-                Ok(UnlockedKeys::Token(token.file.unlock(inserted, &pin)?))
-            }
+            (Self::Token(token), Unlock::Token(inserted, pin)) => Ok(UnlockedKeys::Token(
+                Box::new(token.file.unlock(inserted, &pin)?),
+            )),
             (Self::File(_), Unlock::Token(..)) => Err(TokenKeysError::NeedsPassphrase.into()),
             (Self::Token(_), Unlock::Passphrase(_)) => Err(TokenKeysError::NeedsPin.into()),
         }
@@ -128,7 +128,7 @@ pub enum UnlockedKeys {
     /// In memory.
     File(MemberKeys),
     /// In a token.
-    Token(TokenKeys),
+    Token(Box<TokenKeys>),
 }
 
 impl UnlockedKeys {
@@ -188,7 +188,7 @@ impl UnlockedKeys {
                 .map_err(ExternalOpenError::Message),
             Self::Token(keys) => {
                 let public = keys.public().encryption;
-                open_with(suite, public.inner(), keys, info, aad, &message, max)
+                open_with(suite, public.inner(), &**keys, info, aad, &message, max)
             }
         }
     }

@@ -167,7 +167,7 @@ pub(crate) struct JoinArguments {
 #[derive(Clone, Debug)]
 pub(crate) enum Typed<U> {
     /// It was read.
-    Uri(U),
+    Uri(Box<U>),
     /// It held a PIN, or where one is.
     HoldsPin,
 }
@@ -175,7 +175,7 @@ pub(crate) enum Typed<U> {
 fn typed<U>(read: Result<U, UriError>) -> Result<Typed<U>, UriError> {
     match read {
         Err(UriError::Pin) => Ok(Typed::HoldsPin),
-        read => read.map(Typed::Uri),
+        read => read.map(|uri| Typed::Uri(Box::new(uri))),
     }
 }
 

@@ -59,7 +59,7 @@ impl<'a> Named<'a> {
 
 fn uri<U>(typed: &Typed<U>) -> Result<&U, Failure> {
     match typed {
-        Typed::Uri(uri) => Ok(uri),
+        Typed::Uri(uri) => Ok(&**uri),
         Typed::HoldsPin => Err(Failure::usage(
             "pin-in-uri",
             UriError::Pin.to_string(),

@@ -121,7 +121,7 @@ impl Joining {
             (None, Unlock::Passphrase(passphrase)) => UnlockedKeys::File(self.draw(&passphrase)?),
             (None, Unlock::Token(token, pin)) => {
                 check_able(token.report())?;
-                UnlockedKeys::Token(self.take(token, &pin, named)?)
+                UnlockedKeys::Token(Box::new(self.take(token, &pin, named)?))
             }
         };
         if let (UnlockedKeys::Token(keys), Some(named), true) = (&keys, named, before)
