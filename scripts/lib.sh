@@ -19,7 +19,8 @@ readonly ENCLAVE_BUILDS=(
     "-p quorate-policy"
     "-p quorate-replayer"
     "-p quorate-signing"
-    "-p quorate-emulator --bin quorate-init-emulated"
+    "-p quorate-emulator --bin quorate-init-emulated --no-default-features"
+    "-p quorate-test-guest"
 )
 
 # The command a person types, for the machine it is built on.

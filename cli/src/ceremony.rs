@@ -9,6 +9,8 @@ mod passphrase;
 mod report;
 mod show;
 mod token;
+mod transcript;
+mod transcript_arguments;
 mod unlock;
 mod upload;
 
@@ -16,12 +18,13 @@ use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
     manifest, provision, receipt, status,
 };
+use quorate_quorum_ceremony::transcript::Noted;
 use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
 pub(crate) use self::arguments::{Ceremony, PartitionName};
-use self::arguments::{DefineArguments, Keyed};
+use self::arguments::{DefineArguments, Keyed, Noting};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};
 use crate::{files, pem};
@@ -36,10 +39,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             output.print(&show::joined(&unlock::join(a, &named, step, output)?))?;
         }
         Ceremony::Define(a) => {
-            output.print(&show::defined(&define::define(
-                &a.shared.folder,
-                &plan(a)?,
-            )?))?;
+            let defined = define::define(&a.shared.folder, &plan(a)?)?;
+            note(&a.noting, &defined)?;
+            output.print(&show::defined(&defined))?;
         }
         Ceremony::Consent(a) => {
             protect()?;
@@ -50,6 +52,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Genesis(a) => {
             let born = genesis::hold(&a.shared.folder, &a.socket.socket)?;
+            note(&a.noting, &born)?;
             output.print(&show::born(&born))?;
         }
         Ceremony::Receipt(a) => {
@@ -67,10 +70,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 valid_days: a.valid_days,
                 forward: a.forward_plan(),
             };
-            output.print(&show::proposed(&manifest::propose(
-                &a.shared.folder,
-                &plan,
-            )?))?;
+            let proposed = manifest::propose(&a.shared.folder, &plan)?;
+            note(&a.noting, &proposed)?;
+            output.print(&show::proposed(&proposed))?;
         }
         Ceremony::Approve(a) => {
             protect()?;
@@ -85,6 +87,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let mut tell = |progress: Progress<'_>| shown.tell(progress);
             let started = boot::boot(folder, socket, &a.application, a.manifest, &mut tell)?;
             shown.end();
+            note(&a.noting, &started)?;
             output.print(&show::started(&started))?;
         }
         Ceremony::Attest(a) => {
@@ -115,8 +118,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Evidence(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let collected = evidence::collect(folder, socket, &a.out)?;
+            note(&a.noting, &collected)?;
             output.print(&show::collected(&collected, &a.out))?;
         }
+        Ceremony::Transcript(command) => return transcript::run(command, output),
+        Ceremony::Report(a) => return transcript::report(a, output),
         Ceremony::Status(a) => {
             let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
@@ -127,6 +133,14 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Token(command) => return token::run(command, output),
     }
     Ok(Exit::Success)
+}
+
+/// Notes what a coordinator did who is a member.
+fn note(noting: &Noting, done: &impl Noted) -> Result<(), Failure> {
+    match &noting.private {
+        Some(private) => Ok(quorate_quorum_ceremony::transcript::note(private, done)?),
+        None => Ok(()),
+    }
 }
 
 /// Shows what has been verified, before a passphrase is asked for. A program gets it with the

@@ -57,7 +57,7 @@ pub(crate) fn evidence(arguments: &VerifyEvidence, output: Output) -> Result<Exi
 }
 
 /// The root in a file, or AWS's where none is named.
-fn root(path: Option<&Path>, partition: Partition) -> Result<Root, Failure> {
+pub(crate) fn root(path: Option<&Path>, partition: Partition) -> Result<Root, Failure> {
     let Some(path) = path else {
         return Ok(Root::aws());
     };

@@ -9,6 +9,7 @@
 //! * [`pki`] makes the root and the chain of certificates below it.
 //! * [`document`] builds and signs attestation documents.
 //! * [`identity`] and [`measurements`] are what the hypervisor knows about an enclave.
+//! * `machine` runs images in QEMU, with an NSM and a vsock of this process.
 //! * [`server`] puts a device at one end of a socket pair and gives the other end to init.
 //!
 //! What it guarantees: a document it signs verifies under its own root and under no other. The
@@ -20,6 +21,7 @@
 pub mod device;
 pub mod document;
 pub mod identity;
+#[cfg(feature = "machine")]
 pub mod machine;
 pub mod measurements;
 pub mod pki;

@@ -36,7 +36,9 @@ use thiserror::Error;
 
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
 use crate::identity::{IdentityError, InstanceId};
+#[cfg(feature = "machine")]
 use crate::machine::qemu::{FindError, Qemu, Search};
+#[cfg(feature = "machine")]
 use crate::machine::run::{How, Machine, MachineError};
 use crate::measurements::{Measurements, process_measurements};
 use crate::pki::{DevelopmentRoot, PkiError};
@@ -66,6 +68,7 @@ const ROOT_AGE_MS: u64 = 365 * 24 * 3600 * 1000;
 /// could not be executed.
 static SPAWN: Mutex<()> = Mutex::new(());
 
+#[cfg(feature = "machine")]
 mod machines;
 
 /// Why an enclave could not be started, stopped or measured.
@@ -111,12 +114,15 @@ pub enum ProcessError {
         path: PathBuf,
     },
     /// The machine could not be started.
+    #[cfg(feature = "machine")]
     #[error(transparent)]
     Machine(#[from] MachineError),
     /// No QEMU can run a machine.
+    #[cfg(feature = "machine")]
     #[error(transparent)]
     Qemu(#[from] FindError),
     /// It is no machine, and only machines can do this.
+    #[cfg(feature = "machine")]
     #[error("{name} is a process; only a machine can do this")]
     NotAMachine {
         /// The enclave.
@@ -235,15 +241,19 @@ pub struct Hypervisor {
     root: Arc<DevelopmentRoot>,
     instance: InstanceId,
     enclaves: BTreeMap<Name, Enclave>,
+    #[cfg(feature = "machine")]
     search: Search,
     /// What the search found, once a machine was asked for.
+    #[cfg(feature = "machine")]
     found: Option<Qemu>,
+    #[cfg(feature = "machine")]
     next_cid: u32,
 }
 
 /// One enclave. Stopped when dropped.
 enum Enclave {
     Process(Process),
+    #[cfg(feature = "machine")]
     Machine(Box<Machine>),
 }
 
@@ -280,8 +290,11 @@ impl Hypervisor {
             root: Arc::new(root),
             instance: InstanceId::generate(&mut SysRng)?,
             enclaves: BTreeMap::new(),
+            #[cfg(feature = "machine")]
             search: Search::default(),
+            #[cfg(feature = "machine")]
             found: None,
+            #[cfg(feature = "machine")]
             next_cid: machines::FIRST_CID,
             directory,
         };
@@ -353,6 +366,7 @@ impl Hypervisor {
     pub fn stop(&mut self, name: &Name) -> Result<Stopped, ProcessError> {
         match self.take(name)? {
             Enclave::Process(mut process) => Ok(process.stop()),
+            #[cfg(feature = "machine")]
             Enclave::Machine(mut machine) => Ok(machine.stop(How::Asked)),
         }
     }

@@ -44,6 +44,12 @@ impl Challenge {
         Bytes::new(self.nonce.to_vec())
     }
 
+    /// How long ago the nonce was drawn.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.drawn.elapsed()
+    }
+
     /// What an answer must satisfy now.
     #[must_use]
     pub fn freshness(&self) -> Freshness<'_> {

@@ -17,6 +17,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
 use quorate_token::TokenError;
+use quorate_transcript::TranscriptError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::GenesisError;
@@ -31,6 +32,7 @@ use crate::pins::PinError;
 use crate::random::NoRandomness;
 use crate::storage::StorageError;
 use crate::token::{self, TokenKeysError};
+use crate::transcript::JournalError;
 
 /// Who has to mend something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -138,6 +140,12 @@ pub enum CeremonyError {
     /// What the shared folder says differs from what you pinned.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// The member's records do not fit to what they have seen.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The transcript in the folder does not hold.
+    #[error(transparent)]
+    Transcript(#[from] TranscriptError),
     /// No random bytes.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
@@ -179,6 +187,7 @@ impl CeremonyError {
             Self::Hardening(e) => e.explain(),
             Self::Input(e) => e.explain(),
             Self::Instance(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
+            Self::Journal(e) => e.explain(),
             Self::KeyFile(e) => e.explain(),
             Self::Pin(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
@@ -186,6 +195,7 @@ impl CeremonyError {
             Self::Storage(e) => e.explain(),
             Self::Token(e) => token::explain(e),
             Self::TokenKeys(e) => e.explain(),
+            Self::Transcript(e) => Explanation::new(e.code(), Blame::Folder, e.remedy()),
         }
     }
 }

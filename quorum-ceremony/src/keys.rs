@@ -123,6 +123,46 @@ impl LockedKeys {
     }
 }
 
+/// Keys that sign in a person's name, wherever they are.
+pub(crate) trait Signs {
+    /// Whose they are.
+    fn name(&self) -> &Name;
+
+    /// The public halves.
+    fn public(&self) -> PublicKeys;
+
+    /// Signs an object.
+    fn sign<T: Object>(&self, payload: T) -> Result<Signed<T>, CeremonyError>;
+}
+
+impl Signs for MemberKeys {
+    fn name(&self) -> &Name {
+        self.name()
+    }
+
+    fn public(&self) -> PublicKeys {
+        self.public()
+    }
+
+    fn sign<T: Object>(&self, payload: T) -> Result<Signed<T>, CeremonyError> {
+        Ok(Signed::sign(payload, &self.signing_key()))
+    }
+}
+
+impl Signs for UnlockedKeys {
+    fn name(&self) -> &Name {
+        self.name()
+    }
+
+    fn public(&self) -> PublicKeys {
+        self.public()
+    }
+
+    fn sign<T: Object>(&self, payload: T) -> Result<Signed<T>, CeremonyError> {
+        self.sign(payload)
+    }
+}
+
 /// A person's keys, unlocked. Wiped, or locked in their token again, when dropped.
 pub enum UnlockedKeys {
     /// In memory.

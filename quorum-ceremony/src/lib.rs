@@ -48,6 +48,7 @@ pub mod random;
 pub mod steps;
 pub mod storage;
 pub mod token;
+pub mod transcript;
 pub mod upload;
 pub mod workspace;
 

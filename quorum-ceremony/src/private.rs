@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use minicbor::{Decode, Encode};
 use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
+use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{MemberShare, SealedShare};
 use quorate_protocol::provision::{Provision, ProvisionReceipt, ShareGrant};
 
@@ -77,6 +78,11 @@ impl PrivateFolder {
     /// [`StorageError`].
     pub fn create(path: &Path) -> Result<Self, StorageError> {
         Self::locked(Folder::create_private(path)?)
+    }
+
+    /// The folder, for what other modules keep in it.
+    pub(crate) const fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     fn locked(folder: Folder) -> Result<Self, StorageError> {
@@ -225,6 +231,27 @@ impl PrivateFolder {
             .map(|stored| stored.0)
             .map_err(|error| CeremonyError::Decode {
                 path: self.folder.path_of(SHARE),
+                error,
+            })
+    }
+
+    /// A grant and its receipt, if one is kept.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_provision(
+        &self,
+        grant: Digest<ShareGrant>,
+    ) -> Result<Option<Provision>, CeremonyError> {
+        let name = format!("{grant}.cbor");
+        let file = ["grants", &name];
+        let Some(bytes) = self.folder.read(&file, StoredProvision::MAX)? else {
+            return Ok(None);
+        };
+        from_bytes::<StoredProvision>(&bytes)
+            .map(|stored| Some(stored.0))
+            .map_err(|error| CeremonyError::Decode {
+                path: self.folder.path_of(&file),
                 error,
             })
     }

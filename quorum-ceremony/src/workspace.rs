@@ -12,6 +12,7 @@
 //! manifests/0001/manifest.cbor (manifest.json: for eyes only)
 //! manifests/0001/approvals/NAME-manifest-set.cbor, NAME-share-set.cbor
 //! manifests/0002/forwards/NAME.cbor  approvals of forwarding the key from the manifest before
+//! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
 //! Anyone may write here. Guarantees: what is read is bounded, canonical and a plain file; what is
@@ -78,6 +79,11 @@ impl Workspace {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The folder, for what other modules keep in it.
+    pub(crate) const fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The definition. Whether it is the right one is the pins' matter.
@@ -158,6 +164,14 @@ impl Workspace {
             .into());
         }
         Ok(card.clone())
+    }
+
+    /// The card of that name as it lies there, not verified.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_card(&self, name: &Name) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
+        self.find(&["members", &format!("{name}.cbor")])
     }
 
     /// Writes a card.
@@ -353,8 +367,8 @@ impl Workspace {
         name: &Name,
         approval: &Signed<Approval>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}-{}.cbor", role_name(approval.unverified().role));
-        let file = ["manifests", &place(sequence), "approvals", &file];
+        let file = approval_file(sequence, name, approval.unverified().role);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
         self.folder.publish(&file, &to_bytes(approval))
     }
 
@@ -612,6 +626,16 @@ pub const fn role_name(role: Role) -> &'static str {
 /// An object's twin. No step reads it.
 fn eyes(object: &impl Twin) -> Vec<u8> {
     format!("{:#}\n", object.twin()).into_bytes()
+}
+
+/// Where an approval is.
+pub(crate) fn approval_file(sequence: u64, name: &Name, role: Role) -> [String; 4] {
+    [
+        "manifests".into(),
+        place(sequence),
+        "approvals".into(),
+        format!("{name}-{}.cbor", role_name(role)),
+    ]
 }
 
 /// The folder of one manifest.

@@ -22,9 +22,12 @@ use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
 use quorate_init::nsm::TransportError;
 use quorate_init::{Confinement, Halt, Platform, run};
 use quorate_protocol::atoms::Name;
+use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ApprovalRule, ExportRequest};
+use quorate_protocol::genesis::Genesis;
 use quorate_protocol::message::{Phase, Reason, Stage};
 use quorate_protocol::ports;
+use quorate_protocol::transcript::Act;
 use quorate_quorum_ceremony::client::{Client, ClientError};
 use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
 use quorate_quorum_ceremony::keyfile::Passphrase;
@@ -34,7 +37,9 @@ use quorate_quorum_ceremony::steps::{
     manifest, provision, receipt, status,
 };
 use quorate_quorum_ceremony::storage::Published;
-use quorate_quorum_ceremony::{CeremonyError, StepError};
+use quorate_quorum_ceremony::workspace::Workspace;
+use quorate_quorum_ceremony::{CeremonyError, StepError, steps, transcript};
+use quorate_transcript::{Expected, Note, TranscriptError};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 use zeroize::Zeroizing;
 
@@ -359,11 +364,109 @@ fn from_strangers_to_evidence() {
     assert_eq!(names, expected);
     let out = place.path("evidence.cbor");
     let collected = evidence::collect(&folder, &one, &out).unwrap();
+    transcript::note(&place.private("carol"), &collected).unwrap();
     assert!(collected.provisioned && collected.facts.development);
     assert_eq!(collected.genesis, born.genesis);
     assert_eq!(fs::metadata(&out).unwrap().len(), collected.bytes as u64);
 
     rollback_is_refused(&place);
+    transcript_tells_it_all(&place, born.genesis);
+}
+
+/// Everybody signs; what everybody did is there, once, and one head names it all.
+fn transcript_tells_it_all(place: &Place, genesis: Digest<Genesis>) {
+    let sign = |member: &str| {
+        let review = steps::transcript::review(&place.folder(), &place.private(member)).unwrap();
+        review.sign(&words(member)).unwrap()
+    };
+    // carol has her note of the evidence, a refusal, and everybody's news.
+    assert!(sign("carol").written >= 2);
+    assert!(sign("bob").written >= 1);
+    let told = sign("alice");
+    assert_eq!(sign("alice").written, 0, "nothing is told twice");
+    let workspace = Workspace::open(&place.folder()).unwrap();
+    let expected = Expected {
+        genesis: Some(genesis),
+        fingerprint: Some(told.verified.fingerprint),
+        ..Expected::default()
+    };
+    let verified = transcript::gather(&workspace)
+        .unwrap()
+        .verify(&expected)
+        .unwrap();
+    assert_eq!(verified.notes, [Note::Development]);
+    let count = |author: &str, act: Act| {
+        let records = verified.records.iter();
+        let own = records.filter(|record| record.author.as_str() == author && record.act == act);
+        own.count()
+    };
+    for member in MEMBERS {
+        for act in [Act::Join, Act::Consent, Act::Receipt] {
+            assert_eq!(count(member, act), 1, "{member} {act:?}");
+        }
+    }
+    assert_eq!(
+        ["alice", "bob", "carol"].map(|m| count(m, Act::Approve)),
+        [2, 1, 2]
+    );
+    assert_eq!(count("bob", Act::Attest), 2);
+    // bob gave his share, and gave it again, which the enclave refused.
+    assert_eq!(
+        (count("bob", Act::Provision), count("bob", Act::Refusal)),
+        (2, 1)
+    );
+    // alice gave hers to two enclaves, and saw a second genesis and two old manifests refused.
+    assert_eq!(
+        (count("alice", Act::Provision), count("alice", Act::Refusal)),
+        (2, 3)
+    );
+    assert_eq!(
+        (count("carol", Act::Evidence), count("carol", Act::Refusal)),
+        (1, 1)
+    );
+    let provision = verified
+        .records
+        .iter()
+        .find(|record| record.act == Act::Provision);
+    let kinds: Vec<_> = provision
+        .unwrap()
+        .facts()
+        .map(quorate_protocol::transcript::Fact::kind)
+        .collect();
+    for kind in [
+        "tool", "object", "share", "document", "register", "nonce", "age", "safe", "count",
+    ] {
+        assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
+    }
+    // A record that was seen is removed: whoever verifies and whoever acts is told.
+    let folder = fs::read_dir(place.folder().join("transcript")).unwrap();
+    let mut folders = folders_of(folder, "bob-");
+    let record = folders.remove(0).join("0002.cbor");
+    let bytes = fs::read(&record).unwrap();
+    fs::remove_file(&record).unwrap();
+    let broken = transcript::gather(&workspace).unwrap().verify(&expected);
+    assert_eq!(
+        broken.map(drop),
+        Err(TranscriptError::Missing {
+            author: name("bob"),
+            sequence: 2,
+            by: name("bob"),
+            by_sequence: 3,
+        })
+    );
+    fs::write(&record, bytes).unwrap();
+    let whole = transcript::gather(&workspace).unwrap().verify(&expected);
+    assert!(whole.is_ok());
+}
+
+fn folders_of(entries: fs::ReadDir, prefix: &str) -> Vec<PathBuf> {
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with(prefix)
+        })
+        .collect()
 }
 
 /// The same members, the same definition, another key.

@@ -86,7 +86,8 @@ pub fn relate(from: &Manifest, to: &Manifest) -> Result<Relation, ForwardError> 
     Ok(Relation::Successor)
 }
 
-/// Whether a successor changes nothing but applications and when it may boot.
+/// Whether a successor changes nothing but applications, though not where they may connect, and
+/// when it may boot.
 #[must_use]
 pub fn changes_only_applications(from: &Manifest, to: &Manifest) -> bool {
     from.genesis == to.genesis
@@ -98,6 +99,7 @@ pub fn changes_only_applications(from: &Manifest, to: &Manifest) -> bool {
         && from.share_set == to.share_set
         && from.suites == to.suites
         && from.forward == to.forward
+        && from.egress_policy() == to.egress_policy()
 }
 
 /// Whether the threshold of the exporter's share set must approve a forward.

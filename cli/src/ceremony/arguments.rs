@@ -14,6 +14,10 @@ use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
 use quorate_token::{KeyUri, TokenUri, UriError};
 use quorate_verify::attestation::Partition;
 
+pub(crate) use super::transcript_arguments::{
+    DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
+};
+
 /// One step of a ceremony.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -29,6 +33,12 @@ A ceremony is one folder everybody can write to, and one private folder for each
   boot       coordinator     gives an empty enclave binaries, record and chain
   provision  members         verify the enclave and give it their share
   evidence   anyone          fetches what a stranger needs to verify all of it
+  transcript anyone          verifies and shows what everybody did; members sign it
+  report     anyone          makes one page of it
+
+Every step leaves a signed record of what its member did and saw in the shared folder. A coordinator
+who is a member names their private folder with --private, and what they did is signed with their
+next step.
 
 An upgrade without shares, where the manifest that runs allows it:
 
@@ -70,6 +80,11 @@ pub(crate) enum Ceremony {
     Forward(ForwardArguments),
     /// Fetch the evidence of an enclave
     Evidence(EvidenceArguments),
+    /// Verify, show, disclose or sign the transcript
+    #[command(subcommand)]
+    Transcript(Transcript),
+    /// Make the report of the ceremony: one page for print, and JSON
+    Report(ReportArguments),
     /// Show how far the ceremony is
     Status(StatusArguments),
     /// Show what the applications of an enclave reported
@@ -114,6 +129,15 @@ pub(crate) struct Socket {
     /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000
     #[arg(long, value_name = "PATH|vsock:CID:PORT")]
     pub(crate) socket: Address,
+}
+
+/// Whoever does something that needs no key.
+#[derive(Debug, Args)]
+pub(crate) struct Noting {
+    /// Your private folder, if you are a member: what you did is noted there, and signed with your
+    /// next step
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: Option<PathBuf>,
 }
 
 /// Make keys.
@@ -249,6 +273,8 @@ Examples:
 pub(crate) struct DefineArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 
     /// What people call the namespace; its identity is the genesis digest, never this name
     #[arg(long, value_parser = name)]
@@ -339,6 +365,8 @@ pub(crate) struct GenesisArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) noting: Noting,
+    #[command(flatten)]
     pub(crate) socket: Socket,
 }
 
@@ -385,6 +413,8 @@ Examples:
 pub(crate) struct ManifestArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 
     /// What the image must measure as: JSON with PCR0, PCR1, PCR2, PCR8?, role_arn?
     #[arg(long, value_name = "FILE")]
@@ -465,6 +495,8 @@ Example:
 pub(crate) struct BootArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
     #[command(flatten)]
     pub(crate) socket: Socket,
 
@@ -589,6 +621,8 @@ Example:
 pub(crate) struct EvidenceArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) noting: Noting,
     #[command(flatten)]
     pub(crate) socket: Socket,
 

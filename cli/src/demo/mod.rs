@@ -164,6 +164,7 @@ impl Stage {
         let outcomes = self.wallet(&enclave, &genesis)?;
         let results = self.prove(&enclave, genesis, outcomes)?;
         self.verify(&results)?;
+        self.record(&results)?;
         self.step("publish", "the results are put in place", |stage| {
             out.publish(&results.files(stage.emulator.root())?)
         })?;
@@ -468,6 +469,52 @@ impl Stage {
         )
     }
 
+    /// One member signs what everybody did; anyone verifies it and makes the report.
+    fn record(&mut self, results: &Results) -> Result<(), Failure> {
+        self.step(
+            "sign",
+            "one member signs the transcript of it all",
+            |stage| stage.everyone("transcript sign", Some(1), |_| Vec::new()),
+        )?;
+        let transcript = show(&results.beside("transcript.cbor"));
+        let pin = results.genesis().to_owned();
+        self.step(
+            "transcript",
+            "a stranger verifies the transcript",
+            |stage| {
+                stage.coordinator_alone("transcript disclose", &["--out", &transcript])?;
+                let verify = [
+                    "ceremony",
+                    "transcript",
+                    "verify",
+                    &transcript,
+                    "--genesis",
+                    &pin,
+                ];
+                let told = stage.quorate.run(&verify, None)?;
+                if told["ok"] == true && told["development"] == true {
+                    return Ok(());
+                }
+                Err(mistake(
+                    "the transcript was accepted as something it is not",
+                ))
+            },
+        )?;
+        let (evidence, out) = (
+            show(results.evidence()),
+            show(&results.beside("report.html")),
+        );
+        self.step("report", "and makes a page of it", |stage| {
+            let root = show(stage.emulator.root());
+            let command = ["ceremony", "report", &transcript, "--genesis", &pin];
+            let more = ["--evidence", &evidence, "--root", &root, "--out", &out];
+            stage
+                .quorate
+                .run(&[&command[..], &more].concat(), None)
+                .map(drop)
+        })
+    }
+
     /// Leaves the system running until the person has had enough.
     fn keep(&self, enclave: &EnclaveSockets, interrupted: &AtomicBool) {
         let say = |line: String| self.progress.say(&line);
@@ -507,7 +554,8 @@ impl Stage {
             .get(..count.unwrap_or(self.people.len()))
             .unwrap_or_default();
         each(people, |person| {
-            let mut arguments = vec![text("ceremony"), text(step)];
+            let mut arguments = vec![text("ceremony")];
+            arguments.extend(step.split(' ').map(text));
             arguments.extend([text("--folder"), show(&self.shared)]);
             arguments.extend([text("--private"), show(&person.private)]);
             arguments.extend(more(person));
@@ -517,10 +565,23 @@ impl Stage {
         })
     }
 
-    /// One step of whoever puts the ceremony together.
+    /// One step that needs nobody's private folder.
+    fn coordinator_alone(&self, step: &str, more: &[&str]) -> Result<(), Failure> {
+        let mut arguments = vec![text("ceremony")];
+        arguments.extend(step.split(' ').map(text));
+        arguments.extend([text("--folder"), show(&self.shared)]);
+        arguments.extend(more.iter().copied().map(text));
+        self.quorate.run(&arguments, None).map(drop)
+    }
+
+    /// One step of whoever puts the ceremony together: the first of the people, whose private
+    /// folder notes it for the transcript.
     fn coordinator(&self, step: &str, more: impl FnOnce(&mut Vec<String>)) -> Result<(), Failure> {
         let mut arguments = vec![text("ceremony"), text(step)];
         arguments.extend([text("--folder"), show(&self.shared)]);
+        if let Some(first) = self.people.first() {
+            arguments.extend([text("--private"), show(&first.private)]);
+        }
         more(&mut arguments);
         self.quorate.run(&arguments, None).map(drop)
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use quorate_protocol::cbor::{Object as _, from_bytes, to_bytes};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::transcript::Transcript;
 use quorate_twins::Twin as _;
 use serde_json::{Value, json};
 
@@ -76,6 +77,11 @@ impl Results {
         &self.path
     }
 
+    /// A file beside it.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.path.with_file_name(name)
+    }
+
     /// The genesis digest the demo's people pinned.
     pub(super) fn genesis(&self) -> &str {
         &self.genesis
@@ -96,6 +102,12 @@ impl Results {
                 pretty(&self.evidence.record.definition.twin()),
             ),
         ];
+        for (name, max) in [
+            ("transcript.cbor", Transcript::MAX),
+            ("report.html", FILE_MAX),
+        ] {
+            files.push((name.into(), files::read(&self.beside(name), max, "result")?));
+        }
         if let Some(link) = self.evidence.chain.last() {
             files.push(("manifest.cbor".into(), to_bytes(&link.manifest)));
             files.push(("manifest.json".into(), pretty(&link.manifest.twin())));
@@ -178,6 +190,8 @@ impl Render for Finished {
         let _ = writeln!(text, "evidence  {evidence}");
         let _ = writeln!(text, "manifest  {}", self.path("manifest.cbor"));
         let _ = writeln!(text, "root      {root}");
+        let _ = writeln!(text, "people    {}", self.path("transcript.cbor"));
+        let _ = writeln!(text, "report    {}", self.path("report.html"));
         let _ = writeln!(text, "address   {}", self.address);
         let _ = writeln!(text, "signed    {}", self.transaction_hash);
         let _ = writeln!(text, "in        {}", self.path("transaction.json"));
@@ -210,6 +224,8 @@ impl Render for Finished {
             "manifest": self.path("manifest.cbor"),
             "evidence": self.path("evidence.cbor"),
             "root": self.path("development-root.pem"),
+            "transcript": self.path("transcript.cbor"),
+            "report": self.path("report.html"),
             "genesis": self.genesis,
             "address": self.address,
             "transaction": self.transaction,

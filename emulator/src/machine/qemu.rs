@@ -221,7 +221,10 @@ impl Qemu {
                 Accelerator::Tcg => ["-accel", "tcg", "-cpu", "max"],
                 Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
             })
-            // A kernel that restarts ends the machine.
+            // A kernel that restarts ends the machine. It asks the keyboard controller (`reboot=k`)
+            // first; without one it goes on to the firmware, which on some processors hangs and on
+            // others starts the kernel again, unnoticed by QEMU.
+            .args(["-device", "i8042"])
             .args(["-action", "reboot=shutdown", "-action", "panic=shutdown"])
             .args(["-chardev", "stdio,id=console,signal=off"])
             .args(["-serial", "chardev:console"])

@@ -163,7 +163,7 @@ fn an_application_that_burns_every_processor_delays_no_operator() {
         slowest = slowest.max(since.elapsed());
     }
     println!("with {count} threads that compute: slowest of 20 answers {slowest:?}");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
 }
 
 #[test]

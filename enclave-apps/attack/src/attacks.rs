@@ -4,22 +4,19 @@
 //! Guarantees: an attack that succeeds says so; nothing here looks away. Does not: stop at the first
 //! refusal, or know what the right answer is; the test does.
 
-use std::io::Write as _;
-use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use nix::errno::Errno;
 use nix::libc;
 
+use crate::floods;
 use crate::sys::call;
 
 /// Descriptors by the order that init keeps.
 const RECORD: i32 = 3;
 const KEYS: i32 = 4;
-const CONTROL: i32 = 5;
+pub(crate) const CONTROL: i32 = 5;
 const LISTENER: i32 = 6;
 /// From where init executed this program.
-const BINARY: i32 = 4096;
+pub(crate) const BINARY: i32 = 4096;
 
 const AT_FDCWD: i32 = libc::AT_FDCWD;
 const PRIVATE: i32 = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
@@ -32,15 +29,6 @@ const THREAD: i32 = libc::CLONE_VM
     | libc::CLONE_SYSVSEM;
 /// getpid by the numbers of the x32 interface.
 const X32_GETPID: i64 = 0x4000_0000 + libc::SYS_getpid;
-
-/// Attempts at once, of those that try without end.
-const MANY: usize = 10_000;
-
-macro_rules! attack {
-    ($number:expr $(, $argument:expr)*) => {
-        call($number, &mut [$(($argument).into()),*])
-    };
-}
 
 /// Makes the attack of this name; `None` if there is none.
 pub(crate) fn attempt(name: &str) -> Option<Result<i64, Errno>> {
@@ -360,153 +348,18 @@ pub(crate) fn attempt(name: &str) -> Option<Result<i64, Errno>> {
         "make-a-timer-file" => attack!(libc::SYS_timerfd_create, 0, 0),
         "set-an-alarm" => attack!(libc::SYS_alarm, 1),
         "set-an-interval" => attack!(libc::SYS_setitimer, 0, &mut a, 0),
-        "fork-bomb" => fork_bomb(),
-        "thread-bomb" => thread_bomb(),
-        "exhaust-descriptors" => exhaust_descriptors(),
-        "exhaust-memory" => exhaust_memory(),
-        "find-a-device" => find_a_device(),
+        "fork-bomb" => floods::fork_bomb(),
+        "thread-bomb" => floods::thread_bomb(),
+        "exhaust-descriptors" => floods::exhaust_descriptors(),
+        "exhaust-memory" => floods::exhaust_memory(),
+        "find-a-device" => floods::find_a_device(),
         "find-other-processes" => call(libc::SYS_getpid, &mut []),
         "find-the-parent" => call(libc::SYS_getppid, &mut []),
         "leave-the-session" => call(libc::SYS_setsid, &mut []),
-        "dump-core" => core_limit(),
-        "exhaust-memory-of-the-kernel" => exhaust_sockets(),
-        "burn-processors" => burn_processors(),
+        "dump-core" => floods::core_limit(),
+        "exhaust-memory-of-the-kernel" => floods::exhaust_sockets(),
+        "burn-processors" => floods::burn_processors(),
         "abort" => std::process::abort(),
         _ => return None,
     })
-}
-
-/// How many processes came to be.
-fn fork_bomb() -> Result<i64, Errno> {
-    let forks = (0..MANY).filter(|_| attack!(libc::SYS_fork).is_ok());
-    i64::try_from(forks.count()).map_err(|_| Errno::EOVERFLOW)
-}
-
-/// How many threads there were at once, besides those there were before.
-fn thread_bomb() -> Result<i64, Errno> {
-    let (stop, wait) = std::sync::mpsc::channel::<()>();
-    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
-    let mut threads = Vec::new();
-    for _ in 0..MANY {
-        let wait = std::sync::Arc::clone(&wait);
-        let thread = std::thread::Builder::new()
-            .stack_size(16 * 1024)
-            .spawn(move || {
-                // Ends when the sender is dropped.
-                let _ = wait.lock().map(|wait| wait.recv());
-            });
-        match thread {
-            Ok(thread) => threads.push(thread),
-            Err(_) => break,
-        }
-    }
-    drop(stop);
-    let count = threads.len();
-    for thread in threads {
-        let _ = thread.join();
-    }
-    i64::try_from(count).map_err(|_| Errno::EOVERFLOW)
-}
-
-/// How many descriptors could be had.
-fn exhaust_descriptors() -> Result<i64, Errno> {
-    let mut had = Vec::new();
-    for _ in 0..MANY {
-        match attack!(libc::SYS_dup, CONTROL) {
-            Ok(number) => had.push(number),
-            Err(_) => break,
-        }
-    }
-    for number in &had {
-        let _ = attack!(libc::SYS_close, *number);
-    }
-    i64::try_from(had.len()).map_err(|_| Errno::EOVERFLOW)
-}
-
-/// How many MiB could be had and written to.
-fn exhaust_memory() -> Result<i64, Errno> {
-    const MIB: usize = 1 << 20;
-    let mut had: Vec<Vec<u8>> = Vec::new();
-    while had.len() < MANY {
-        let mut more = Vec::new();
-        if more.try_reserve_exact(MIB).is_err() {
-            break;
-        }
-        more.resize(MIB, 1);
-        had.push(more);
-    }
-    i64::try_from(had.len()).map_err(|_| Errno::EOVERFLOW)
-}
-
-/// How many pairs of sockets could be had and filled.
-fn exhaust_sockets() -> Result<i64, Errno> {
-    let mut pairs = Vec::new();
-    while let Ok((mut one, other)) = UnixStream::pair() {
-        if one.set_nonblocking(true).is_err() {
-            break;
-        }
-        while one.write(&[1; 4096]).is_ok() {}
-        pairs.push((one, other));
-    }
-    i64::try_from(pairs.len()).map_err(|_| Errno::EOVERFLOW)
-}
-
-/// How many threads compute for as long as this application lives.
-fn burn_processors() -> Result<i64, Errno> {
-    static BEGIN: AtomicBool = AtomicBool::new(false);
-    let mut threads = Vec::new();
-    for _ in 0..MANY {
-        let burn = || {
-            while !BEGIN.load(Ordering::Acquire) {
-                std::thread::park();
-            }
-            let mut number = 0_u64;
-            loop {
-                number = std::hint::black_box(number.wrapping_add(1));
-            }
-        };
-        match std::thread::Builder::new()
-            .stack_size(16 * 1024)
-            .spawn(burn)
-        {
-            Ok(thread) => threads.push(thread),
-            Err(_) => break,
-        }
-    }
-    // None begins before all are there, or the last would never come.
-    BEGIN.store(true, Ordering::Release);
-    threads.iter().for_each(|thread| thread.thread().unpark());
-    i64::try_from(threads.len()).map_err(|_| Errno::EOVERFLOW)
-}
-
-/// How many descriptors are a device other than the null device.
-fn find_a_device() -> Result<i64, Errno> {
-    let null = nix::sys::stat::makedev(1, 3);
-    let mut found = 0;
-    for number in 0..BINARY {
-        let mut metadata = [0_u8; 256];
-        if attack!(libc::SYS_fstat, number, &mut metadata).is_err() {
-            continue;
-        }
-        // struct stat of this architecture: st_mode at 24, st_rdev at 40.
-        let part = |at: usize| metadata.get(at..).and_then(|rest| rest.first_chunk());
-        let mode = part(24).map_or(0, |bytes: &[u8; 4]| u32::from_ne_bytes(*bytes));
-        let device = metadata.get(40..).and_then(|rest| rest.first_chunk::<8>());
-        let device = device.map_or(0, |bytes| u64::from_ne_bytes(*bytes));
-        let kind = mode & libc::S_IFMT;
-        if [libc::S_IFCHR, libc::S_IFBLK].contains(&kind) && device != null {
-            found += 1;
-        }
-    }
-    Ok(found)
-}
-
-/// How many bytes a core dump may have.
-fn core_limit() -> Result<i64, Errno> {
-    let mut limits = [0_u8; 16];
-    attack!(libc::SYS_getrlimit, libc::RLIMIT_CORE as i64, &mut limits)?;
-    let limit = limits
-        .first_chunk()
-        .map_or(i64::MAX, |bytes| i64::from_ne_bytes(*bytes));
-    Ok(limit)
 }

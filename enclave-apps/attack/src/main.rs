@@ -7,7 +7,15 @@
 //!
 //! It can do nothing that a hostile binary could not do anyway.
 
+/// Makes a system call with arguments of any kind.
+macro_rules! attack {
+    ($number:expr $(, $argument:expr)*) => {
+        call($number, &mut [$(($argument).into()),*])
+    };
+}
+
 mod attacks;
+mod floods;
 mod sys;
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -54,6 +54,8 @@ pub enum Invalid {
     EncryptionKey,
     /// The environment variable is not `NAME=value`, or holds a NUL byte.
     Environment,
+    /// The lines an entry shows are not ascending, or not lines of its record.
+    EntryLines,
     /// The epoch is not the digest of the commitments beside it.
     EpochMismatch,
     /// The format number is not one this software knows.
@@ -134,6 +136,10 @@ pub enum Invalid {
     Predecessor,
     /// The quorum key is not the first commitment.
     QuorumKeyMismatch,
+    /// The first record of an author names a predecessor, or a later one names none, or no ceremony.
+    RecordPredecessor,
+    /// Records that a record or a head names are not ascending, or are the author's own.
+    RecordSeen,
     /// A grant is signed in another role than that of the share set.
     Role,
     /// A sequence number starts at 1.
@@ -197,6 +203,10 @@ impl fmt::Display for Invalid {
             Self::Descriptor { found } => write!(f, "descriptor {found} is negative"),
             Self::EncryptionKey => write!(f, "an encryption key is not a point of P-256"),
             Self::Environment => write!(f, "an environment entry is not NAME=value"),
+            Self::EntryLines => write!(
+                f,
+                "the lines an entry shows are out of order, or not lines of its record"
+            ),
             Self::EpochMismatch => write!(f, "the epoch is not the digest of the commitments"),
             Self::Format { found } => write!(f, "format {found} is not known"),
             Self::Host => write!(
@@ -247,6 +257,15 @@ impl fmt::Display for Invalid {
                 )
             }
             Self::QuorumKeyMismatch => write!(f, "the quorum key is not the first commitment"),
+            Self::RecordPredecessor => write!(
+                f,
+                "an author's first record names no predecessor, every later one does, and the \
+                 ceremony"
+            ),
+            Self::RecordSeen => write!(
+                f,
+                "the records that are named are not ascending, or the author's own"
+            ),
             Self::Role => write!(f, "a share is granted in the role of the share set only"),
             Self::SequenceZero => write!(f, "a sequence starts at 1"),
             Self::ShareIndexZero => write!(f, "a member index is 1 to 255"),

@@ -57,6 +57,7 @@ pub mod statement;
 pub mod stored;
 pub mod ticket;
 pub mod token;
+pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.

@@ -12,8 +12,10 @@ use quorate_fuzz_targets::development;
 use quorate_init::nsm::wire::{Request, Response};
 use quorate_protocol::atoms::Name;
 use quorate_protocol::call::call_message;
+use quorate_protocol::digest::Digest;
 use quorate_quorum_ceremony::pins::Pins;
 use quorate_request::Stamp;
+use quorate_transcript::words;
 use quorate_vectors::committed::{cases, folder};
 use quorate_vectors::hex;
 use quorate_wallet::Mnemonic;
@@ -37,6 +39,10 @@ fn main() -> io::Result<()> {
     ] {
         seeds.push(("application-spec", text.as_bytes().to_vec()));
     }
+    for case in cases("transcript") {
+        seeds.push(("transcript-verification", case.bytes));
+    }
+    seeds.extend(spoken());
     seeds.extend(calls());
     seeds.extend(requests());
     seeds.extend(transactions());
@@ -92,6 +98,20 @@ fn security_module() -> Vec<(&'static str, Vec<u8>)> {
         seeds.push(("nsm-response", response));
     }
     seeds
+}
+
+/// Fingerprints as they are typed: well, in rows, and with a word too few.
+fn spoken() -> Vec<(&'static str, Vec<u8>)> {
+    let fingerprint = Digest::from_bytes(core::array::from_fn(|at| (at as u8).wrapping_mul(31)));
+    let words = words::words(&fingerprint);
+    let typed = [
+        words.join(" "),
+        words::rows(&fingerprint).join("\n"),
+        words[1..].join(", "),
+    ];
+    typed
+        .map(|text| ("transcript-words", text.into_bytes()))
+        .into()
 }
 
 /// Messages of a call edge: empty, several, without an end, and one that is too long.

@@ -24,6 +24,7 @@ mod mutation;
 mod nsm;
 mod objects;
 mod streams;
+mod transcript;
 mod vsock;
 
 use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
@@ -47,6 +48,10 @@ use quorate_protocol::rebuild::Rebuild;
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
+use quorate_protocol::transcript::{
+    Entry as TranscriptEntry, Heads as TranscriptHeads, Leaf as TranscriptLeaf,
+    Record as TranscriptRecord, Transcript,
+};
 
 use objects::{object, secret, signed};
 use streams::{calls, frames};
@@ -105,6 +110,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request", object::<Request>),
     ("response", object::<Response>),
     ("rebuild", object::<Rebuild>),
+    ("transcript-record", object::<TranscriptRecord>),
+    ("transcript-leaf", object::<TranscriptLeaf>),
+    ("transcript-entry", object::<TranscriptEntry>),
+    ("transcript", object::<Transcript>),
+    ("transcript-heads", object::<TranscriptHeads>),
     // Signed objects.
     ("signed-member-card", signed::<MemberCard>),
     ("signed-definition-consent", signed::<DefinitionConsent>),
@@ -126,6 +136,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-founding", signed::<Founding>),
     ("signed-organization", signed::<Organization>),
     ("signed-rebuild", signed::<Rebuild>),
+    ("signed-transcript-record", signed::<TranscriptRecord>),
     // Streams.
     ("request-frames", frames::<Request>),
     ("response-frames", frames::<Response>),
@@ -136,6 +147,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("calls", calls),
     // Verification.
     ("evidence-verification", evidence::verification),
+    ("transcript-verification", transcript::verification),
+    ("transcript-words", transcript::words),
     ("attestation-document", attestation::document),
     ("attestation-verification", attestation::verification),
     ("attestation-payload", mutation::payload),

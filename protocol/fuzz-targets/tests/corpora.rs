@@ -106,6 +106,15 @@ fn some_seeds_of_each_format_are_good() {
         verify(bytes, development::anchors(), &archived, DebugMode::Refused).is_ok()
     });
     good("trust-anchor", &|bytes| bytes == development::root());
+    good("transcript-verification", &|bytes| {
+        let transcript = quorate_protocol::cbor::from_bytes(bytes);
+        let expected = quorate_transcript::Expected::default();
+        transcript
+            .is_ok_and(|transcript| quorate_transcript::verify(&transcript, &expected).is_ok())
+    });
+    good("transcript-words", &|bytes| {
+        quorate_transcript::words::parse(&String::from_utf8_lossy(bytes)).is_ok()
+    });
     good("key-file", &|bytes| KeyFile::from_bytes(bytes).is_ok());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     good("activity-request", &|bytes| {

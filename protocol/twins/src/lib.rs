@@ -24,6 +24,7 @@ mod manifest;
 mod message;
 mod time;
 mod token;
+mod transcript;
 mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};

@@ -27,6 +27,10 @@ use quorate_protocol::rebuild::Rebuild;
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
+use quorate_protocol::transcript::{
+    Entry as TranscriptEntry, Heads as TranscriptHeads, Leaf as TranscriptLeaf,
+    Record as TranscriptRecord, Transcript,
+};
 use quorate_twins::Twin;
 use serde_json::Value;
 
@@ -133,6 +137,11 @@ pub const KINDS: &[Kind] = &[
     plain::<Request>(),
     plain::<Response>(),
     signed::<Rebuild>(),
+    signed::<TranscriptRecord>(),
+    plain::<TranscriptLeaf>(),
+    plain::<TranscriptEntry>(),
+    plain::<Transcript>(),
+    plain::<TranscriptHeads>(),
 ];
 
 const fn secret<T: Object>() -> Kind {

@@ -2,6 +2,7 @@
 
 mod applications;
 pub(crate) mod forward;
+mod transcripts;
 
 use quorate_protocol::atoms::{Pcr, Sha256};
 use quorate_protocol::attested::UserData;
@@ -81,6 +82,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(responses(&mut small, &chain, evidence));
     samples.extend(forward::responses(&small, &chain));
     samples.extend(rebuilds());
+    samples.extend(transcripts::samples(&small, &chain));
     samples
 }
 

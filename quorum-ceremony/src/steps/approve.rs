@@ -7,11 +7,14 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::cbor::to_bytes;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{Member as Person, MemberSet, Role};
+use quorate_protocol::transcript::{Act, Fact};
 use quorate_verify::chain::{HighestSeen, Successor, check_successor};
 use quorate_verify::genesis::VerifiedGenesis;
 
@@ -21,7 +24,8 @@ use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock};
 use crate::pins::{PinError, Pins};
 use crate::storage::Published;
-use crate::workspace::{IgnoredApproval, Workspace, is_approval};
+use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::workspace::{IgnoredApproval, Workspace, approval_file, is_approval};
 
 /// A manifest that this member may approve, and has not yet.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Review {
     successor: Successor,
     seats: Vec<Seat>,
     ignored: Vec<IgnoredApproval>,
+    /// Who may have written records so far.
+    people: Vec<(Name, VerificationKey)>,
 }
 
 /// A role in which somebody's approval counts.
@@ -71,6 +77,10 @@ pub fn review(
     private: &Path,
     sequence: Option<u64>,
 ) -> Result<Review, CeremonyError> {
+    look(folder, private, sequence).map_err(|error| refused(private, Act::Approve, error))
+}
+
+fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let genesis = member.verified_genesis(&workspace)?;
@@ -92,6 +102,7 @@ pub fn review(
         manifest: candidate.manifest.clone(),
         before: approved.last().map(|link| link.manifest.clone()),
         ignored: found.ignored,
+        people: people(genesis.definition(), approved),
         workspace,
         member,
         genesis,
@@ -158,6 +169,8 @@ impl Review {
             .pin_manifest(HighestSeen { sequence, digest })?;
         self.member.private.store_pins(&self.member.pins)?;
         let public = keys.public();
+        let journal = self.member.journal(&self.workspace, self.people.clone());
+        journal.settle(&keys)?;
         let mut published = Published::AlreadyThere;
         for seat in &self.seats {
             let person = Person {
@@ -171,7 +184,13 @@ impl Review {
                 .workspace
                 .find_approval(sequence, keys.name(), seat.role);
             match known {
-                Ok(Some(known)) if is_approval(&known, seat.role, subject, &person) => continue,
+                Ok(Some(known)) if is_approval(&known, seat.role, subject, &person) => {
+                    if !journal.tells(&keys, Act::Approve, &object(known.digest()))? {
+                        let said = content(&self.manifest, seat, &known);
+                        add(&self.member.private, &said, Effect::None)?;
+                    }
+                    continue;
+                }
                 Ok(None) => {}
                 Ok(Some(_)) | Err(CeremonyError::Decode { .. }) => {
                     let (name, role) = (keys.name().clone(), Some(seat.role));
@@ -181,10 +200,15 @@ impl Review {
             }
             let approval = approval(seat, subject.0, digest, wall_clock());
             let approval = keys.sign(approval)?;
+            let file = approval_file(sequence, keys.name(), seat.role);
+            let effect = Effect::published(&file, &to_bytes(&approval))?;
+            let said = content(&self.manifest, seat, &approval);
+            add(&self.member.private, &said, effect)?;
             published = self
                 .workspace
                 .publish_approval(sequence, keys.name(), &approval)?;
         }
+        journal.settle(&keys)?;
         Ok(Approved {
             development: self.genesis.definition().attestation_root.is_development(),
             manifest: self.manifest,
@@ -192,6 +216,21 @@ impl Review {
             seats: self.seats,
             published,
         })
+    }
+}
+
+/// What the record of an approval says.
+fn content(manifest: &Manifest, seat: &Seat, approval: &Signed<Approval>) -> Content {
+    let measurements = manifest.measurements.registers();
+    let mut facts = vec![
+        object(Digest::of(manifest)),
+        object(approval.digest()),
+        Fact::Role(seat.role),
+    ];
+    facts.extend(measurements.map(|(index, value)| Fact::Register(index, value)));
+    Content {
+        act: Act::Approve,
+        facts,
     }
 }
 

@@ -8,6 +8,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::keys::KeyPair;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{Stage, Status};
+use quorate_protocol::transcript::Act;
 use quorate_verify::chain::VerifiedChain;
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live, verify_setup};
@@ -19,6 +20,7 @@ use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::pins::Pins;
+use crate::transcript::{Looked, note, refused};
 use crate::workspace::{IgnoredApproval, Links, Workspace};
 
 /// Which keys an instance is asked to attest.
@@ -51,6 +53,8 @@ pub struct Attested {
     pub claimed: Status,
     /// Approvals in the folder that were left out.
     pub ignored: Vec<IgnoredApproval>,
+    /// How it was verified, for the record.
+    pub(crate) looked: Looked,
 }
 
 /// Verifies an instance against the member's pins and the newest approved manifest.
@@ -59,6 +63,18 @@ pub struct Attested {
 /// [`StepError::NotReceived`]; a record, chain or manifest that contradicts the pins; an
 /// attestation that does not hold.
 pub fn attest(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+    stage: InstanceStage,
+) -> Result<Attested, CeremonyError> {
+    let attested = look(folder, private, socket, stage)
+        .map_err(|error| refused(private, Act::Attest, error))?;
+    note(private, &attested)?;
+    Ok(attested)
+}
+
+fn look(
     folder: &Path,
     private: &Path,
     socket: impl Into<Address>,
@@ -99,7 +115,11 @@ pub fn attest(
             (verified.live, verified.facts)
         }
     };
+    let manifest = chain.manifest();
+    let root = &genesis.definition().attestation_root;
+    let looked = Looked::new(&challenge, &facts, &manifest.measurements, root)?;
     Ok(Attested {
+        looked,
         genesis: genesis.digest(),
         definition: genesis.definition().clone(),
         manifest: chain.manifest().clone(),

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::transcript::{Act, Fact};
 
 use super::Member;
 use crate::error::{CeremonyError, StepError};
@@ -11,6 +13,7 @@ use crate::keyfile::PublicKeys;
 use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
+use crate::transcript::{Content, Effect, add, object, people, refused};
 use crate::workspace::Workspace;
 
 /// A definition that this member may consent to, and has not yet.
@@ -38,6 +41,14 @@ pub struct Consented {
 /// [`StepError::FingerprintDiffers`], [`StepError::NotDefined`], [`StepError::KeysDiffer`], a pin
 /// of another definition.
 pub fn review(
+    folder: &Path,
+    private: &Path,
+    expected: Option<Digest<Definition>>,
+) -> Result<Review, CeremonyError> {
+    look(folder, private, expected).map_err(|error| refused(private, Act::Consent, error))
+}
+
+fn look(
     folder: &Path,
     private: &Path,
     expected: Option<Digest<Definition>>,
@@ -83,17 +94,31 @@ impl Review {
             definition: fingerprint,
             member: keys.name().clone(),
         };
-        // A token signs differently each time, so a consent that is there is not written again.
-        let published = match self.workspace.find_consent(keys.name())? {
-            Some(known) if known.verify(&keys.public().signing) == Ok(&consent) => {
-                Published::AlreadyThere
-            }
+        // A token signs differently each time, so a consent that is there is taken, not made anew.
+        let consent = match self.workspace.find_consent(keys.name())? {
+            Some(known) if known.verify(&keys.public().signing) == Ok(&consent) => known,
             Some(_) => {
                 let name = keys.name().clone();
                 return Err(StepError::SignedWrong { name, role: None }.into());
             }
-            None => self.workspace.publish_consent(&keys.sign(consent)?)?,
+            None => keys.sign(consent)?,
         };
+        let journal = self
+            .member
+            .journal(&self.workspace, people(&self.definition, &[]));
+        journal.settle(&keys)?;
+        if !journal.tells(&keys, Act::Consent, &object(fingerprint))? {
+            let file = ["consents".into(), format!("{}.cbor", keys.name())];
+            let root = self.definition.attestation_root.clone();
+            let content = Content {
+                act: Act::Consent,
+                facts: vec![object(fingerprint), Fact::Root(root)],
+            };
+            let effect = Effect::published(&file, &to_bytes(&consent))?;
+            add(&self.member.private, &content, effect)?;
+        }
+        let published = self.workspace.publish_consent(&consent)?;
+        journal.settle(&keys)?;
         Ok(Consented {
             definition: self.definition,
             fingerprint,

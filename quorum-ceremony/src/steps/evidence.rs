@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use quorate_protocol::atoms::Sha256;
 use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -38,6 +39,8 @@ pub struct Collected {
     pub provisioned: bool,
     /// Length of the file in bytes.
     pub bytes: usize,
+    /// SHA-256 of the file.
+    pub sha256: Sha256,
     /// About the live attestation.
     pub facts: DocumentFacts,
 }
@@ -84,6 +87,7 @@ pub fn collect(
         sequence: chain.sequence(),
         provisioned: evidence.provisioning.is_some(),
         bytes: bytes.len(),
+        sha256: Sha256::of(&bytes),
         facts: verified.facts,
     })
 }

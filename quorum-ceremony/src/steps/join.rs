@@ -6,8 +6,10 @@ use std::path::Path;
 
 use quorate_protocol::atoms::Name;
 use quorate_protocol::card::MemberCard;
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::token::TokenIdentity;
+use quorate_protocol::transcript::Act;
 use quorate_token::{Inserted, Pin};
 
 use crate::error::{CeremonyError, StepError};
@@ -18,6 +20,7 @@ use crate::pins::Pins;
 use crate::private::PrivateFolder;
 use crate::storage::{Published, StorageError};
 use crate::token::{KeyChoice, NamedKeys, TokenIntent, TokenKeys, check_able};
+use crate::transcript::{Content, Effect, Journal, add, object};
 use crate::workspace::Workspace;
 
 /// A private folder that is ready for keys, or has them.
@@ -183,7 +186,7 @@ impl Joining {
     fn publish(self, keys: &UnlockedKeys, before: bool) -> Result<Joined, CeremonyError> {
         // Pins that are lost are not made anew: they would forget what must not come back. A join
         // that ended between key file and pins has nothing to forget, since no card is out.
-        let card = keys.card()?;
+        let card = self.card(keys, before)?;
         if !self.private.has_pins()? {
             if before && self.workspace.card(&self.name).is_ok() {
                 let path = self.private.path().join("pins.cbor");
@@ -191,13 +194,25 @@ impl Joining {
             }
             self.private.store_pins(&Pins::new(self.name.clone()))?;
         }
-        match self.publish_card(&card, before) {
+        let journal = Journal::new(&self.private, &self.workspace, None, Vec::new());
+        let told = object(card.digest());
+        if !journal.tells(keys, Act::Join, &told)? {
+            let file = ["members".into(), format!("{}.cbor", self.name)];
+            let content = Content {
+                act: Act::Join,
+                facts: vec![told],
+            };
+            let effect = Effect::published(&file, &to_bytes(&card))?;
+            add(&self.private, &content, effect)?;
+        }
+        match self.workspace.publish_card(&card) {
             Ok(Published::Written | Published::AlreadyThere) => {}
             Err(StorageError::Differs { .. }) => {
                 return Err(StepError::NameTaken { name: self.name }.into());
             }
             Err(error) => return Err(error.into()),
         }
+        Journal::new(&self.private, &self.workspace, None, Vec::new()).settle(keys)?;
         let token = match keys {
             UnlockedKeys::File(_) => None,
             UnlockedKeys::Token(keys) => Some(JoinedToken {
@@ -213,16 +228,16 @@ impl Joining {
         })
     }
 
-    /// A token signs differently each time, so a card that is there is not compared as bytes.
-    fn publish_card(
-        &self,
-        card: &Signed<MemberCard>,
-        before: bool,
-    ) -> Result<Published, StorageError> {
-        if before && self.workspace.card(&self.name).as_ref() == Ok(card.unverified()) {
-            return Ok(Published::AlreadyThere);
+    /// The card that is there, or a new one: a token signs differently each time.
+    fn card(&self, keys: &UnlockedKeys, before: bool) -> Result<Signed<MemberCard>, CeremonyError> {
+        let card = keys.card()?;
+        if !before {
+            return Ok(card);
         }
-        self.workspace.publish_card(card)
+        match self.workspace.find_card(&self.name)? {
+            Some(known) if known.verify_self() == Ok(card.unverified()) => Ok(known),
+            _ => Ok(card),
+        }
     }
 }
 

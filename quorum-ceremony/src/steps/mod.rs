@@ -18,9 +18,12 @@ pub mod manifest;
 pub mod provision;
 pub mod receipt;
 pub mod status;
+pub mod transcript;
 
 use std::path::Path;
 
+use quorate_protocol::atoms::Name;
+use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Link;
 use quorate_verify::chain::{ChainError, VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
@@ -30,6 +33,7 @@ use crate::hardening;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{GenesisPin, Pins};
 use crate::private::PrivateFolder;
+use crate::transcript::Journal;
 use crate::workspace::Workspace;
 
 /// A member at their machine: private folder, keys, pins. The keys are still locked.
@@ -60,6 +64,16 @@ impl Member {
             self.private.remember_module(&module)?;
         }
         Ok(keys)
+    }
+
+    /// This member's journal, in a ceremony of these people.
+    pub(crate) fn journal<'a>(
+        &'a self,
+        workspace: &'a Workspace,
+        people: Vec<(Name, VerificationKey)>,
+    ) -> Journal<'a> {
+        let definition = self.pins.definition().map(|pin| pin.digest);
+        Journal::new(&self.private, workspace, definition, people)
     }
 
     /// The genesis this member acts for.

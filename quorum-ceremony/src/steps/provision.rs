@@ -8,17 +8,20 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use quorate_protocol::atoms::{ShareIndex, UnixMillis};
+use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Epoch, Genesis, MemberShare, SealedShare};
+use quorate_protocol::instance::Index;
+use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{ProvisionRequest, Stage};
 use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
+use quorate_protocol::transcript::{Act, Fact};
 use quorate_sealing::{Suite, seal};
 use quorate_sharing::Share;
 use quorate_verify::chain::{Rollback, VerifiedChain, walk};
@@ -35,6 +38,7 @@ use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::random;
+use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
 
 /// Longest time between the verified attestation and the passphrase.
@@ -55,6 +59,10 @@ pub struct Verified {
     share: MemberShare,
     ignored: Vec<IgnoredApproval>,
     verified: Instant,
+    workspace: Workspace,
+    looked: Looked,
+    /// Who may have written records so far.
+    people: Vec<(Name, VerificationKey)>,
 }
 
 /// A share that was given and acknowledged.
@@ -78,6 +86,14 @@ pub struct Given {
 /// [`StepError::NotReceived`], [`StepError::NoShare`]; a record, chain or manifest that
 /// contradicts the pins; an attestation that does not hold; [`StepError::SuiteNotAccepted`].
 pub fn attest(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+) -> Result<Verified, CeremonyError> {
+    look(folder, private, socket).map_err(|error| refused(private, Act::Provision, error))
+}
+
+fn look(
     folder: &Path,
     private: &Path,
     socket: impl Into<Address>,
@@ -109,7 +125,14 @@ pub fn attest(
             PinError::from(Rollback::Lower { seen, offered }).into()
         })
     })?;
+    let manifest = chain.manifest();
+    let root = &genesis.definition().attestation_root;
+    let looked = Looked::new(&challenge, &setup.facts, &manifest.measurements, root)?;
+    let approved = links.links.get(..chain.links().len()).unwrap_or_default();
     Ok(Verified {
+        looked,
+        people: people(genesis.definition(), approved),
+        workspace,
         socket,
         ignored: links.ignored,
         verified: Instant::now(),
@@ -170,16 +193,30 @@ impl Verified {
     /// # Errors
     /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase or PIN; a share that does not
     /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
-    pub fn give(mut self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
+    pub fn give(self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.hand_over(unlock.into())
+            .map_err(|error| refused(&private, Act::Provision, error))
+    }
+
+    fn hand_over(mut self, unlock: Unlock) -> Result<Given, CeremonyError> {
         check_patience(self.verified.elapsed())?;
-        let keys = self.member.unlock(unlock.into())?;
+        let keys = self.member.unlock(unlock)?;
         let record = self.genesis.record();
         let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
+        let journal = self.member.journal(&self.workspace, self.people.clone());
+        journal.settle(&keys)?;
         let (grant, sealed) = self.grant(&share, &keys, wall_clock())?;
         drop(share);
         let mut client = Client::connect(&self.socket)?;
+        // Before the share leaves: what was sent is told, whatever comes back.
+        add(
+            &self.member.private,
+            &self.content(&grant),
+            Effect::Sent(grant.digest()),
+        )?;
         let receipt = client.provision(ProvisionRequest {
             grant: grant.clone(),
             sealed,
@@ -191,6 +228,7 @@ impl Verified {
         } = *check_receipt(&receipt, &grant, &self.setup, &self.chain)?;
         let provision = Provision { grant, receipt };
         self.member.private.store_provision(&provision)?;
+        journal.settle(&keys)?;
         Ok(Given {
             index: self.index,
             epoch: self.chain.manifest().epoch,
@@ -198,6 +236,23 @@ impl Verified {
             accepted,
             threshold,
         })
+    }
+
+    /// What the record says, beside the answer.
+    fn content(&self, grant: &Signed<ShareGrant>) -> Content {
+        let granted = grant.unverified();
+        let mut facts = vec![
+            object(grant.digest()),
+            object(granted.sealed),
+            object(granted.manifest),
+            object(granted.genesis),
+            Fact::Share(Index(granted.index), granted.epoch),
+        ];
+        facts.extend(self.looked.facts());
+        Content {
+            act: Act::Provision,
+            facts,
+        }
     }
 
     /// The share, sealed to the attested setup key, and the grant that names it.

@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -15,6 +16,7 @@ use quorate_protocol::genesis::{
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::message::Stage;
+use quorate_protocol::transcript::{Act, Fact};
 use quorate_sealing::ExternalOpenError;
 use quorate_sharing::{SCALAR_LEN, Share};
 use quorate_verify::attestation::Freshness;
@@ -31,6 +33,7 @@ use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{Pins, SharePin};
 use crate::storage::Published;
+use crate::transcript::{Content, Effect, Journal, Looked, add, object, people, refused};
 use crate::workspace::Workspace;
 
 /// A genesis that has been verified for this member, and is not yet acknowledged.
@@ -42,6 +45,7 @@ pub struct Review {
     output: GenesisOutput,
     genesis: Genesis,
     facts: DocumentFacts,
+    looked: Looked,
 }
 
 /// A genesis that was acknowledged and pinned.
@@ -65,6 +69,14 @@ pub struct Received {
 /// [`StepError::NotConsented`]; another definition or genesis than the pinned one; an output that
 /// does not belong to the definition; an attestation that does not hold.
 pub fn review(
+    folder: &Path,
+    private: &Path,
+    socket: impl Into<Address>,
+) -> Result<Review, CeremonyError> {
+    look(folder, private, socket).map_err(|error| refused(private, Act::Receipt, error))
+}
+
+fn look(
     folder: &Path,
     private: &Path,
     socket: impl Into<Address>,
@@ -94,7 +106,14 @@ pub fn review(
         &anchors,
         &challenge.freshness(),
     )?;
+    let looked = Looked::new(
+        &challenge,
+        &facts,
+        &definition.measurements,
+        &definition.attestation_root,
+    )?;
     Ok(Review {
+        looked,
         workspace,
         member,
         definition,
@@ -142,19 +161,26 @@ impl Review {
     ///
     /// # Errors
     /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn acknowledge(mut self, unlock: impl Into<Unlock>) -> Result<Received, CeremonyError> {
-        let keys = self.member.unlock(unlock.into())?;
+    pub fn acknowledge(self, unlock: impl Into<Unlock>) -> Result<Received, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.sign(unlock.into())
+            .map_err(|error| refused(&private, Act::Receipt, error))
+    }
+
+    fn sign(mut self, unlock: Unlock) -> Result<Received, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         let (genesis, epoch) = (self.genesis(), self.output.commitments.epoch());
         let mut received = Received {
             genesis,
             index: None,
             epoch,
-            facts: self.facts,
+            facts: self.facts.clone(),
             published: None,
         };
         let Some(index) = share_index(&self.definition, keys.name()) else {
             self.member.pins.pin_genesis(genesis, None)?;
             self.member.private.store_pins(&self.member.pins)?;
+            self.record(&keys, None)?;
             return Ok(received);
         };
         let sealed = sealed_share(&self.definition, &self.output, keys.name())?;
@@ -175,6 +201,7 @@ impl Review {
         received.index = Some(index);
         received.published = Some(match self.workspace.find_receipt(keys.name())? {
             Some(known) if is_receipt(&known, &subject, &self.output, &keys) => {
+                self.record(&keys, Some(&known))?;
                 Published::AlreadyThere
             }
             Some(_) => {
@@ -184,10 +211,60 @@ impl Review {
             None => {
                 let document = received.facts.document;
                 let receipt = sign(subject, document, wall_clock(), &share, &keys)?;
-                self.workspace.publish_receipt(keys.name(), &receipt)?
+                self.note(&keys, Some(&receipt))?;
+                let published = self.workspace.publish_receipt(keys.name(), &receipt)?;
+                self.journal().settle(&keys)?;
+                published
             }
         });
         Ok(received)
+    }
+}
+
+impl Review {
+    fn journal(&self) -> Journal<'_> {
+        let people = people(&self.definition, &[]);
+        self.member.journal(&self.workspace, people)
+    }
+
+    /// Notes what was verified, once; the note waits for the receipt.
+    fn note(
+        &self,
+        keys: &UnlockedKeys,
+        receipt: Option<&Signed<GenesisReceipt>>,
+    ) -> Result<(), CeremonyError> {
+        let journal = self.journal();
+        journal.settle(keys)?;
+        let genesis = object(self.genesis());
+        if journal.tells(keys, Act::Receipt, &genesis)? {
+            return Ok(());
+        }
+        let mut facts = vec![genesis, object(Digest::of(&self.output))];
+        facts.extend(self.looked.facts());
+        let mut effect = Effect::None;
+        if let Some(receipt) = receipt {
+            let claim = receipt.unverified();
+            facts.extend([
+                object(receipt.digest()),
+                Fact::Share(Index(claim.index), claim.epoch),
+            ]);
+            let file = ["receipts".into(), format!("{}.cbor", keys.name())];
+            effect = Effect::published(&file, &to_bytes(receipt))?;
+        }
+        let content = Content {
+            act: Act::Receipt,
+            facts,
+        };
+        add(&self.member.private, &content, effect)
+    }
+
+    fn record(
+        &self,
+        keys: &UnlockedKeys,
+        receipt: Option<&Signed<GenesisReceipt>>,
+    ) -> Result<(), CeremonyError> {
+        self.note(keys, receipt)?;
+        self.journal().settle(keys).map(drop)
     }
 }
 

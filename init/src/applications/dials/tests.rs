@@ -11,6 +11,8 @@ use quorate_protocol::manifest::RestartPolicy;
 
 use super::*;
 use crate::nsm::{Transport, TransportError};
+use crate::refuse::Halt;
+use crate::sandbox::Confinement;
 
 /// A parent whose egress port does as it was told.
 struct Parent {

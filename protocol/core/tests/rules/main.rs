@@ -2,6 +2,7 @@
 
 mod applications;
 mod egress;
+mod transcripts;
 mod wallets;
 
 use quorate_protocol::application::LaunchRecord;
@@ -623,7 +624,7 @@ fn minus(a: &[u8; 32], b: &[u8]) -> [u8; 32] {
 fn every_rule_has_a_test_here() {
     let read = |path: &str| std::fs::read_to_string(folder().join(path)).expect("source");
     let rules = read("core/src/invalid.rs");
-    let files = ["main", "applications", "egress", "wallets"];
+    let files = ["main", "applications", "egress", "wallets", "transcripts"];
     let tests = files
         .map(|file| read(&format!("core/tests/rules/{file}.rs")))
         .concat();

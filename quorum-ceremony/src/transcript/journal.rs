@@ -1,0 +1,425 @@
+//! A member's own chain: notes become records, records go to the shared folder.
+
+use minicbor::{Decode, Encode};
+use quorate_protocol::atoms::{Name, Sha256};
+use quorate_protocol::cbor::{Checked, Object, from_bytes, to_bytes};
+use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::Link;
+use quorate_protocol::transcript::{
+    Act, Entry, EntryFields, Fact, Leaf, MAX_RECORDS, MAX_SEEN, Opening, Record, RecordFields,
+    Seen, Word,
+};
+
+use super::JournalError;
+use super::acts::{Content, object};
+use super::gather::authors;
+use super::notes::{Effect, Note, Notes, leaf, sentence, store, waiting};
+use crate::error::CeremonyError;
+use crate::keys::Signs;
+use crate::private::PrivateFolder;
+use crate::workspace::Workspace;
+
+const SEEN: &[&str] = &["transcript", "seen.cbor"];
+/// Other members whose newest record is remembered, at most.
+const MAX_OTHERS: usize = 1024;
+
+/// The newest record of every other member that this one has named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+struct SeenFile(#[n(0)] Vec<Seen>);
+
+impl Object for SeenFile {
+    const LABEL: &'static str = "quorate/transcript-seen/v1";
+    const MAX: usize = MAX_OTHERS * 128;
+}
+
+/// Where a record is in the shared folder. The key is in the name of the folder, since a name may
+/// come back with another key.
+pub(super) fn place(name: &Name, key: &VerificationKey, sequence: u64) -> [String; 3] {
+    let key = Sha256::of(&key.to_compressed()).to_string();
+    let short: String = key.chars().take(16).collect();
+    [
+        "transcript".into(),
+        format!("{name}-{short}"),
+        format!("{sequence:04}.cbor"),
+    ]
+}
+
+/// Everybody who may write, by a definition and the approved manifests.
+pub(crate) fn people(definition: &Definition, chain: &[Link]) -> Vec<(Name, VerificationKey)> {
+    authors(definition, chain)
+}
+
+/// A member's chain and the folders it lives in.
+pub(crate) struct Journal<'a> {
+    private: &'a PrivateFolder,
+    workspace: &'a Workspace,
+    /// The ceremony, once there is one.
+    definition: Option<Digest<Definition>>,
+    /// Whose records are looked at, this member's apart.
+    people: Vec<(Name, VerificationKey)>,
+}
+
+impl<'a> Journal<'a> {
+    /// The journal of a member of a ceremony.
+    pub(crate) fn new(
+        private: &'a PrivateFolder,
+        workspace: &'a Workspace,
+        definition: Option<Digest<Definition>>,
+        people: Vec<(Name, VerificationKey)>,
+    ) -> Self {
+        Self {
+            private,
+            workspace,
+            definition,
+            people,
+        }
+    }
+
+    /// Signs what waits, and publishes every record of this member that the shared folder lacks.
+    /// Returns how many records are new.
+    ///
+    /// # Errors
+    /// [`JournalError`]; nothing was signed then.
+    pub(crate) fn settle(&self, keys: &impl Signs) -> Result<usize, CeremonyError> {
+        let (name, key) = (keys.name(), keys.public().signing);
+        let mut own = self.own(name, &key)?;
+        let mut notes = waiting(self.private)?;
+        let mut left = Notes::default();
+        let mut written = 0_usize;
+        let mut seen = Some(self.news(&key)?);
+        for note in notes.0.drain(..) {
+            if self.definition.is_none() && !(note.act == Act::Join && own.is_empty()) {
+                left.0.push(note);
+                continue;
+            }
+            if has(&own, &note) {
+                continue;
+            }
+            let Some(lines) = self.lines(&note)? else {
+                continue;
+            };
+            let news = seen.take().unwrap_or_default();
+            let entry = self.sign(keys, own.last(), &news, &note, lines)?;
+            let file = [
+                "transcript".to_owned(),
+                "own".into(),
+                format!("{:04}.cbor", own.len().saturating_add(1)),
+            ];
+            let file: Vec<&str> = file.iter().map(String::as_str).collect();
+            self.private.folder().publish(&file, &to_bytes(&entry))?;
+            self.remember(&news)?;
+            own.push(entry);
+            written = written.saturating_add(1);
+        }
+        for (entry, sequence) in own.iter().zip(1..) {
+            self.publish(name, &key, sequence, entry)?;
+        }
+        store(self.private, &left)?;
+        Ok(written)
+    }
+
+    /// How many records of others there are that this member has not named yet, and whether all
+    /// that were named are still there.
+    ///
+    /// # Errors
+    /// [`JournalError::Removed`], [`JournalError::Replaced`].
+    pub(crate) fn unseen(&self, own: &VerificationKey) -> Result<usize, CeremonyError> {
+        Ok(self.news(own)?.len())
+    }
+
+    /// Whether this member's chain already tells of this act and object.
+    pub(crate) fn tells(
+        &self,
+        keys: &impl Signs,
+        act: Act,
+        of: &Fact,
+    ) -> Result<bool, CeremonyError> {
+        let own = self.own(keys.name(), &keys.public().signing)?;
+        let in_entry = |entry: &Entry| {
+            entry.record.unverified().act == act
+                && entry.openings.iter().any(|o| o.leaf.fact == *of)
+        };
+        Ok(own.iter().any(in_entry))
+    }
+
+    /// The records kept in the private folder, and those that only the shared one has: written with
+    /// this key from a newer copy of the private folder.
+    fn own(&self, name: &Name, key: &VerificationKey) -> Result<Vec<Entry>, CeremonyError> {
+        let mut own: Vec<Entry> = Vec::new();
+        while own.len() < MAX_RECORDS {
+            let sequence = u64::try_from(own.len())
+                .unwrap_or(u64::MAX)
+                .saturating_add(1);
+            let number = format!("{sequence:04}.cbor");
+            let file = ["transcript", "own", &number];
+            let folder = self.private.folder();
+            let kept =
+                match folder.read(&file, Entry::MAX)? {
+                    Some(bytes) => Some(from_bytes::<Entry>(&bytes).map_err(|error| {
+                        CeremonyError::Decode {
+                            path: folder.path_of(&file),
+                            error,
+                        }
+                    })?),
+                    None => None,
+                };
+            let shared = self.shared_own(name, key, sequence)?;
+            let next = match (kept, shared) {
+                (None, None) => break,
+                (Some(kept), None) => kept,
+                (Some(kept), Some(shared)) if kept.record == shared.record => kept,
+                (Some(_), Some(_)) => return Err(JournalError::OwnForked { sequence }.into()),
+                (None, Some(shared)) => {
+                    let before = own.last().map(|entry| entry.record.digest());
+                    if shared.record.unverified().previous != before {
+                        return Err(JournalError::OwnForked { sequence }.into());
+                    }
+                    folder.publish(&file, &to_bytes(&shared))?;
+                    shared
+                }
+            };
+            own.push(next);
+        }
+        Ok(own)
+    }
+
+    /// What the shared folder has as this member's record.
+    fn shared_own(
+        &self,
+        name: &Name,
+        key: &VerificationKey,
+        sequence: u64,
+    ) -> Result<Option<Entry>, CeremonyError> {
+        let file = place(name, key, sequence);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
+        let folder = self.workspace.folder();
+        let Some(bytes) = folder.read(&file, Entry::MAX)? else {
+            return Ok(None);
+        };
+        let entry = from_bytes::<Entry>(&bytes).ok().filter(|entry| {
+            let record = entry.record.verify(key);
+            record.is_ok_and(|record| record.author == *key && record.sequence == sequence)
+        });
+        match entry {
+            Some(entry) => Ok(Some(entry)),
+            None => Err(JournalError::OwnPlaceTaken {
+                path: folder.path_of(&file),
+            }
+            .into()),
+        }
+    }
+
+    /// The lines of a note, if what it tells of has happened.
+    fn lines(&self, note: &Note) -> Result<Option<Vec<Leaf>>, CeremonyError> {
+        let mut lines = note.lines.clone();
+        match &note.effect {
+            Effect::None => {}
+            Effect::Published(path, sha256) => {
+                let path: Vec<&str> = path.iter().map(|part| part.as_str()).collect();
+                let max = 1024 * 1024;
+                let found = self.workspace.folder().read(&path, max)?;
+                if found.is_none_or(|bytes| Sha256::of(&bytes) != *sha256) {
+                    return Ok(None);
+                }
+            }
+            Effect::Sent(grant) => match self.private.find_provision(*grant)? {
+                Some(provision) => {
+                    let receipt = provision.receipt.unverified();
+                    lines.push(leaf(object(provision.receipt.digest()))?);
+                    lines.push(leaf(Fact::Count(receipt.accepted, receipt.threshold))?);
+                }
+                None => {
+                    let code = Word::new("no-receipt").unwrap_or_default();
+                    let text = sentence("the share was sealed and sent; no receipt is kept");
+                    lines.push(leaf(Fact::Refused(code, text))?);
+                }
+            },
+        }
+        Ok(Some(lines))
+    }
+
+    fn sign(
+        &self,
+        keys: &impl Signs,
+        before: Option<&Entry>,
+        seen: &[Seen],
+        note: &Note,
+        lines: Vec<Leaf>,
+    ) -> Result<Entry, CeremonyError> {
+        let invalid = |what| JournalError::Line { what };
+        let sequence = before.map_or(0, |entry| entry.record.unverified().sequence);
+        let record = Checked::new(RecordFields {
+            author: keys.public().signing,
+            sequence: sequence.saturating_add(1),
+            previous: before.map(|entry| entry.record.digest()),
+            seen: seen.to_vec(),
+            definition: self.definition,
+            act: note.act,
+            time: note.time,
+            lines: lines.iter().map(Digest::of).collect(),
+        })
+        .map_err(invalid)?;
+        let openings = lines.into_iter().zip(0..);
+        let openings = openings.map(|(leaf, line)| Opening { line, leaf });
+        let entry = EntryFields {
+            record: keys.sign(record)?,
+            openings: openings.collect(),
+        };
+        Ok(Checked::new(entry).map_err(invalid)?)
+    }
+
+    fn publish(
+        &self,
+        name: &Name,
+        key: &VerificationKey,
+        sequence: u64,
+        entry: &Entry,
+    ) -> Result<(), CeremonyError> {
+        let file = place(name, key, sequence);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
+        let folder = self.workspace.folder();
+        if folder.read(&file, Entry::MAX)?.is_none() {
+            folder.publish(&file, &to_bytes(entry))?;
+        }
+        Ok(())
+    }
+
+    /// The newest record of each other member whose records go on from what was seen.
+    fn news(&self, own: &VerificationKey) -> Result<Vec<Seen>, CeremonyError> {
+        let remembered = self.remembered()?;
+        let mut news = Vec::new();
+        for (name, key) in &self.people {
+            if key == own {
+                continue;
+            }
+            let known = remembered.0.iter().find(|seen| seen.author == *key);
+            let newest = self.newest(name, key, known)?;
+            if let Some(newest) = newest
+                && known.is_none_or(|known| known.sequence < newest.sequence)
+            {
+                news.push(newest);
+            }
+        }
+        news.sort_by_key(|seen| seen.author.to_compressed());
+        news.dedup_by(|a, b| a.author == b.author);
+        news.truncate(MAX_SEEN);
+        Ok(news)
+    }
+
+    /// The newest record of a chain that follows, record by record, from what was seen of it. What
+    /// does not is not named; whoever verifies the transcript is told.
+    fn newest(
+        &self,
+        name: &Name,
+        key: &VerificationKey,
+        known: Option<&Seen>,
+    ) -> Result<Option<Seen>, CeremonyError> {
+        let mut newest: Option<Seen> = None;
+        if let Some(known) = known {
+            let sequence = known.sequence;
+            let author = || name.clone();
+            match self.read(name, key, sequence)? {
+                None => {
+                    let author = author();
+                    return Err(JournalError::Removed { author, sequence }.into());
+                }
+                Some(Some(entry)) if entry.record.digest() == known.record => {}
+                Some(_) => {
+                    let author = author();
+                    return Err(JournalError::Replaced { author, sequence }.into());
+                }
+            }
+            newest = Some(known.clone());
+        }
+        for _ in 0..MAX_RECORDS {
+            let sequence = newest.as_ref().map_or(0, |seen| seen.sequence);
+            let sequence = sequence.saturating_add(1);
+            let Some(Some(entry)) = self.read(name, key, sequence)? else {
+                break;
+            };
+            let Ok(record) = entry.record.verify(key) else {
+                break;
+            };
+            let follows = record.author == *key
+                && record.sequence == sequence
+                && record.previous == newest.as_ref().map(|seen| seen.record)
+                && record
+                    .definition
+                    .is_none_or(|of| Some(of) == self.definition);
+            if !follows {
+                break;
+            }
+            newest = Some(Seen {
+                author: *key,
+                sequence,
+                record: entry.record.digest(),
+            });
+        }
+        Ok(newest)
+    }
+
+    /// A record's file: absent, no entry, or an entry.
+    fn read(
+        &self,
+        name: &Name,
+        key: &VerificationKey,
+        sequence: u64,
+    ) -> Result<Option<Option<Entry>>, CeremonyError> {
+        let file = place(name, key, sequence);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
+        let bytes = match self.workspace.folder().read(&file, Entry::MAX) {
+            Ok(bytes) => bytes,
+            // No record: to be named by whoever verifies, not a reason to stop everybody.
+            Err(crate::storage::StorageError::TooLong { .. }) => return Ok(Some(None)),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(bytes.map(|bytes| from_bytes(&bytes).ok()))
+    }
+
+    fn remembered(&self) -> Result<SeenFile, CeremonyError> {
+        let folder = self.private.folder();
+        let Some(bytes) = folder.read(SEEN, SeenFile::MAX)? else {
+            return Ok(SeenFile::default());
+        };
+        from_bytes(&bytes).map_err(|error| CeremonyError::Decode {
+            path: folder.path_of(SEEN),
+            error,
+        })
+    }
+
+    fn remember(&self, news: &[Seen]) -> Result<(), CeremonyError> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let mut file = self.remembered()?;
+        for new in news {
+            file.0.retain(|known| known.author != new.author);
+            file.0.push(new.clone());
+        }
+        file.0.sort_by_key(|seen| seen.author.to_compressed());
+        file.0.truncate(MAX_OTHERS);
+        Ok(self.private.folder().replace(SEEN, &to_bytes(&file))?)
+    }
+
+    /// Makes a note and signs it at once, with whatever waited before it.
+    pub(crate) fn record(
+        &self,
+        keys: &impl Signs,
+        content: &Content,
+    ) -> Result<usize, CeremonyError> {
+        super::notes::add(self.private, content, Effect::None)?;
+        self.settle(keys)
+    }
+}
+
+/// Whether a note has become a record already: its first line, whose salt is random, is in one.
+fn has(own: &[Entry], note: &Note) -> bool {
+    let first = note.lines.first().map(Digest::of);
+    own.iter().any(|entry| {
+        let record: &Record = entry.record.unverified();
+        record.lines.first().copied() == first
+    })
+}
