@@ -2,15 +2,17 @@
 //!
 //! Everything that is decided is decided in `quorate-quorum-ceremony`; here arguments become calls
 //! and results become text or JSON. A step that needs a key shows what it has verified before it
-//! asks for the passphrase, so that typing the passphrase is the decision.
+//! asks for passphrase or PIN, so that typing it is the decision.
 
 mod arguments;
 mod passphrase;
 mod report;
 mod share;
 mod show;
+mod token;
 mod transcript;
 mod transcript_arguments;
+mod unlock;
 mod upload;
 
 use quorate_quorum_ceremony::steps::{
@@ -33,9 +35,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
     match ceremony {
         Ceremony::Join(a) => {
             protect()?;
+            let named = unlock::Named::read(a)?;
             let step = join::prepare(&a.shared.folder, &a.keyed.private, &a.name)?;
-            let entered = passphrase::read(&a.keyed, step.is_new())?;
-            output.print(&show::joined(&step.join(&entered)?))?;
+            output.print(&show::joined(&unlock::join(a, &named, step, output)?))?;
         }
         Ceremony::Define(a) => {
             let defined = define::define(&a.shared.folder, &plan(a)?)?;
@@ -46,8 +48,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             protect()?;
             let step = consent::review(&a.shared.folder, &a.keyed.private, a.fingerprint)?;
             before_key(output, &show::definition_review(step.definition()))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::consented(&step.consent(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::consented(&step.consent(entered)?))?;
         }
         Ceremony::Genesis(a) => {
             let born = genesis::hold(&a.shared.folder, &a.socket.socket)?;
@@ -59,8 +61,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let step = receipt::review(folder, &a.keyed.private, socket)?;
             before_key(output, &show::genesis_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::received(&step.acknowledge(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::received(&step.acknowledge(entered)?))?;
         }
         Ceremony::Share(share) => share::run(share, output)?,
         Ceremony::Manifest(a) => {
@@ -78,8 +80,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             protect()?;
             let step = approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
             before_key(output, &show::manifest_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::approved(&step.approve(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::approved(&step.approve(entered)?))?;
         }
         Ceremony::Boot(a) => {
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
@@ -100,16 +102,16 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let (folder, socket) = (&a.shared.folder, &a.socket.socket);
             let step = provision::attest(folder, &a.keyed.private, socket)?;
             before_key(output, &show::instance_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
             let development = step.setup().facts.development;
-            output.print(&show::given(&step.give(&entered)?, development))?;
+            output.print(&show::given(&step.give(entered)?, development))?;
         }
         Ceremony::ForwardApprove(a) => {
             protect()?;
             let step = forward_approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
             before_key(output, &show::forward_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::forward_approved(&step.approve(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::forward_approved(&step.approve(entered)?))?;
         }
         Ceremony::Forward(a) => {
             let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
@@ -130,6 +132,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         Ceremony::Log(a) => {
             output.print(&show::log(&log::read(&a.socket.socket)?))?;
         }
+        Ceremony::Token(command) => return token::run(command, output),
     }
     Ok(Exit::Success)
 }

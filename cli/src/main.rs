@@ -34,6 +34,7 @@ mod files;
 mod image;
 mod output;
 mod pem;
+mod pin;
 mod vectors;
 mod verify;
 

@@ -166,6 +166,14 @@ impl Workspace {
         Ok(card.clone())
     }
 
+    /// The card of that name as it lies there, not verified.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_card(&self, name: &Name) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
+        self.find(&["members", &format!("{name}.cbor")])
+    }
+
     /// Writes a card.
     ///
     /// # Errors
@@ -184,6 +192,17 @@ impl Workspace {
         definition: &Definition,
     ) -> Result<Vec<Signed<DefinitionConsent>>, CeremonyError> {
         self.of_members(definition.people().into_iter(), "consents")
+    }
+
+    /// One member's consent, if it is there.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_consent(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Signed<DefinitionConsent>>, CeremonyError> {
+        self.find(&["consents", &format!("{name}.cbor")])
     }
 
     /// Writes a consent.

@@ -31,7 +31,7 @@ use super::arguments::{
     VerifyArguments,
 };
 use super::report::Report;
-use super::{before_key, passphrase, protect};
+use super::{before_key, protect, unlock};
 use crate::failure::{Exit, Failure, Fault};
 use crate::files;
 use crate::output::Output;
@@ -255,8 +255,8 @@ fn sign(a: &SignArguments, output: Output) -> Result<(), Failure> {
         before = before.fact("before", "fingerprint now", verified.fingerprint);
     }
     before_key(output, &before)?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    let done = review.sign(&entered)?;
+    let entered = unlock::unlock(&a.keyed, review.keys(), output)?;
+    let done = review.sign(entered)?;
     let title = match done.written {
         0 => "there was nothing to sign",
         _ => "signed",

@@ -8,7 +8,6 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::ShareIndex;
-use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ForwardApproval, ForwardPolicy};
@@ -22,7 +21,7 @@ use quorate_verify::genesis::VerifiedGenesis;
 use super::{Member, newest_approved};
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
 use crate::workspace::{Workspace, is_forward_approval};
@@ -85,7 +84,7 @@ pub fn review(
         return Err(StepError::ManifestMissing { sequence }.into());
     }
     let links = found.links.get(..chain.links().len()).unwrap_or_default();
-    let key = member.key_file.public().signing;
+    let key = member.keys.public().signing;
     let step = decide(&member.pins, &key, &chain, links)?;
     Ok(Review {
         workspace,
@@ -133,12 +132,18 @@ impl Review {
         self.genesis.definition()
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the manifest, signs and publishes the approval.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
-    pub fn approve(mut self, passphrase: &Passphrase) -> Result<Approved, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
+    pub fn approve(mut self, unlock: impl Into<Unlock>) -> Result<Approved, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
         let Step {
@@ -168,7 +173,7 @@ impl Review {
                     index,
                     time: wall_clock(),
                 };
-                let approval = Signed::sign(approval, &keys.signing_key());
+                let approval = keys.sign(approval)?;
                 let sequence = to.sequence;
                 self.workspace
                     .publish_forward_approval(sequence, keys.name(), &approval)?

@@ -7,6 +7,7 @@ use quorate_protocol::cbor::Object;
 use quorate_protocol::definition::{AttestationRoot, Measurements};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::message::Nonce;
+use quorate_protocol::token::TokenIdentity;
 use quorate_protocol::transcript::{Act, Fact, Word};
 use quorate_verify::instance::DocumentFacts;
 
@@ -91,6 +92,21 @@ pub(crate) fn object<T: Object>(digest: Digest<T>) -> Fact {
     // Labels are words, which a test holds for every object.
     let label = Word::new(T::LABEL).unwrap_or_default();
     Fact::Object(label, Sha256(*digest.as_bytes()))
+}
+
+/// The token whose key signs a record, as it tells about itself.
+pub(super) fn signed_with(token: &TokenIdentity) -> Fact {
+    // Model and serial number are shorter than a word.
+    let word = |text: &str| Word::new(text).unwrap_or_default();
+    let firmware = match token.firmware {
+        Some(version) => word(&version.to_string()),
+        None => word("not told"),
+    };
+    Fact::Token(
+        word(token.model.as_str()),
+        word(token.serial.as_str()),
+        firmware,
+    )
 }
 
 /// This tool.

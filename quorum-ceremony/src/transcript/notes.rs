@@ -24,7 +24,7 @@ use crate::random;
 /// Notes that may wait, at most.
 pub(crate) const MAX_WAITING: usize = 64;
 /// Lines kept free for what becomes known only when a note is signed.
-const LATER_LINES: usize = 2;
+const LATER_LINES: usize = 3;
 
 const NOTES: &[&str] = &["transcript", "notes.cbor"];
 
@@ -140,7 +140,7 @@ pub(crate) fn leaf(fact: Fact) -> Result<Leaf, CeremonyError> {
 /// A folder that is not a member's; too many notes.
 pub fn note(private: &Path, done: &impl Noted) -> Result<(), CeremonyError> {
     let private = PrivateFolder::open(private)?;
-    private.key_file()?;
+    private.keys()?;
     add(&private, &done.content(), Effect::None)
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn refused(private: &Path, act: Act, error: CeremonyError) -> Ceremon
         facts: facts.into_iter().flatten().collect(),
     };
     if let Ok(private) = PrivateFolder::open(private)
-        && private.key_file().is_ok()
+        && private.keys().is_ok()
     {
         let _ = add(&private, &content, Effect::None);
     }

@@ -1,6 +1,7 @@
 use std::fs;
 
 use quorate_protocol::cbor::{Checked, to_bytes};
+use quorate_protocol::cose::Signed;
 use quorate_verify::chain::{ChainError, Rollback, walk};
 
 use super::*;

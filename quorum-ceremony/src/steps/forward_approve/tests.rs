@@ -1,5 +1,6 @@
 use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::cbor::Checked;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::forward::ApprovalRule;
 use quorate_protocol::manifest::Approval;
 use quorate_verify::chain::Rollback;

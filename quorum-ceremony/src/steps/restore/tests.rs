@@ -126,7 +126,7 @@ fn a_lost_laptop_comes_back_from_key_file_paper_and_genesis() {
         ["key.cbor", "lock", "pins.cbor", "share.cbor"]
     );
     let private = PrivateFolder::open(&lost.folders.private(0)).unwrap();
-    let pins = private.pins(&private.key_file().unwrap()).unwrap();
+    let pins = private.pins(&private.keys().unwrap()).unwrap();
     drop(private);
     let mut expected = lost.world.pins(0);
     expected
