@@ -61,7 +61,10 @@ pub(crate) fn read(
 
 fn ask(label: &str) -> Result<Zeroizing<String>, Failure> {
     let typed = rpassword::prompt_password(format!("PIN of token {label:?}: "));
-    let typed = typed.map_err(|_| unreadable("there is no terminal to ask for it"))?;
+    let typed = typed.map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Failure::interrupted(),
+        _ => unreadable("there is no terminal to ask for it"),
+    })?;
     Ok(Zeroizing::new(typed))
 }
 

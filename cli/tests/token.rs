@@ -83,7 +83,12 @@ impl Stage {
 
     /// A definition of alice, who has a token, and bob and carol, who have key files.
     fn define(&self) {
-        for name in ["bob", "carol"] {
+        self.define_with(&["bob", "carol"]);
+    }
+
+    /// These have yet to join, with key files.
+    fn define_with(&self, joining: &[&str]) {
+        for name in joining {
             let line = format!(
                 "ceremony join --folder f --private {name} --name {name} --passphrase-file -"
             );
@@ -139,7 +144,8 @@ fn a_member_with_a_token_joins_and_consents() {
             "module",
             "pins.cbor",
             "token-intent.cbor",
-            "token.cbor"
+            "token.cbor",
+            "transcript"
         ]
     );
 }
@@ -206,6 +212,39 @@ fn another_token_fails_closed() {
     let join = "ceremony join --folder f --private alice --name alice --pin-file - --json";
     stage.refused(join, PIN, "token-other");
     assert!(!stage.exists("f/consents"));
+}
+
+/// Both have joined, and one has the other's token in their reader.
+#[test]
+fn the_token_of_another_member_fails_closed() {
+    let Some(stage) = Stage::joined() else { return };
+    stage.tokens.add("bob");
+    stage
+        .run(&stage.join("").replace("alice", "bob"), PIN)
+        .good();
+    stage.define_with(&["carol"]);
+    stage.tokens.take_out();
+    let tokens = stage.place.path("hsm/tokens");
+    fs::create_dir(&tokens).expect("a folder");
+    let bobs = stage.tokens.folder_of("bob");
+    let lent = tokens.join(bobs.file_name().expect("its name"));
+    fs::rename(&bobs, &lent).expect("put in");
+    let ran = stage.run(CONSENT, PIN);
+    let remedy = ran.json()["error"]["remedy"].clone();
+    assert!(
+        remedy
+            .as_str()
+            .is_some_and(|text| text.contains("no PIN was tried")),
+        "{remedy}"
+    );
+    assert_eq!(ran.refused().0, "token-other");
+    assert!(!stage.exists("f/consents"));
+    // The owner of that token is not kept from anything.
+    stage.run(&CONSENT.replace("alice", "bob"), PIN).good();
+    fs::rename(lent, bobs).expect("taken out");
+    fs::remove_dir(tokens).expect("removed");
+    stage.tokens.put_in();
+    stage.run(CONSENT, PIN).good();
 }
 
 #[test]

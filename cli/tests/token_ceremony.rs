@@ -251,7 +251,6 @@ fn a_ceremony_in_which_members_have_tokens() {
     let echo = binaries.join("quorate-echo").display().to_string();
     let mut emulator = Emulator::start(&stage.place);
     let genesis = genesis(&stage, &mut emulator, &init);
-    on_paper(&stage, &genesis);
 
     stage.coordinator(&format!(
         "manifest --measurements m.json --application echo={echo},port=5100"
@@ -259,6 +258,7 @@ fn a_ceremony_in_which_members_have_tokens() {
     for name in WITH_TOKENS {
         stage.with_token_twice(name, "approve");
     }
+    on_paper(&stage, &genesis);
     let socket = emulator.enclave("instance", &init);
     stage.coordinator(&format!("boot --socket {socket} --application echo={echo}"));
     let provision = format!("provision --socket {socket}");

@@ -182,11 +182,6 @@ impl Passphrase {
         }
         Ok(())
     }
-
-    /// The same passphrase again, wiped by itself.
-    pub(crate) fn duplicate(&self) -> Self {
-        Self(self.0.clone())
-    }
 }
 
 /// A member's private keys. Wiped when dropped.

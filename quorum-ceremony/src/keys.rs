@@ -69,13 +69,6 @@ impl From<Passphrase> for Unlock {
     }
 }
 
-/// Copies it; the copy is wiped as well.
-impl From<&Passphrase> for Unlock {
-    fn from(passphrase: &Passphrase) -> Self {
-        Self::Passphrase(passphrase.duplicate())
-    }
-}
-
 impl LockedKeys {
     /// What a key file is called in a private folder.
     pub const KEY_FILE: &'static str = "key.cbor";

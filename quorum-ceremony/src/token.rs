@@ -627,4 +627,4 @@ impl DiffieHellman for TokenKeys {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, ObjectClass};
 use cryptoki::session::{Session, UserType};
@@ -15,6 +16,7 @@ use cryptoki::types::AuthPin;
 use quorate_protocol::atoms::Name;
 use quorate_quorum_ceremony::keyfile::Passphrase;
 use quorate_quorum_ceremony::keys::{LockedKeys, Unlock};
+use quorate_quorum_ceremony::pins::PinError;
 use quorate_quorum_ceremony::private::PrivateFolder;
 use quorate_quorum_ceremony::steps::join::{self, Joined};
 use quorate_quorum_ceremony::token::{NamedKeys, TokenFile, TokenKeysError};
@@ -181,10 +183,14 @@ fn refused_after(name: &str, change: impl FnOnce(&Tool)) -> Option<CeremonyError
     Some(refused.err().expect("refused"))
 }
 
-/// Ends the module, which a process can start only once otherwise.
+/// Ends the module, which a process can start only once otherwise. Where the library left the process
+/// with its last user it has ended.
 fn restart(tokens: &Tokens) {
     let pkcs11 = Pkcs11::new(&tokens.module).expect("SoftHSM");
-    pkcs11.finalize().expect("ended");
+    match pkcs11.finalize() {
+        Ok(()) | Err(Error::Pkcs11(RvError::CryptokiNotInitialized, _)) => {}
+        Err(error) => panic!("{error}"),
+    }
 }
 
 #[test]
@@ -205,6 +211,30 @@ fn named_keys_are_pinned_and_used_again() {
     // The same command again changes nothing.
     let again = place.join(Unlock::Token(insert(&tokens), pin()), Some(&named()));
     assert!(again.expect("joined").before);
+}
+
+/// A new laptop: the card and the keys are there, what their owner had pinned is not. It is not made
+/// anew; the folder then has what `share restore` needs.
+#[test]
+fn keys_with_a_card_in_a_new_folder_make_no_pins_fails_closed() {
+    let test = "keys_with_a_card_in_a_new_folder_make_no_pins_fails_closed";
+    let Some(tokens) = alone(test, |tokens| tokens.add("one")) else {
+        return;
+    };
+    let place = Place::new();
+    joined_with_named(&tokens, &place);
+    let (pinned, card) = (
+        place.pinned(),
+        place.0.path().join("shared/members/alice.cbor"),
+    );
+    let before = fs::read(&card).expect("the card");
+    fs::remove_dir_all(place.private()).expect("lost");
+    restart(&tokens);
+    let again = place.join(Unlock::Token(insert(&tokens), pin()), Some(&named()));
+    assert_eq!(again, Err(PinError::Lost.into()));
+    assert_eq!(place.pinned(), pinned);
+    assert!(!place.private().join("pins.cbor").exists());
+    assert_eq!(fs::read(&card).expect("the card"), before);
 }
 
 #[test]

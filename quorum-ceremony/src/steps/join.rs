@@ -232,7 +232,10 @@ impl Joining {
     }
 
     /// The same card, if it is out.
-    fn known(&self, card: &Signed<MemberCard>) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
+    fn known(
+        &self,
+        card: &Signed<MemberCard>,
+    ) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
         match self.workspace.find_card(&self.name) {
             Ok(Some(known)) if known.verify_self() == Ok(card.unverified()) => Ok(Some(known)),
             // What is no card has taken the name.

@@ -24,7 +24,8 @@ fn key(id: &[u8], label: &[u8]) -> KeyName {
     }
 }
 
-fn file() -> TokenFile {
+/// Of alice, in a token that nobody has.
+pub(crate) fn file() -> TokenFile {
     let name = Name::new("alice").unwrap();
     let public = MemberKeys::generate(name.clone()).unwrap().public();
     TokenFile(Fields {
@@ -68,7 +69,7 @@ fn a_token_file_that_is_none_fails_closed() {
             "{length}"
         );
     }
-    let mut longer = bytes.clone();
+    let mut longer = bytes;
     longer.push(0);
     assert!(TokenFile::from_bytes(&longer).is_err());
     assert!(TokenFile::from_bytes(&vec![0; TokenFile::MAX + 1]).is_err());

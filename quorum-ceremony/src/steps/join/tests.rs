@@ -11,7 +11,7 @@ fn join(
     text: &str,
     words: &str,
 ) -> Result<Joined, CeremonyError> {
-    prepare(&folders.shared(), &folders.private(member), &name(text))?.join(&passphrase(words))
+    prepare(&folders.shared(), &folders.private(member), &name(text))?.join(passphrase(words))
 }
 
 #[test]

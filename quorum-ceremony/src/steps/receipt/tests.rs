@@ -153,7 +153,7 @@ fn genesis_enclave(
 
 fn receive(folders: &Folders) -> Result<Received, CeremonyError> {
     review(&folders.shared(), &folders.private(0), &folders.socket())?
-        .acknowledge(&passphrase(WORDS))
+        .acknowledge(passphrase(WORDS))
 }
 
 fn refusal(document: impl Fn(&World, &[u8]) -> Document + Send + 'static) -> Option<CeremonyError> {
