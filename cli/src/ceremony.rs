@@ -15,6 +15,7 @@ mod transcript_arguments;
 mod unlock;
 mod upload;
 
+use quorate_protocol::transcript::Act;
 use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
     manifest, provision, receipt, status,
@@ -114,7 +115,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             output.print(&show::forward_approved(&step.approve(entered)?))?;
         }
         Ceremony::Forward(a) => {
-            let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
+            let done = forward::forward(&a.shared.folder, &a.from, &a.to);
+            let done = done.map_err(|error| refused(&a.noting, Act::Forward, error))?;
+            note(&a.noting, &done)?;
             output.print(&show::forwarded(&done))?;
         }
         Ceremony::Evidence(a) => {
@@ -142,6 +145,14 @@ fn note(noting: &Noting, done: &impl Noted) -> Result<(), Failure> {
     match &noting.private {
         Some(private) => Ok(quorate_quorum_ceremony::transcript::note(private, done)?),
         None => Ok(()),
+    }
+}
+
+/// Notes what was refused to a coordinator who is a member.
+fn refused(noting: &Noting, act: Act, error: CeremonyError) -> CeremonyError {
+    match &noting.private {
+        Some(private) => quorate_quorum_ceremony::transcript::refused(private, act, error),
+        None => error,
     }
 }
 
@@ -218,8 +229,9 @@ impl From<CeremonyError> for Failure {
 }
 
 impl Keyed {
-    /// Whether the passphrase comes from standard input.
+    /// Whether passphrase or PIN comes from standard input; only one of them can be named.
     fn is_stdin(&self) -> bool {
-        self.passphrase_file.as_deref() == Some(std::path::Path::new("-"))
+        let named = self.passphrase_file.iter().chain(&self.pin_file);
+        named.into_iter().any(|file| file.as_os_str() == "-")
     }
 }

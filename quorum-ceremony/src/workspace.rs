@@ -381,12 +381,9 @@ impl Workspace {
         sequence: u64,
         name: &Name,
     ) -> Result<Option<Signed<ForwardApproval>>, CeremonyError> {
-        self.find(&[
-            "manifests",
-            &place(sequence),
-            "forwards",
-            &format!("{name}.cbor"),
-        ])
+        let file = forward_approval_file(sequence, name);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
+        self.find(&file)
     }
 
     /// Writes an approval of forwarding to a manifest.
@@ -399,8 +396,8 @@ impl Workspace {
         name: &Name,
         approval: &Signed<ForwardApproval>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}.cbor");
-        let file = ["manifests", &place(sequence), "forwards", &file];
+        let file = forward_approval_file(sequence, name);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
         self.folder.publish(&file, &to_bytes(approval))
     }
 
@@ -635,6 +632,16 @@ pub(crate) fn approval_file(sequence: u64, name: &Name, role: Role) -> [String; 
         place(sequence),
         "approvals".into(),
         format!("{name}-{}.cbor", role_name(role)),
+    ]
+}
+
+/// Where a member's approval of forwarding to a manifest is.
+pub(crate) fn forward_approval_file(sequence: u64, name: &Name) -> [String; 4] {
+    [
+        "manifests".into(),
+        place(sequence),
+        "forwards".into(),
+        format!("{name}.cbor"),
     ]
 }
 

@@ -616,6 +616,9 @@ pub(crate) struct ForwardArguments {
     /// The operator socket of the enclave that was booted and waits
     #[arg(long, value_name = "PATH")]
     pub(crate) to: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 }
 
 /// Fetch evidence.

@@ -7,13 +7,16 @@
 
 use std::path::Path;
 
-use quorate_protocol::atoms::ShareIndex;
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::cbor::to_bytes;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ForwardApproval, ForwardPolicy};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::{Member as Person, Role};
+use quorate_protocol::transcript::{Act, Fact};
 use quorate_verify::chain::{Successor, VerifiedChain, walk};
 use quorate_verify::forward::{Relation, needs_approvals};
 use quorate_verify::genesis::VerifiedGenesis;
@@ -24,7 +27,8 @@ use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
-use crate::workspace::{Workspace, is_forward_approval};
+use crate::transcript::{Content, Effect, add, object, people, refused, remark};
+use crate::workspace::{Workspace, forward_approval_file, is_forward_approval};
 
 /// A forward that this member may approve.
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub struct Review {
     member: Member,
     genesis: VerifiedGenesis,
     chain: VerifiedChain,
+    people: Vec<(Name, VerificationKey)>,
     step: Step,
 }
 
@@ -72,6 +77,10 @@ pub fn review(
     private: &Path,
     sequence: Option<u64>,
 ) -> Result<Review, CeremonyError> {
+    look(folder, private, sequence).map_err(|error| refused(private, Act::Forward, error))
+}
+
+fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let genesis = member.verified_genesis(&workspace)?;
@@ -87,6 +96,7 @@ pub fn review(
     let key = member.keys.public().signing;
     let step = decide(&member.pins, &key, &chain, links)?;
     Ok(Review {
+        people: people(genesis.definition(), links),
         workspace,
         member,
         genesis,
@@ -142,13 +152,22 @@ impl Review {
     ///
     /// # Errors
     /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
-    pub fn approve(mut self, unlock: impl Into<Unlock>) -> Result<Approved, CeremonyError> {
-        let keys = self.member.unlock(unlock.into())?;
+    pub fn approve(self, unlock: impl Into<Unlock>) -> Result<Approved, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.sign(unlock.into())
+            .map_err(|error| refused(&private, Act::Forward, error))
+    }
+
+    fn sign(mut self, unlock: Unlock) -> Result<Approved, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
+        let journal = self.member.journal(&self.workspace, self.people.clone());
+        journal.settle(&keys)?;
         let Step {
             from, to, index, ..
-        } = self.step;
+        } = &self.step;
+        let (from, to, index) = (from.clone(), to.clone(), *index);
         let public = keys.public();
         let person = Person {
             name: keys.name().clone(),
@@ -162,6 +181,9 @@ impl Review {
             .find_forward_approval(to.sequence, keys.name());
         let published = match known {
             Ok(Some(known)) if is_forward_approval(&known, subject, &person) => {
+                if !journal.tells(&keys, Act::Forward, &object(known.digest()))? {
+                    add(&self.member.private, &self.content(&known), Effect::None)?;
+                }
                 Published::AlreadyThere
             }
             Ok(None) => {
@@ -175,6 +197,9 @@ impl Review {
                 };
                 let approval = keys.sign(approval)?;
                 let sequence = to.sequence;
+                let file = forward_approval_file(sequence, keys.name());
+                let effect = Effect::published(&file, &to_bytes(&approval))?;
+                add(&self.member.private, &self.content(&approval), effect)?;
                 self.workspace
                     .publish_forward_approval(sequence, keys.name(), &approval)?
             }
@@ -184,6 +209,7 @@ impl Review {
             }
             Err(error) => return Err(error),
         };
+        journal.settle(&keys)?;
         Ok(Approved {
             development: self.genesis.definition().attestation_root.is_development(),
             from,
@@ -191,6 +217,25 @@ impl Review {
             index,
             published,
         })
+    }
+
+    /// What the record says.
+    fn content(&self, approval: &Signed<ForwardApproval>) -> Content {
+        let Step { from, to, .. } = &self.step;
+        let mut facts = vec![
+            object(approval.digest()),
+            object(self.genesis.digest()),
+            object(Digest::of(from)),
+            object(Digest::of(to)),
+            Fact::Role(Role::ShareSet),
+        ];
+        let end =
+            |title, manifest: &Manifest| remark(title, &format!("manifest {}", manifest.sequence));
+        facts.extend([end("from", from), end("to", to)].into_iter().flatten());
+        Content {
+            act: Act::Forward,
+            facts,
+        }
     }
 }
 

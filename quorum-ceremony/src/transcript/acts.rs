@@ -16,7 +16,7 @@ use super::notes::sentence;
 use crate::challenge::Challenge;
 use crate::error::CeremonyError;
 use crate::inputs::InputError;
-use crate::steps::{attest, boot, define, evidence, genesis, manifest};
+use crate::steps::{attest, boot, define, evidence, forward, genesis, manifest};
 
 /// What a record will say, beside who wrote it, when and with which tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,8 @@ pub(crate) fn tool() -> Result<Fact, JournalError> {
     Ok(Fact::Tool(word("quorate")?, version))
 }
 
-fn remark(about: &str, text: &str) -> Option<Fact> {
+/// A line in words.
+pub(crate) fn remark(about: &str, text: &str) -> Option<Fact> {
     Some(Fact::Remark(Word::new(about).ok()?, sentence(text)))
 }
 
@@ -172,6 +173,39 @@ impl Noted for evidence::Collected {
         facts.extend(remark("provisioned", provisioned));
         Content {
             act: Act::Evidence,
+            facts,
+        }
+    }
+}
+
+impl Noted for forward::Forwarded {
+    fn content(&self) -> Content {
+        let record = &self.record;
+        let mut facts = vec![
+            object(Digest::of(record)),
+            object(self.confirmation),
+            object(self.genesis),
+            object(record.from),
+            object(record.to),
+        ];
+        let end = |title, sequence, module| {
+            remark(title, &format!("manifest {sequence}, enclave {module}"))
+        };
+        let (from, to) = self.sequences;
+        facts.extend(end("from", from, &record.exporter_module));
+        facts.extend(end("to", to, &record.importer_module));
+        facts.extend(remark("forward", &record.count.to_string()));
+        // Of the new instance's evidence, which this member's tool has verified.
+        facts.extend(self.facts.document.map(Fact::Document));
+        facts.extend(self.facts.timestamp.map(Fact::Attested));
+        let found = match self.found {
+            forward::Found::Nothing => "nothing",
+            forward::Found::Imported => "the new enclave had the key",
+            forward::Found::HandedOver => "all of it",
+        };
+        facts.extend(remark("done before", found));
+        Content {
+            act: Act::Forward,
             facts,
         }
     }

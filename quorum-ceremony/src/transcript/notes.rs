@@ -147,7 +147,8 @@ pub fn note(private: &Path, done: &impl Noted) -> Result<(), CeremonyError> {
 /// Notes that `act` was refused because of somebody else, or by an enclave, and gives the error back.
 ///
 /// A note that cannot be written does not hide the refusal: the person sees it in any case.
-pub(crate) fn refused(private: &Path, act: Act, error: CeremonyError) -> CeremonyError {
+#[must_use]
+pub fn refused(private: &Path, act: Act, error: CeremonyError) -> CeremonyError {
     let explanation = error.explain();
     // What an enclave refuses is told, whoever is to blame.
     let by_enclave = matches!(error, CeremonyError::Client(ClientError::Refused(_)));
