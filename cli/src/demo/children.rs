@@ -243,14 +243,15 @@ impl Emulator {
         self.order(&json!({ "measure": { kind: file } }), "measured")
     }
 
-    /// Starts an enclave.
+    /// Starts an enclave, on a parent instance of that role.
     pub(super) fn start_enclave(
         &mut self,
         name: &str,
         base: &Base,
+        role: Option<&str>,
     ) -> Result<EnclaveSockets, Failure> {
         let (kind, file) = base.named();
-        let mut body = json!({ "name": name, kind: file, "role_arn": null, "debug": false });
+        let mut body = json!({ "name": name, kind: file, "role_arn": role, "debug": false });
         // A process makes its applications' sockets itself.
         if matches!(base, Base::Machine(_)) {
             body["ports"] = json!(PORTS);

@@ -59,6 +59,10 @@ const APPLICATIONS: [(&str, &str); 4] = [
 /// The ports among them.
 const PORTS: [u16; 2] = [5100, 5101];
 
+/// The role of the parent instances of a demo that forwards the key: an enclave gives it only to one
+/// of its own role.
+const ROLE: &str = "arn:aws:iam::000000000000:role/demo";
+
 /// Lines of each console that are shown when the demo fails.
 const CONSOLE_LINES: usize = 20;
 
@@ -102,6 +106,7 @@ struct Stage {
     binaries: Binaries,
     people: Vec<Person>,
     threshold: u8,
+    role: Option<&'static str>,
     shared: PathBuf,
     progress: Progress,
     emulator: Emulator,
@@ -131,6 +136,7 @@ impl Stage {
             binaries,
             people,
             threshold: demo.threshold,
+            role: demo.forward.then_some(ROLE),
             shared: workshop.join("ceremony"),
             progress: Progress::new(output),
             emulator,
@@ -164,6 +170,10 @@ impl Stage {
         let outcomes = self.wallet(&enclave, &genesis)?;
         let results = self.prove(&enclave, genesis, outcomes)?;
         self.verify(&results)?;
+        let enclave = match self.role {
+            Some(_) => self.forward(&enclave, &results)?,
+            None => enclave,
+        };
         self.record(&results)?;
         self.step("publish", "the results are put in place", |stage| {
             out.publish(&results.files(stage.emulator.root())?)
@@ -182,6 +192,7 @@ impl Stage {
             ("the emulator", "emulator.log"),
             ("the genesis enclave", "nitro/genesis/console.log"),
             ("the enclave", "nitro/instance/console.log"),
+            ("the third enclave", "nitro/successor/console.log"),
         ] {
             let said = files::tail(&self.workshop.join(file), CONSOLE_LINES);
             for line in said {
@@ -213,7 +224,10 @@ impl Stage {
     /// Measures what everyone will agree on.
     fn measure(&mut self) -> Result<PathBuf, Failure> {
         self.step("measure", "the emulator measures what will run", |stage| {
-            let measured = stage.emulator.measure(&stage.binaries.base)?;
+            let mut measured = stage.emulator.measure(&stage.binaries.base)?;
+            if let (Some(role), Some(object)) = (stage.role, measured.as_object_mut()) {
+                object.insert("role_arn".into(), role.into());
+            }
             let path = stage.workshop.join("measurements.json");
             files::write_new(&path, measured.to_string().as_bytes())?;
             Ok(path)
@@ -260,9 +274,7 @@ impl Stage {
     /// everyone pinned.
     fn genesis(&mut self) -> Result<String, Failure> {
         let enclave = self.step("enclave-1", "an enclave without a key starts", |stage| {
-            stage
-                .emulator
-                .start_enclave("genesis", &stage.binaries.base)
+            stage.start_enclave("genesis")
         })?;
         let watch = Watch::start(&enclave.public)?;
         self.step(
@@ -317,6 +329,9 @@ impl Stage {
                     for entry in entries {
                         arguments.extend([text("--application"), entry]);
                     }
+                    if stage.role.is_some() {
+                        arguments.extend(["--forward", "1"].map(text));
+                    }
                 })
             },
         )?;
@@ -332,27 +347,13 @@ impl Stage {
         let enclave = self.step(
             "enclave-2",
             "another enclave without a key starts",
-            |stage| {
-                stage
-                    .emulator
-                    .start_enclave("instance", &stage.binaries.base)
-            },
+            |stage| stage.start_enclave("instance"),
         )?;
         let watch = Watch::start(&enclave.public)?;
         self.step(
             "boot",
             "it checks manifest, approvals, hashes and itself",
-            |stage| {
-                let binaries = &stage.binaries;
-                let entries = APPLICATIONS
-                    .map(|(name, _)| format!("{name}={}", binaries.application(name).display()));
-                stage.coordinator("boot", |arguments| {
-                    arguments.extend([text("--socket"), show(&enclave.operator)]);
-                    for entry in entries {
-                        arguments.extend([text("--application"), entry]);
-                    }
-                })
-            },
+            |stage| stage.boot_enclave(&enclave),
         )?;
         self.measured(
             "boot_to_attestable",
@@ -469,6 +470,61 @@ impl Stage {
         )
     }
 
+    /// The key goes on to a third enclave, which is given no share; the second one ends. A stranger
+    /// verifies the evidence of the third.
+    fn forward(
+        &mut self,
+        from: &EnclaveSockets,
+        results: &Results,
+    ) -> Result<EnclaveSockets, Failure> {
+        let to = self.step(
+            "enclave-3",
+            "a third enclave without a key starts",
+            |stage| stage.start_enclave("successor"),
+        )?;
+        self.step(
+            "boot-3",
+            "it checks the same manifest, and itself",
+            |stage| stage.boot_enclave(&to),
+        )?;
+        self.step(
+            "forward",
+            "the second verifies it, gives it the key and ends",
+            |stage| {
+                stage.coordinator("forward", |arguments| {
+                    arguments.extend([text("--from"), show(&from.operator)]);
+                    arguments.extend([text("--to"), show(&to.operator)]);
+                })
+            },
+        )?;
+        self.step("ready-3", "the applications run in the third", |_| {
+            await_running(&to.public)
+        })?;
+        let (evidence, pin) = (
+            show(&results.beside(results::SUCCESSOR)),
+            results.genesis().to_owned(),
+        );
+        self.step(
+            "verify-3",
+            "a stranger verifies where its key came from",
+            |stage| {
+                stage.coordinator("evidence", |arguments| {
+                    arguments.extend([text("--socket"), show(&to.operator)]);
+                    arguments.extend([text("--out"), evidence.clone()]);
+                })?;
+                let root = show(stage.emulator.root());
+                let command = ["verify", "evidence", &evidence, "--genesis", &pin];
+                let arguments = [&command[..], &["--root", &root]].concat();
+                let told = stage.quorate.run(&arguments, None)?;
+                if told["verdict"] == "accept" && told["facts"]["forwarded_from"].is_object() {
+                    return Ok(());
+                }
+                Err(mistake("the evidence does not say where the key came from"))
+            },
+        )?;
+        Ok(to)
+    }
+
     /// One member signs what everybody did; anyone verifies it and makes the report.
     fn record(&mut self, results: &Results) -> Result<(), Failure> {
         self.step(
@@ -562,6 +618,23 @@ impl Stage {
             arguments.extend([text("--passphrase-file"), text("-")]);
             let answer = self.quorate.run(&arguments, Some(&person.passphrase));
             answer.map_err(|failure| failure.during(person.name))
+        })
+    }
+
+    fn start_enclave(&mut self, name: &str) -> Result<EnclaveSockets, Failure> {
+        let base = &self.binaries.base;
+        self.emulator.start_enclave(name, base, self.role)
+    }
+
+    fn boot_enclave(&self, enclave: &EnclaveSockets) -> Result<(), Failure> {
+        let binaries = &self.binaries;
+        let entries = APPLICATIONS
+            .map(|(name, _)| format!("{name}={}", binaries.application(name).display()));
+        self.coordinator("boot", |arguments| {
+            arguments.extend([text("--socket"), show(&enclave.operator)]);
+            for entry in entries {
+                arguments.extend([text("--application"), entry]);
+            }
         })
     }
 

@@ -18,6 +18,9 @@ use crate::failure::{Failure, Fault};
 use crate::files;
 use crate::output::{Render, Style};
 
+/// Evidence of the enclave that the key was forwarded to, if it was.
+pub(super) const SUCCESSOR: &str = "successor.cbor";
+
 /// Largest file of the shared folder that is copied, in bytes.
 const FILE_MAX: usize = 8 * 1024 * 1024;
 
@@ -107,6 +110,11 @@ impl Results {
             ("report.html", FILE_MAX),
         ] {
             files.push((name.into(), files::read(&self.beside(name), max, "result")?));
+        }
+        let successor = self.beside(SUCCESSOR);
+        if successor.is_file() {
+            let evidence = files::read(&successor, Evidence::MAX, "evidence")?;
+            files.push((SUCCESSOR.into(), evidence));
         }
         if let Some(link) = self.evidence.chain.last() {
             files.push(("manifest.cbor".into(), to_bytes(&link.manifest)));
