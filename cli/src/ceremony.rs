@@ -2,7 +2,7 @@
 //!
 //! Everything that is decided is decided in `quorate-quorum-ceremony`; here arguments become calls
 //! and results become text or JSON. A step that needs a key shows what it has verified before it
-//! asks for the passphrase, so that typing the passphrase is the decision.
+//! asks for passphrase or PIN, so that typing it is the decision.
 
 mod arguments;
 mod begin;
@@ -14,11 +14,14 @@ mod report;
 mod screen;
 mod share;
 mod show;
+mod token;
 mod transcript;
 mod transcript_arguments;
+mod unlock;
 mod upload;
 
 use quorate_protocol::digest::Digest;
+use quorate_protocol::transcript::Act;
 use quorate_quorum_ceremony::place::PlaceError;
 use quorate_quorum_ceremony::steps::{
     approve, attest, boot, consent, define, evidence, exception, forward, forward_approve, genesis,
@@ -42,6 +45,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
     match ceremony {
         Ceremony::Join(a) => {
             protect(output)?;
+            let named = unlock::Named::read(a)?;
             let at = At::of_member(&a.shared, &a.keyed)?;
             let private = at.private_to_make()?;
             if a.acting.dry_run {
@@ -49,8 +53,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 return Ok(Exit::Success);
             }
             let step = join::prepare(at.folder(), private, &a.name)?;
-            let entered = passphrase::read(&a.keyed, step.is_new())?;
-            output.print(&show::joined(&step.join(&entered)?))?;
+            output.print(&show::joined(&unlock::join(a, &named, step, output)?))?;
         }
         Ceremony::Define(a) => {
             let at = At::of_coordinator(&a.shared, &a.noting)?;
@@ -78,8 +81,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let digest = Digest::of(step.definition());
             let question = Question::of(&review, "consent to this definition", digest.as_bytes());
             screen::decide(output, Way::of(output, &a.keyed), question)?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::consented(&step.consent(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::consented(&step.consent(entered)?))?;
             if a.stay {
                 begin::await_genesis(&at, output)?;
                 return receive(&at, &Socket { socket: None }, &a.keyed, output);
@@ -131,8 +134,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let action = "sign that the genesis is finished without them";
             let question = Question::of(&review, action, genesis.as_bytes());
             screen::decide(output, Way::of(output, &a.keyed), question)?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::excepted(&step.sign(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::excepted(&step.sign(entered)?))?;
         }
         Ceremony::New(a) => return begin::new(a, output),
         Ceremony::Next(a) => return begin::next(a, output),
@@ -168,8 +171,8 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let mut question = Question::of(&review, action, successor.digest.as_bytes());
             question.changes = Some(show::changes_for_screen(&step));
             screen::decide(output, Way::of(output, &a.keyed), question)?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::approved(&step.approve(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::approved(&step.approve(entered)?))?;
         }
         Ceremony::Boot(a) => {
             let at = At::of_coordinator(&a.shared, &a.noting)?;
@@ -218,9 +221,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 );
                 Ok((screen::decide(output, way, question)?, step))
             })?;
-            let entered = passphrase::read(&a.keyed, false)?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
             let development = step.setup().facts.development;
-            output.print(&show::given(&step.give(&entered)?, development))?;
+            output.print(&show::given(&step.give(entered)?, development))?;
         }
         Ceremony::ForwardApprove(a) => {
             protect(output)?;
@@ -237,11 +240,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 digest.as_bytes(),
             );
             screen::decide(output, Way::of(output, &a.keyed), question)?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::forward_approved(&step.approve(&entered)?))?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::forward_approved(&step.approve(entered)?))?;
         }
         Ceremony::Forward(a) => {
-            let at = At::find(&a.shared, None)?;
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
             if a.acting.dry_run {
                 let review = begin::forward_dry(&at, a)?;
                 return dry(
@@ -250,7 +253,9 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                     "carry the key from the first enclave to the second",
                 );
             }
-            let done = forward::forward(at.folder(), &a.from, &a.to)?;
+            let done = forward::forward(at.folder(), &a.from, &a.to)
+                .map_err(|error| at.refused(Act::Forward, error))?;
+            at.note(&done)?;
             output.print(&show::forwarded(&done))?;
         }
         Ceremony::Evidence(a) => {
@@ -279,6 +284,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             };
             output.print(&show::log(&log::read(&socket)?))?;
         }
+        Ceremony::Token(command) => return token::run(command, output),
     }
     Ok(Exit::Success)
 }
@@ -298,8 +304,8 @@ fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Ex
         );
         Ok((screen::decide(output, way, question)?, step))
     })?;
-    let entered = passphrase::read(keyed, false)?;
-    output.print(&show::received(&step.acknowledge(&entered)?))?;
+    let entered = unlock::unlock(keyed, step.keys(), output)?;
+    output.print(&show::received(&step.acknowledge(entered)?))?;
     Ok(Exit::Success)
 }
 
@@ -418,13 +424,14 @@ impl From<CeremonyError> for Failure {
 }
 
 impl Keyed {
-    /// Whether the passphrase comes from a file: whoever runs the command has decided.
+    /// Whether passphrase or PIN comes from a file: whoever runs the command has decided.
     const fn is_given(&self) -> bool {
-        self.passphrase_file.is_some()
+        self.passphrase_file.is_some() || self.pin_file.is_some()
     }
 
-    /// Whether the passphrase comes from standard input.
+    /// Whether passphrase or PIN comes from standard input; only one of them can be named.
     fn is_stdin(&self) -> bool {
-        self.passphrase_file.as_deref() == Some(std::path::Path::new("-"))
+        let named = self.passphrase_file.iter().chain(&self.pin_file);
+        named.into_iter().any(|file| file.as_os_str() == "-")
     }
 }

@@ -35,6 +35,7 @@ mod files;
 mod image;
 mod output;
 mod pem;
+mod pin;
 mod rehearse;
 mod stage;
 mod vectors;

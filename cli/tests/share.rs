@@ -263,8 +263,10 @@ fn unusable_commands_fails_closed() {
         refused(&at, &format!("{RESTORE} {GIVEN}"), 2),
         "screen-needed"
     );
-    let line = format!("{RESTORE} --in - --passphrase-file -");
-    assert_eq!(refused(&at, &line, 2), "input-twice");
+    for unlock in ["--passphrase-file", "--pin-file"] {
+        let line = format!("{RESTORE} --in - {unlock} -");
+        assert_eq!(refused(&at, &line, 2), "input-twice");
+    }
     assert_eq!(
         refused(&at, &format!("{RESTORE} --in none {GIVEN}"), 2),
         "backup-unreadable"

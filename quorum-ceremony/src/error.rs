@@ -16,6 +16,7 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
+use quorate_token::TokenError;
 use quorate_transcript::TranscriptError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
@@ -33,6 +34,7 @@ use crate::plan::PlanError;
 use crate::random::NoRandomness;
 use crate::steps::restore::RestoreError;
 use crate::storage::StorageError;
+use crate::token::{self, TokenKeysError};
 use crate::transcript::JournalError;
 
 /// Who has to mend something.
@@ -165,6 +167,12 @@ pub enum CeremonyError {
     /// A file or folder could not be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The token, its module or its PIN is wrong.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the token holds is not what was pinned.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
 }
 
 impl CeremonyError {
@@ -200,6 +208,8 @@ impl CeremonyError {
             Self::Restore(e) => e.explain(),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
+            Self::Token(e) => token::explain(e),
+            Self::TokenKeys(e) => e.explain(),
             Self::Transcript(e) => Explanation::new(e.code(), Blame::Folder, e.remedy()),
         }
     }
@@ -368,6 +378,14 @@ pub enum StepError {
     /// A definition must be consented to first.
     #[error("you have consented to no definition yet")]
     NotConsented,
+    /// The person joined with the other kind of keys.
+    #[error("{name} has joined with {} already", key_kind(*.token))]
+    JoinedOtherwise {
+        /// Their name.
+        name: Name,
+        /// Whether they joined with a token.
+        token: bool,
+    },
     /// The private folder has no key yet.
     #[error("there is no key in the private folder")]
     NotJoined,
@@ -434,6 +452,13 @@ pub enum StepError {
         /// In which role, for an approval.
         role: Option<Role>,
     },
+}
+
+const fn key_kind(token: bool) -> &'static str {
+    match token {
+        true => "keys in a token",
+        false => "a key file",
+    }
 }
 
 const fn role_text(role: Option<Role>) -> &'static str {
@@ -568,6 +593,12 @@ impl StepError {
                 You,
                 "go on with `quorate ceremony receipt`; another key needs another folder and \
                  everybody's consent",
+            ),
+            Self::JoinedOtherwise { .. } => (
+                "joined-otherwise",
+                You,
+                "go on with the keys you joined with; other keys need another private folder, and \
+                 a definition that names them",
             ),
             Self::KeysDiffer { .. } => (
                 "keys-differ",

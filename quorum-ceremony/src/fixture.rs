@@ -44,6 +44,7 @@ use zeroize::Zeroizing;
 
 use crate::challenge::wall_clock;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::keys::UnlockedKeys;
 use crate::pins::{Pins, SharePin};
 use crate::private::PrivateFolder;
 use crate::random;
@@ -64,6 +65,11 @@ pub(crate) fn index(value: u8) -> ShareIndex {
 
 pub(crate) fn passphrase(text: &str) -> Passphrase {
     Passphrase::new(Zeroizing::new(text.as_bytes().to_vec())).unwrap()
+}
+
+/// A member's keys as a step has them once they are unlocked.
+pub(crate) fn unlocked(keys: &MemberKeys) -> UnlockedKeys {
+    UnlockedKeys::File(keys.duplicate())
 }
 
 pub(crate) fn measurements(byte: u8) -> Measurements {

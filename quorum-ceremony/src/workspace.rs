@@ -172,6 +172,14 @@ impl Workspace {
         Ok(card.clone())
     }
 
+    /// The card of that name as it lies there, not verified.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_card(&self, name: &Name) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
+        self.find(&["members", &format!("{name}.cbor")])
+    }
+
     /// Writes a card.
     ///
     /// # Errors
@@ -190,6 +198,17 @@ impl Workspace {
         definition: &Definition,
     ) -> Result<Vec<Signed<DefinitionConsent>>, CeremonyError> {
         self.of_members(definition.people().into_iter(), "consents")
+    }
+
+    /// One member's consent, if it is there.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_consent(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Signed<DefinitionConsent>>, CeremonyError> {
+        self.find(&["consents", &format!("{name}.cbor")])
     }
 
     /// Writes a consent.
@@ -368,12 +387,9 @@ impl Workspace {
         sequence: u64,
         name: &Name,
     ) -> Result<Option<Signed<ForwardApproval>>, CeremonyError> {
-        self.find(&[
-            "manifests",
-            &place(sequence),
-            "forwards",
-            &format!("{name}.cbor"),
-        ])
+        let file = forward_approval_file(sequence, name);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
+        self.find(&file)
     }
 
     /// Writes an approval of forwarding to a manifest.
@@ -386,8 +402,8 @@ impl Workspace {
         name: &Name,
         approval: &Signed<ForwardApproval>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}.cbor");
-        let file = ["manifests", &place(sequence), "forwards", &file];
+        let file = forward_approval_file(sequence, name);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
         self.folder.publish(&file, &to_bytes(approval))
     }
 
@@ -646,6 +662,16 @@ pub(crate) fn approval_file(sequence: u64, name: &Name, role: Role) -> [String; 
         place(sequence),
         "approvals".into(),
         format!("{name}-{}.cbor", role_name(role)),
+    ]
+}
+
+/// Where a member's approval of forwarding to a manifest is.
+pub(crate) fn forward_approval_file(sequence: u64, name: &Name) -> [String; 4] {
+    [
+        "manifests".into(),
+        place(sequence),
+        "forwards".into(),
+        format!("{name}.cbor"),
     ]
 }
 

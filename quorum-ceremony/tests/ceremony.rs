@@ -22,15 +22,17 @@ use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
 use quorate_init::nsm::TransportError;
 use quorate_init::{Confinement, Halt, Platform, run};
 use quorate_protocol::atoms::{Name, UnixMillis};
+use quorate_protocol::cbor::{Checked, Object as _};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::forward::{ApprovalRule, ExportRequest};
+use quorate_protocol::forward::{ApprovalRule, ExportRequest, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{Genesis, SealedShare, genesis_share_context};
+use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Phase, ProvisionRequest, Reason, Stage};
 use quorate_protocol::ports;
 use quorate_protocol::provision::{ShareGrant, provision_share_context};
-use quorate_protocol::transcript::Act;
+use quorate_protocol::transcript::{Act, EntryBytes, Fact};
 use quorate_quorum_ceremony::client::{Client, ClientError};
 use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
 use quorate_quorum_ceremony::keyfile::Passphrase;
@@ -44,7 +46,8 @@ use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::Workspace;
 use quorate_quorum_ceremony::{CeremonyError, StepError, steps, transcript};
 use quorate_sealing::{open, seal};
-use quorate_transcript::{Expected, Note, TranscriptError};
+use quorate_transcript::report::Report;
+use quorate_transcript::{Expected, Note, TranscriptError, VerifiedRecord};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 use zeroize::Zeroizing;
 
@@ -199,7 +202,7 @@ fn found_with(place: &Place, people: &[&str]) {
     for member in people {
         join::prepare(&place.folder(), &place.private(member), &name(member))
             .unwrap()
-            .join(&words(member))
+            .join(words(member))
             .unwrap();
     }
     let plan = define::Plan {
@@ -215,20 +218,20 @@ fn found_with(place: &Place, people: &[&str]) {
     for member in people {
         consent::review(&place.folder(), &place.private(member), None)
             .unwrap()
-            .consent(&words(member))
+            .consent(words(member))
             .unwrap();
     }
 }
 
 fn acknowledge(place: &Place, member: &str, socket: &Path) -> Result<(), CeremonyError> {
     receipt::review(&place.folder(), &place.private(member), socket)?
-        .acknowledge(&words(member))
+        .acknowledge(words(member))
         .map(drop)
 }
 
 fn approve_as(place: &Place, member: &str) -> Result<(), CeremonyError> {
     approve::review(&place.folder(), &place.private(member), None)?
-        .approve(&words(member))
+        .approve(words(member))
         .map(drop)
 }
 
@@ -237,7 +240,7 @@ fn provision_as(
     member: &str,
     socket: &Path,
 ) -> Result<provision::Given, CeremonyError> {
-    provision::attest(&place.folder(), &place.private(member), socket)?.give(&words(member))
+    provision::attest(&place.folder(), &place.private(member), socket)?.give(words(member))
 }
 
 fn propose(place: &Place, image: &[u8]) {
@@ -386,7 +389,7 @@ fn from_strangers_to_evidence() {
 fn transcript_tells_it_all(place: &Place, genesis: Digest<Genesis>) {
     let sign = |member: &str| {
         let review = steps::transcript::review(&place.folder(), &place.private(member)).unwrap();
-        review.sign(&words(member)).unwrap()
+        review.sign(words(member)).unwrap()
     };
     // carol has her note of the evidence, and a refusal if no step of hers has signed it before.
     assert!(sign("carol").written >= 1);
@@ -438,11 +441,7 @@ fn transcript_tells_it_all(place: &Place, genesis: Digest<Genesis>) {
         .records
         .iter()
         .find(|record| record.act == Act::Provision);
-    let kinds: Vec<_> = provision
-        .unwrap()
-        .facts()
-        .map(quorate_protocol::transcript::Fact::kind)
-        .collect();
+    let kinds: Vec<_> = provision.unwrap().facts().map(Fact::kind).collect();
     for kind in [
         "tool", "object", "share", "document", "register", "nonce", "age", "safe", "count",
     ] {
@@ -560,7 +559,7 @@ fn copy(from: &Path, to: &Path) {
 
 fn forward_approve_as(place: &Place, member: &str) -> Result<Published, CeremonyError> {
     let review = forward_approve::review(&place.folder(), &place.private(member), None)?;
-    Ok(review.approve(&words(member))?.published)
+    Ok(review.approve(words(member))?.published)
 }
 
 /// From a running enclave of the first manifest to one of the second, and on to a replacement.
@@ -602,6 +601,12 @@ fn upgrade_without_shares() {
 
     // Nobody has approved; then one; then a forged file in the third name.
     let forward = |from: &Path, to: &Path| forward::forward(&folder, from, to);
+    let early = forward(&one, &two).unwrap_err();
+    drop(transcript::refused(
+        &place.private("carol"),
+        Act::Forward,
+        early,
+    ));
     assert_eq!(
         refused_for(forward(&one, &two)),
         Reason::ForwardApprovalsMissing
@@ -629,6 +634,8 @@ fn upgrade_without_shares() {
     );
     forward_approve_as(&place, "bob").unwrap();
     let done = forward(&one, &two).unwrap();
+    transcript::note(&place.private("carol"), &done).unwrap();
+    let told = done.clone();
     assert_eq!(done.found, forward::Found::Nothing);
     assert_eq!(
         (done.record.count, done.ignored.as_slice()),
@@ -668,6 +675,102 @@ fn upgrade_without_shares() {
             .unwrap()
             .provisioned
     );
+    forward_is_told(&place, &told);
+}
+
+/// Two members approved, a third had the key forwarded and saw it refused before: each has said so.
+fn forward_is_told(place: &Place, done: &forward::Forwarded) {
+    for member in ["carol", "bob", "alice"] {
+        let review = steps::transcript::review(&place.folder(), &place.private(member)).unwrap();
+        review.sign(words(member)).unwrap();
+    }
+    let gathered = transcript::gather(&Workspace::open(&place.folder()).unwrap()).unwrap();
+    let expected = Expected {
+        genesis: Some(done.genesis),
+        ..Expected::default()
+    };
+    let verified = gathered.verify(&expected).unwrap();
+    let of = |act: Act| {
+        verified
+            .records
+            .iter()
+            .filter(move |record| record.act == act)
+    };
+    let forwards: Vec<_> = of(Act::Forward).collect();
+    let authors: Vec<_> = forwards
+        .iter()
+        .map(|record| record.author.as_str())
+        .collect();
+    assert_eq!(authors, ["alice", "bob", "carol"]);
+    let carols: Vec<String> = forwards[2]
+        .facts()
+        .map(|fact| format!("{fact:?}"))
+        .collect();
+    let line = |text: &str| carols.iter().any(|line| line.contains(text));
+    let record = &done.record;
+    for text in [
+        format!("manifest 1, enclave {}", record.exporter_module),
+        format!("manifest 2, enclave {}", record.importer_module),
+    ] {
+        assert!(line(&text), "{text} in {carols:?}");
+    }
+    let digests: Vec<_> = forwards[2]
+        .facts()
+        .filter_map(|fact| match fact {
+            Fact::Object(label, digest) => Some((label.as_str(), digest.0)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        digests,
+        [
+            (ForwardRecord::LABEL, *Digest::of(record).as_bytes()),
+            (ForwardConfirmation::LABEL, *done.confirmation.as_bytes()),
+            (Genesis::LABEL, *done.genesis.as_bytes()),
+            (Manifest::LABEL, *record.from.as_bytes()),
+            (Manifest::LABEL, *record.to.as_bytes()),
+        ]
+    );
+    let refusals: Vec<_> = of(Act::Refusal)
+        .filter(|record| record.author.as_str() == "carol")
+        .collect();
+    let during = |record: &&&VerifiedRecord| {
+        record
+            .facts()
+            .any(|fact| *fact == Fact::During(Act::Forward))
+    };
+    assert_eq!(refusals.iter().filter(during).count(), 1);
+    // The report has them in a section of their own.
+    let report = Report::new(&gathered.transcript, &verified, None, UnixMillis(0), "test");
+    assert_eq!(report.json()["forwards"].as_array().map(Vec::len), Some(3));
+    let html = report.html();
+    assert!(html.contains("Key forwards") && html.contains(&record.exporter_module.to_string()));
+    // A record that was altered is named: nothing of this can be told differently later.
+    let mut altered = gathered.clone();
+    let place = altered.places.iter().position(|(author, sequence)| {
+        author.as_str() == "carol" && *sequence == forwards[2].sequence
+    });
+    let mut fields = altered.transcript.into_inner();
+    let bytes = fields.entries[place.unwrap()].as_slice();
+    let bytes = replaced(bytes, b"manifest 1, enclave", b"manifest 7, enclave");
+    fields.entries[place.unwrap()] = EntryBytes::new(bytes).unwrap();
+    altered.transcript = Checked::new(fields).unwrap();
+    let refused = altered.verify(&expected).map(drop);
+    assert!(
+        matches!(&refused, Err(TranscriptError::Line { author, .. }) if author.as_str() == "carol"),
+        "{refused:?}"
+    );
+}
+
+/// The bytes with one text, which is in them once, in place of another.
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let at: Vec<_> = (0..bytes.len().saturating_sub(old.len()))
+        .filter(|at| bytes[*at..].starts_with(old))
+        .collect();
+    assert_eq!((at.len(), old.len()), (1, new.len()));
+    let mut bytes = bytes.to_vec();
+    bytes[at[0]..at[0] + old.len()].copy_from_slice(new);
+    bytes
 }
 
 /// One of four never gives a receipt. The others finish the genesis; an enclave takes their shares and

@@ -11,6 +11,7 @@ use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
+use quorate_token::{KeyUri, TokenUri, UriError};
 use quorate_verify::attestation::Partition;
 
 pub(crate) use super::begin_arguments::{
@@ -53,6 +54,9 @@ An upgrade without shares, where the manifest that runs allows it:
   manifest, approve, boot    as above, with a new enclave
   forward-approve  holders   approve that the key goes to the new manifest's enclave
   forward    operator        carries the key to it, and ends the old one
+
+Keys are in a file under a passphrase, or in a PKCS#11 token under a PIN: `token list` shows the
+tokens of this machine, `join --token` takes one, and every later step asks for its PIN by itself.
 
 The coordinator is trusted with nothing; anybody can be it. Inside the shared folder or your private one
 no command needs --folder, --private or --socket; `next` says whose turn it is and what to run.
@@ -111,6 +115,9 @@ pub(crate) enum Ceremony {
     Board(StatusArguments),
     /// Show what the applications of an enclave reported
     Log(LogArguments),
+    /// Look at PKCS#11 tokens; no PIN is asked for
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// The folder everybody shares.
@@ -122,7 +129,7 @@ pub(crate) struct Shared {
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// The folder and passphrase of one person.
+/// The folder of one person, and what unlocks their keys.
 #[derive(Debug, Args)]
 pub(crate) struct Keyed {
     /// Your private folder: keys and pins, yours alone (mode 0700) [default: that of the workspace;
@@ -131,8 +138,17 @@ pub(crate) struct Keyed {
     pub(crate) private: Option<PathBuf>,
 
     /// Where your passphrase is, `-` for standard input [default: asked for on the terminal]
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["module", "pin_file"])]
     pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// For keys in a token: the PKCS#11 library of its driver [default: the one used last]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// For keys in a token: where its PIN is, `-` for standard input [default: asked for on the
+    /// terminal, or typed on the token]
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) pin_file: Option<PathBuf>,
 }
 
 /// The enclave that is spoken to.
@@ -161,8 +177,22 @@ into key.cbor in the private folder, and puts your card with the public keys int
 Keep a copy of key.cbor: without key file and passphrase your share is lost, but for a paper that
 `quorate ceremony share backup` makes.
 
-Example:
-  quorate ceremony join --folder ceremony --private ~/quorum --name alice")]
+With --token both keys are in a PKCS#11 token (smart card, YubiKey, HSM, SoftHSM) instead. It makes
+them itself, on P-256, so that they can never be read out: one signs, one derives (ECDH). Some
+tokens make keys only with their own tool; name those keys. The private folder then holds no secret,
+but pins the token's serial number and the public keys: back it up, too. What a token does not do:
+your share is in this computer's memory for the moment in which it is checked or given. A token that
+is lost or broken takes your share with it, but for that paper.
+
+A URI is as in RFC 7512; `quorate ceremony token list` prints those of your tokens.
+
+Examples:
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice \\
+      --token 'pkcs11:token=alice' --module /usr/lib/softhsm/libsofthsm2.so
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice \\
+      --token 'pkcs11:serial=12345678' --module /usr/lib/x86_64-linux-gnu/libykcs11.so \\
+      --signing-key 'pkcs11:id=%02' --encryption-key 'pkcs11:id=%03'")]
 pub(crate) struct JoinArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -174,6 +204,89 @@ pub(crate) struct JoinArguments {
     /// What you are called: a-z 0-9 - . _
     #[arg(long, value_parser = name)]
     pub(crate) name: Name,
+
+    /// The token your keys are in, or will be
+    #[arg(long, value_name = "URI", value_parser = token_uri, conflicts_with = "passphrase_file")]
+    pub(crate) token: Option<Typed<TokenUri>>,
+
+    /// A key that is in the token already, to sign with [default: the token makes one]
+    #[arg(long, value_name = "URI", value_parser = key_uri, requires_all = ["token", "encryption_key"])]
+    pub(crate) signing_key: Option<Typed<KeyUri>>,
+
+    /// A key that is in the token already, for ECDH [default: the token makes one]
+    #[arg(long, value_name = "URI", value_parser = key_uri, requires_all = ["token", "signing_key"])]
+    pub(crate) encryption_key: Option<Typed<KeyUri>>,
+}
+
+/// A URI as it was typed. One that holds a PIN gets as far as here without it: what is said about an
+/// argument that cannot be parsed repeats the argument.
+#[derive(Clone, Debug)]
+pub(crate) enum Typed<U> {
+    /// It was read.
+    Uri(Box<U>),
+    /// It held a PIN, or where one is.
+    HoldsPin,
+}
+
+fn typed<U>(read: Result<U, UriError>) -> Result<Typed<U>, UriError> {
+    match read {
+        Err(UriError::Pin) => Ok(Typed::HoldsPin),
+        read => read.map(|uri| Typed::Uri(Box::new(uri))),
+    }
+}
+
+fn token_uri(text: &str) -> Result<Typed<TokenUri>, UriError> {
+    typed(TokenUri::parse(text))
+}
+
+fn key_uri(text: &str) -> Result<Typed<KeyUri>, UriError> {
+    typed(KeyUri::parse(text))
+}
+
+/// Look at tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Show the tokens that are there and what each one lacks
+    List(TokenListArguments),
+    /// Show whether the token you joined with is there and serves
+    Check(TokenCheckArguments),
+}
+
+/// Show tokens.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For each token: its URI, what it is, what it says about tries of its PIN, and what it lacks for a
+member's keys. Nothing is logged in to, and no try is used up.
+
+Modules: SoftHSM /usr/lib/softhsm/libsofthsm2.so, YubiKey (PIV) libykcs11.so, many cards and keys
+opensc-pkcs11.so, Nitrokey HSM libsc-hsm-pkcs11.so. A module runs inside this program with all its
+rights: name one that came with your system or from the token's maker.
+
+Example:
+  quorate ceremony token list --module /usr/lib/softhsm/libsofthsm2.so")]
+pub(crate) struct TokenListArguments {
+    /// The PKCS#11 library of the token's driver
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: PathBuf,
+}
+
+/// Check a token.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Compares the tokens that are there with the one your private folder pinned at join: serial number,
+firmware, tries of the PIN, abilities. Whether the keys are still in it only a PIN shows; no PIN is
+asked for here.
+
+Example:
+  quorate ceremony token check --private ~/quorum")]
+pub(crate) struct TokenCheckArguments {
+    /// Your private folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: PathBuf,
+
+    /// The PKCS#11 library of the token's driver [default: the one used last]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
 }
 
 /// What a definition needs, where no plan has it.
@@ -565,6 +678,9 @@ pub(crate) struct ForwardArguments {
     /// The operator socket of the enclave that was booted and waits
     #[arg(long, value_name = "PATH")]
     pub(crate) to: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 }
 
 /// Fetch evidence.

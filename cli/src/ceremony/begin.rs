@@ -16,7 +16,7 @@ use serde_json::json;
 use super::arguments::{ForwardArguments, NewArguments, NextArguments, PreflightArguments};
 use super::place::At;
 use super::report::Report;
-use super::{dry, measurements, passphrase, protect, root, show};
+use super::{dry, measurements, protect, root, show, unlock};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output};
 
@@ -68,11 +68,15 @@ pub(super) fn preflight(a: &PreflightArguments, output: Output) -> Result<Exit, 
         (false, _) => Terminal::Missing,
     };
     let looked = check::look(at.folder(), private, a.socket.as_ref(), terminal);
-    let typed = a.keyed.passphrase_file.is_some() || terminal != Terminal::Missing;
-    let found = if looked.has_key() && typed {
-        looked.unlock(&passphrase::read(&a.keyed, false)?)
-    } else {
-        looked.locked()
+    let typed = a.keyed.is_given() || terminal != Terminal::Missing;
+    let found = match looked.keys().filter(|_| typed) {
+        None => looked.locked(),
+        Some(keys) => match unlock::unlock(&a.keyed, keys, output) {
+            Ok(entered) => looked.unlock(entered),
+            // What was interrupted, or typed wrongly on the command line, is not the key's fault.
+            Err(failure) if matches!(failure.fault, Fault::Caller) => return Err(failure),
+            Err(failure) => looked.untried(&failure.what, &failure.remedy),
+        },
     };
     output.print(&show::preflight(&found))?;
     Ok(if found.is_good() {

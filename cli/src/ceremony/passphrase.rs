@@ -13,7 +13,6 @@ use quorate_quorum_ceremony::keyfile::{LONGEST_PASSPHRASE, Passphrase};
 use zeroize::Zeroizing;
 
 use super::arguments::Keyed;
-use super::share::interrupted;
 use crate::failure::Failure;
 
 /// Reads the passphrase of a key that exists, or twice that of a new one.
@@ -47,7 +46,8 @@ pub(super) fn read(keyed: &Keyed, new: bool) -> Result<Passphrase, Failure> {
 fn ask(new: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let prompt = |text: &str| {
         let typed = rpassword::prompt_password(text).map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted => interrupted(),
+            // Where a handler of signals ends the process as well, it may come second.
+            io::ErrorKind::Interrupted => Failure::interrupted(),
             _ => Failure::usage(
                 "no-terminal",
                 "there is no terminal to ask for the passphrase",

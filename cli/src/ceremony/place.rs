@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use quorate_protocol::transcript::Act;
 use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::place::{Place, Surroundings};
 use quorate_quorum_ceremony::steps::next;
 use quorate_quorum_ceremony::storage::StorageError;
-use quorate_quorum_ceremony::transcript::{Noted, note};
+use quorate_quorum_ceremony::transcript::{Noted, note, refused};
 use quorate_quorum_ceremony::workspace::EnclaveRole;
 use quorate_quorum_ceremony::{CeremonyError, StepError};
 
@@ -64,6 +65,14 @@ impl At {
                 Ok(())
             }
             noted => Ok(noted?),
+        }
+    }
+
+    /// Notes what was refused to a coordinator who is a member.
+    pub(super) fn refused(&self, act: Act, error: CeremonyError) -> CeremonyError {
+        match self.find_private() {
+            Some(private) => refused(private, act, error),
+            None => error,
         }
     }
 

@@ -51,15 +51,20 @@ pub(super) fn joined(done: &Joined) -> Report {
     } else {
         "you have joined"
     };
-    Report::new("join", title)
+    let lost = match done.token {
+        None => "back the private folder up: without key file and passphrase your share is lost",
+        Some(_) => "back the private folder up; a lost or broken token takes your share with it",
+    };
+    let report = Report::new("join", title)
         .fact("name", "name", &done.name)
         .fact("signing_key", "signing key", done.keys.signing)
         .fact(
             "encryption_key",
             "encryption key",
             hex(&done.keys.encryption.to_compressed()),
-        )
-        .note("back the private folder up: without key file and passphrase your share is lost")
+        );
+    super::token::joined(report, done.token.as_ref())
+        .note(lost)
         .next("wait for the definition, then quorate ceremony consent")
 }
 

@@ -33,7 +33,7 @@ use super::arguments::{
 use super::place::At;
 use super::report::Report;
 use super::screen::{self, Way};
-use super::{before_key, board, passphrase, protect};
+use super::{before_key, board, protect, unlock};
 use crate::failure::{Exit, Failure, Fault};
 use crate::files;
 use crate::output::{Format, Output};
@@ -270,8 +270,8 @@ fn sign(a: &SignArguments, output: Output) -> Result<(), Failure> {
         return output.print(&before.dry_run(would));
     }
     before_key(output, &before)?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    let done = review.sign(&entered)?;
+    let entered = unlock::unlock(&a.keyed, review.keys(), output)?;
+    let done = review.sign(entered)?;
     let title = match done.written {
         0 => "there was nothing to sign",
         _ => "signed",

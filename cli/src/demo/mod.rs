@@ -23,9 +23,14 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::stage::cast::{Binaries, Machine};
 use crate::stage::children::EnclaveSockets;
+use crate::stage::enclave::await_running;
 use crate::stage::folder::{Maker, Out};
 use crate::stage::party::Party;
 use crate::stage::{Stage, check_threshold, interruption, mistake, show, text};
+
+/// The role of the parent instances of a demo that forwards the key: an enclave gives it only to one
+/// of its own role.
+const ROLE: &str = "arn:aws:iam::000000000000:role/demo";
 
 /// Runs it.
 pub(crate) fn run(demo: &Demo, output: Output) -> Result<Exit, Failure> {
@@ -37,7 +42,8 @@ pub(crate) fn run(demo: &Demo, output: Output) -> Result<Exit, Failure> {
     };
     let binaries = Binaries::find(demo.binaries.as_deref(), machine)?;
     let interrupted = interruption()?;
-    let stage = Stage::set(binaries, output, Arc::clone(&interrupted))?;
+    let role = demo.forward.then_some(ROLE);
+    let stage = Stage::set(binaries, role, output, Arc::clone(&interrupted))?;
     let party = Party::gather(
         &stage.workshop,
         (demo.members, demo.threshold),
@@ -81,6 +87,10 @@ impl Play {
         let results = self.prove(&enclave, genesis, outcomes)?;
         let Self { stage, party } = self;
         stage.verify(results.evidence(), results.genesis())?;
+        let enclave = match stage.emulator.role() {
+            Some(_) => forward(stage, party, &enclave, &results)?,
+            None => enclave,
+        };
         let transcript = results.beside("transcript.cbor");
         stage.close(party, &transcript, results.genesis())?;
         let report = results.beside("report.html");
@@ -158,4 +168,61 @@ fn wallet(stage: &mut Stage, enclave: &EnclaveSockets, genesis: &str) -> Result<
         |_| client.replay(&account, &transfer),
     )?;
     Ok(client.finish(&account, transfer, &denied, replayed))
+}
+
+/// The key goes on to a third enclave, which is given no share; the second one ends. A stranger
+/// verifies the evidence of the third.
+fn forward(
+    stage: &mut Stage,
+    party: &Party,
+    from: &EnclaveSockets,
+    results: &Results,
+) -> Result<EnclaveSockets, Failure> {
+    let to = stage.step(
+        "enclave-3",
+        "a third enclave without a key starts",
+        |stage| {
+            stage
+                .emulator
+                .start_enclave("successor", &stage.binaries.base)
+        },
+    )?;
+    stage.step(
+        "boot-3",
+        "it checks the same manifest, and itself",
+        |stage| party.boot(stage, &to),
+    )?;
+    stage.step(
+        "forward",
+        "the second verifies it, gives it the key and ends",
+        |stage| {
+            party.coordinator(stage, "forward", |arguments| {
+                arguments.extend([text("--from"), show(&from.operator)]);
+                arguments.extend([text("--to"), show(&to.operator)]);
+            })
+        },
+    )?;
+    stage.step("ready-3", "the applications run in the third", |_| {
+        await_running(&to.public)
+    })?;
+    let evidence = show(&results.beside(results::SUCCESSOR));
+    stage.step(
+        "verify-3",
+        "a stranger verifies where its key came from",
+        |stage| {
+            party.coordinator(stage, "evidence", |arguments| {
+                arguments.extend([text("--socket"), show(&to.operator)]);
+                arguments.extend([text("--out"), evidence.clone()]);
+            })?;
+            let root = show(stage.emulator.root());
+            let command = ["verify", "evidence", &evidence, "--genesis"];
+            let arguments = [&command[..], &[results.genesis(), "--root", &root]].concat();
+            let told = stage.quorate.run(&arguments, None)?;
+            if told["verdict"] == "accept" && told["facts"]["forwarded_from"].is_object() {
+                return Ok(());
+            }
+            Err(mistake("the evidence does not say where the key came from"))
+        },
+    )?;
+    Ok(to)
 }

@@ -18,6 +18,9 @@ use crate::files;
 use crate::output::{Render, Style};
 use crate::stage::folder::{FILE_MAX, copy};
 
+/// Evidence of the enclave that the key was forwarded to, if it was.
+pub(super) const SUCCESSOR: &str = "successor.cbor";
+
 /// Evidence and where it came from.
 pub(super) struct Results {
     path: PathBuf,
@@ -104,6 +107,11 @@ impl Results {
             ("report.html", FILE_MAX),
         ] {
             files.push((name.into(), files::read(&self.beside(name), max, "result")?));
+        }
+        let successor = self.beside(SUCCESSOR);
+        if successor.is_file() {
+            let evidence = files::read(&successor, Evidence::MAX, "evidence")?;
+            files.push((SUCCESSOR.into(), evidence));
         }
         if let Some(link) = self.evidence.chain.last() {
             files.push(("manifest.cbor".into(), to_bytes(&link.manifest)));

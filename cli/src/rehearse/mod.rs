@@ -50,7 +50,7 @@ pub(crate) fn run(rehearse: &Rehearse, output: Output) -> Result<Exit, Failure> 
     check_seat(rehearse, output)?;
     let binaries = Binaries::find(rehearse.binaries.as_deref(), Machine::No)?;
     let interrupted = interruption()?;
-    let stage = Stage::set(binaries, output, Arc::clone(&interrupted))?;
+    let stage = Stage::set(binaries, None, output, Arc::clone(&interrupted))?;
     let party = Party::gather(
         &stage.workshop,
         (rehearse.members, rehearse.threshold),

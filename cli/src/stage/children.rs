@@ -231,6 +231,7 @@ pub(crate) struct Emulator {
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     root: PathBuf,
+    role: Option<&'static str>,
 }
 
 /// An enclave that was started, as the emulator tells it.
@@ -241,8 +242,13 @@ pub(crate) struct EnclaveSockets {
 }
 
 impl Emulator {
-    /// Starts it with a new development root.
-    pub(crate) fn start(quorate: &Quorate, directory: &Path, log: &Path) -> Result<Self, Failure> {
+    /// Starts it with a new development root. Parent instances of its enclaves have that role.
+    pub(crate) fn start(
+        quorate: &Quorate,
+        directory: &Path,
+        log: &Path,
+        role: Option<&'static str>,
+    ) -> Result<Self, Failure> {
         let log = File::create(log).map_err(|error| files::unwritable(log, &error))?;
         let mut child = Command::new(&quorate.path)
             .args(["emulate", "serve", "--directory"])
@@ -262,6 +268,7 @@ impl Emulator {
             orders: Some(orders),
             answers: BufReader::new(answers),
             root: directory.join("development-root.pem"),
+            role,
         })
     }
 
@@ -273,7 +280,16 @@ impl Emulator {
     /// The measurements of what enclaves are started from, as an object.
     pub(crate) fn measure(&mut self, base: &Base) -> Result<Value, Failure> {
         let (kind, file) = base.named();
-        self.order(&json!({ "measure": { kind: file } }), "measured")
+        let mut measured = self.order(&json!({ "measure": { kind: file } }), "measured")?;
+        if let (Some(role), Some(object)) = (self.role, measured.as_object_mut()) {
+            object.insert("role_arn".into(), role.into());
+        }
+        Ok(measured)
+    }
+
+    /// The role of the parent instances.
+    pub(crate) const fn role(&self) -> Option<&'static str> {
+        self.role
     }
 
     /// Starts an enclave.
@@ -294,7 +310,7 @@ impl Emulator {
     ) -> Result<EnclaveSockets, Failure> {
         let (kind, file) = base.named();
         let debug = mode == Mode::Debug;
-        let mut body = json!({ "name": name, kind: file, "role_arn": null, "debug": debug });
+        let mut body = json!({ "name": name, kind: file, "role_arn": self.role, "debug": debug });
         // A process makes its applications' sockets itself.
         if matches!(base, Base::Machine(_)) {
             body["ports"] = json!(PORTS);

@@ -107,12 +107,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes the working folder and starts the emulator.
+    /// Makes the working folder and starts the emulator, whose parent instances have that role.
     ///
     /// # Errors
     /// If this machine does not let it.
     pub(crate) fn set(
         binaries: Binaries,
+        role: Option<&'static str>,
         output: Output,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
@@ -122,6 +123,7 @@ impl Stage {
             &quorate,
             &workshop.join("nitro"),
             &workshop.join("emulator.log"),
+            role,
         )?;
         Ok(Self {
             quorate,
@@ -143,6 +145,7 @@ impl Stage {
             ("the emulator", "emulator.log"),
             ("the genesis enclave", "nitro/genesis/console.log"),
             ("the enclave", "nitro/instance/console.log"),
+            ("the third enclave", "nitro/successor/console.log"),
         ] {
             let said = files::tail(&self.workshop.join(file), CONSOLE_LINES);
             for line in said {

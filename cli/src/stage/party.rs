@@ -146,6 +146,10 @@ impl Party {
             for entry in entries {
                 arguments.extend([text("--application"), entry]);
             }
+            // An enclave gives the key only to one whose parent has its own role.
+            if stage.emulator.role().is_some() {
+                arguments.extend(["--forward", "1"].map(text));
+            }
         })
         .map(drop)
     }

@@ -57,6 +57,7 @@ mod refusal;
 pub mod statement;
 pub mod stored;
 pub mod ticket;
+pub mod token;
 pub mod transcript;
 pub mod wallet;
 

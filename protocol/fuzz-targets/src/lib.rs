@@ -179,6 +179,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("share-rows", ceremony::share_rows),
     ("share-row", ceremony::share_row),
     ("share-qr", ceremony::share_qr),
+    ("token-file", ceremony::token_file),
+    ("token-intent", ceremony::token_intent),
+    ("token-uri", ceremony::token_uri),
     // What applications read from clients.
     ("activity-request", applications::activity_request),
     ("stamp", applications::stamp),

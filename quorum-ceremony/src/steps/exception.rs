@@ -21,7 +21,7 @@ use quorate_verify::genesis::{check_output, receipts_for_exception};
 use super::Member;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, add, object, people, refused};
 use crate::workspace::Workspace;
@@ -176,12 +176,18 @@ impl Review {
         &self.receipts
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Signs and publishes the exception.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
-    pub fn sign(self, passphrase: &Passphrase) -> Result<Excepted, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
+    pub fn sign(self, unlock: impl Into<Unlock>) -> Result<Excepted, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         let missing = self.receipts.indices();
         let own = self.receipts.given.iter().find(|p| p.index == self.index);
         let journal = self
@@ -205,7 +211,7 @@ impl Review {
             Ok(None) => {
                 let fields = fields(subject, self.index, missing.clone(), wall_clock());
                 let exception = Checked::new(fields).map_err(StepError::DefinitionInvalid)?;
-                Signed::sign(exception, &keys.signing_key())
+                keys.sign(exception)?
             }
             Err(CeremonyError::Decode { .. }) => return Err(wrong().into()),
             Err(error) => return Err(error),

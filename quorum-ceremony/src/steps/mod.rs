@@ -42,36 +42,41 @@ use quorate_verify::genesis::VerifiedGenesis;
 
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
-use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{GenesisPin, Pins};
 use crate::private::PrivateFolder;
 use crate::random;
 use crate::transcript::Journal;
 use crate::workspace::Workspace;
 
-/// A member at their machine: private folder, key file, pins. The key is still locked.
+/// A member at their machine: private folder, keys, pins. The keys are still locked.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) private: PrivateFolder,
-    pub(crate) key_file: KeyFile,
+    pub(crate) keys: LockedKeys,
     pub(crate) pins: Pins,
 }
 
 impl Member {
     pub(crate) fn open(path: &Path) -> Result<Self, CeremonyError> {
         let private = PrivateFolder::open(path)?;
-        let key_file = private.key_file()?;
-        let pins = private.pins(&key_file)?;
+        let keys = private.keys()?;
+        let pins = private.pins(&keys)?;
         Ok(Self {
             private,
-            key_file,
+            keys,
             pins,
         })
     }
 
-    pub(crate) fn unlock(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
+    pub(crate) fn unlock(&self, unlock: Unlock) -> Result<UnlockedKeys, CeremonyError> {
         hardening::protect()?;
-        Ok(self.key_file.unlock(passphrase)?)
+        let module = unlock.module().map(Path::to_owned);
+        let keys = self.keys.unlock(unlock)?;
+        if let Some(module) = module {
+            self.private.remember_module(&module)?;
+        }
+        Ok(keys)
     }
 
     /// This member's journal, in a ceremony of these people.

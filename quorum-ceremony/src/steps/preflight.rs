@@ -6,6 +6,7 @@
 //!
 //! Does not: replace the checks of a step. A step that finds something wrong refuses by itself.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +21,7 @@ use crate::address::Address;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::storage::{Folder, StorageError};
 use crate::workspace::{EnclaveRole, Workspace};
 
@@ -66,7 +67,7 @@ pub struct Check {
     /// What was found.
     pub found: String,
     /// What to do, unless it is good.
-    pub remedy: Option<&'static str>,
+    pub remedy: Option<Cow<'static, str>>,
 }
 
 /// What the caller knows of the terminal.
@@ -101,17 +102,27 @@ impl Preflight {
         self.push(id, Verdict::Good, found.into(), None);
     }
 
-    fn note(&mut self, id: &'static str, found: impl Into<String>, remedy: &'static str) {
-        self.push(id, Verdict::Note, found.into(), Some(remedy));
+    fn note(
+        &mut self,
+        id: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) {
+        self.push(id, Verdict::Note, found.into(), Some(remedy.into()));
     }
 
-    fn bad(&mut self, id: &'static str, found: impl Into<String>, remedy: &'static str) {
-        self.push(id, Verdict::Bad, found.into(), Some(remedy));
+    fn bad(
+        &mut self,
+        id: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) {
+        self.push(id, Verdict::Bad, found.into(), Some(remedy.into()));
     }
 
     fn error(&mut self, id: &'static str, error: &CeremonyError) {
         let remedy = error.explain().remedy;
-        self.push(id, Verdict::Bad, error.to_string(), Some(remedy));
+        self.push(id, Verdict::Bad, error.to_string(), Some(remedy.into()));
     }
 
     fn push(
@@ -119,7 +130,7 @@ impl Preflight {
         id: &'static str,
         verdict: Verdict,
         found: String,
-        remedy: Option<&'static str>,
+        remedy: Option<Cow<'static, str>>,
     ) {
         self.checks.push(Check {
             id,
@@ -174,14 +185,25 @@ impl Looked {
         self.member.is_some()
     }
 
-    /// Tries the key with its passphrase, and gives everything that was found.
+    /// The member's keys, if there are any.
     #[must_use]
-    pub fn unlock(mut self, passphrase: &Passphrase) -> Preflight {
+    pub fn keys(&self) -> Option<&LockedKeys> {
+        self.member.as_ref().map(|member| &member.keys)
+    }
+
+    /// Adds that the key could not be tried: its token is not there, or nothing was typed.
+    #[must_use]
+    pub fn untried(mut self, what: &str, remedy: &str) -> Preflight {
+        self.preflight.bad("key-opens", what, remedy.to_owned());
+        self.preflight
+    }
+
+    /// Tries the key with its passphrase or PIN, and gives everything that was found.
+    #[must_use]
+    pub fn unlock(mut self, unlock: impl Into<Unlock>) -> Preflight {
         if let Some(member) = &self.member {
-            match member.unlock(passphrase) {
-                Ok(_) => self
-                    .preflight
-                    .add("key-opens", "the passphrase opens your key"),
+            match member.unlock(unlock.into()) {
+                Ok(_) => self.preflight.add("key-opens", "your key opens"),
                 Err(error) => self.preflight.error("key-opens", &error),
             }
         }
@@ -365,7 +387,7 @@ fn shared(preflight: &mut Preflight, workspace: &Workspace, member: Option<&Memb
 fn agrees(member: &Member, definition: &Definition) -> Result<(), CeremonyError> {
     member.pins.check_definition(definition)?;
     let name = member.pins.name();
-    let own = member.key_file.public();
+    let own = member.keys.public();
     let named = definition
         .named(name)
         .ok_or_else(|| StepError::NotDefined { name: name.clone() })?;

@@ -35,7 +35,7 @@ use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
-use crate::keyfile::{MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
@@ -189,20 +189,26 @@ impl Verified {
         &self.ignored
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Gives the share to the verified instance and keeps its receipt.
     ///
     /// # Errors
-    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase; a share that does not
+    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase or PIN; a share that does not
     /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
-    pub fn give(self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
+    pub fn give(self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.hand_over(passphrase)
+        self.hand_over(unlock.into())
             .map_err(|error| refused(&private, Act::Provision, error))
     }
 
-    fn hand_over(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
+    fn hand_over(mut self, unlock: Unlock) -> Result<Given, CeremonyError> {
         check_patience(self.looked.age())?;
-        let keys = self.member.unlock(passphrase)?;
+        let keys = self.member.unlock(unlock)?;
         let record = self.genesis.record();
         let share = receipt::open_share(&record.definition, &record.output, &self.share, &keys)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
@@ -260,7 +266,7 @@ impl Verified {
     fn grant(
         &self,
         share: &Share,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         time: UnixMillis,
     ) -> Result<(Signed<ShareGrant>, SealedShare), CeremonyError> {
         let (genesis, manifest) = (self.genesis.digest(), self.chain.digest());
@@ -278,7 +284,7 @@ impl Verified {
             sealed: Digest::of(&sealed),
             time,
         };
-        Ok((Signed::sign(grant, &keys.signing_key()), sealed))
+        Ok((keys.sign(grant)?, sealed))
     }
 }
 

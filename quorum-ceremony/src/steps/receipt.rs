@@ -17,7 +17,7 @@ use quorate_protocol::genesis::{
 use quorate_protocol::instance::Index;
 use quorate_protocol::message::Stage;
 use quorate_protocol::transcript::{Act, Fact};
-use quorate_sealing::open;
+use quorate_sealing::ExternalOpenError;
 use quorate_sharing::{SCALAR_LEN, Share};
 use quorate_verify::attestation::Freshness;
 use quorate_verify::genesis::{GenesisError, VerifiedGenesis, check_output};
@@ -30,7 +30,7 @@ use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
-use crate::keyfile::{MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{Pins, SharePin};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, Journal, Looked, add, object, people, refused};
@@ -151,6 +151,12 @@ impl Review {
         &self.facts
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Whether the member holds a share, so that a receipt is due.
     #[must_use]
     pub fn holds_share(&self) -> bool {
@@ -163,15 +169,15 @@ impl Review {
     /// Checks the share, keeps it, pins the genesis, and signs and publishes the receipt.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn acknowledge(self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
+    /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn acknowledge(self, unlock: impl Into<Unlock>) -> Result<Received, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.sign(passphrase)
+        self.sign(unlock.into())
             .map_err(|error| refused(&private, Act::Receipt, error))
     }
 
-    fn sign(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    fn sign(mut self, unlock: Unlock) -> Result<Received, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         let (genesis, epoch) = (self.genesis(), self.output.commitments.epoch());
         let mut received = Received {
             genesis,
@@ -213,7 +219,7 @@ impl Review {
             }
             None => {
                 let document = received.facts.document;
-                let receipt = sign(subject, document, wall_clock(), &share, &keys);
+                let receipt = sign(subject, document, wall_clock(), &share, &keys)?;
                 self.note(&keys, Some(&receipt))?;
                 let published = self.workspace.publish_receipt(keys.name(), &receipt)?;
                 self.journal().settle(&keys)?;
@@ -233,7 +239,7 @@ impl Review {
     /// Notes what was verified, once; the note waits for the receipt.
     fn note(
         &self,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         receipt: Option<&Signed<GenesisReceipt>>,
     ) -> Result<(), CeremonyError> {
         let journal = self.journal();
@@ -263,7 +269,7 @@ impl Review {
 
     fn record(
         &self,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         receipt: Option<&Signed<GenesisReceipt>>,
     ) -> Result<(), CeremonyError> {
         self.note(keys, receipt)?;
@@ -323,20 +329,21 @@ pub(super) fn open_share(
     definition: &Definition,
     output: &GenesisOutput,
     share: &MemberShare,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> Result<Share, CeremonyError> {
     let index = share.index;
     let unreadable = StepError::ShareUnreadable { index };
     let context = genesis_share_context(&Digest::of(definition), index);
-    let plain = open(
-        share.sealed.suite,
-        keys.decryption_key(),
+    let opened = keys.open(
         context.info.as_bytes(),
         &context.aad,
-        &share.sealed.sealed(),
+        &share.sealed,
         SCALAR_LEN,
-    )
-    .map_err(|_| unreadable.clone())?;
+    );
+    let plain = opened.map_err(|error| match error {
+        ExternalOpenError::Key(error) => CeremonyError::from(error),
+        ExternalOpenError::Message(_) => unreadable.clone().into(),
+    })?;
     let mut scalar = Zeroizing::new([0; SCALAR_LEN]);
     if plain.len() != SCALAR_LEN {
         return Err(unreadable.into());
@@ -357,8 +364,8 @@ fn sign(
     document: quorate_protocol::atoms::Sha256,
     time: UnixMillis,
     share: &Share,
-    keys: &MemberKeys,
-) -> Signed<GenesisReceipt> {
+    keys: &UnlockedKeys,
+) -> Result<Signed<GenesisReceipt>, CeremonyError> {
     let receipt = GenesisReceipt {
         genesis: subject.genesis,
         epoch: subject.epoch,
@@ -367,7 +374,7 @@ fn sign(
         time,
         possession: Signed::sign(subject, &share.signing_key()),
     };
-    Signed::sign(receipt, &keys.signing_key())
+    keys.sign(receipt)
 }
 
 /// Whether a receipt in the folder is this member's, for this very share.
@@ -375,7 +382,7 @@ fn is_receipt(
     receipt: &Signed<GenesisReceipt>,
     subject: &Possession,
     output: &GenesisOutput,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> bool {
     let Ok(claim) = receipt.verify(&keys.public().signing) else {
         return false;

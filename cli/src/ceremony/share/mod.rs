@@ -26,7 +26,7 @@ use self::arguments::{BackupArguments, CheckArguments, Form, RestoreArguments, S
 use self::screen::Screen;
 pub(super) use self::screen::{guard, interrupted};
 use super::place::At;
-use super::{before_key, passphrase, protect};
+use super::{before_key, protect, unlock};
 use crate::failure::Failure;
 use crate::output::{Format, Output};
 
@@ -43,8 +43,8 @@ pub(super) fn run(share: &Share, output: Output) -> Result<(), Failure> {
 fn check(a: &CheckArguments, output: Output) -> Result<(), Failure> {
     let at = At::of_member(&a.shared, &a.keyed)?;
     let kept = share::open(at.folder(), at.private()?)?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    output.print(&show::checked(&kept.prove(&entered)?))
+    let entered = unlock::unlock(&a.keyed, kept.keys(), output)?;
+    output.print(&show::checked(&kept.prove(entered)?))
 }
 
 fn backup(a: &BackupArguments, output: Output) -> Result<(), Failure> {
@@ -56,8 +56,8 @@ fn backup(a: &BackupArguments, output: Output) -> Result<(), Failure> {
     }
     let kept = share::open(at.folder(), at.private()?)?;
     before_key(output, &show::backup_review(&kept, a))?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    let proved = kept.prove(&entered)?;
+    let entered = unlock::unlock(&a.keyed, kept.keys(), output)?;
+    let proved = kept.prove(entered)?;
     let Some(out) = &a.out else {
         let text = seen(&proved, a.form)?;
         let mut screen = Screen::open(output)?;
@@ -107,13 +107,13 @@ fn bring_back(a: &RestoreArguments, output: Output) -> Result<(), Failure> {
     let review = show::restore_review(&restoring);
     before_key(output, &review)?;
     let (backup, repairs) = input::read(a, &restoring, output)?;
-    // Proved before the passphrase is asked for, and again before anything is written.
+    // Proved before passphrase or PIN is asked for, and again before anything is written.
     drop(restoring.prove(&backup).map_err(CeremonyError::from)?);
     if output.format() == Format::Text {
         output.note("this is your share, by the commitments");
     }
-    let entered = passphrase::read(&a.keyed, false)?;
-    let restored = restoring.restore(&backup, &entered)?;
+    let entered = unlock::unlock(&a.keyed, restoring.keys(), output)?;
+    let restored = restoring.restore(&backup, entered)?;
     output.print(&show::restored(&restored, &repairs))
 }
 

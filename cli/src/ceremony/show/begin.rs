@@ -200,7 +200,7 @@ fn check_lines(check: &Check) -> Vec<String> {
         Verdict::Bad => "BAD ",
     };
     let mut lines = vec![format!("{mark} {}: {}", check.id, check.found)];
-    lines.extend(check.remedy.map(|remedy| format!("     {remedy}")));
+    lines.extend(check.remedy.as_ref().map(|remedy| format!("     {remedy}")));
     lines
 }
 

@@ -90,6 +90,7 @@ pub(in crate::ceremony) fn forwarded(done: &Forwarded) -> Report {
         .fact("exporter", "from enclave", &record.exporter_module)
         .fact("importer", "to enclave", &record.importer_module)
         .fact("record", "record", Digest::of(record))
+        .fact("confirmation", "confirmation", done.confirmation)
         .number("count", "its forward number", record.count)
         .row(
             "time",
