@@ -20,8 +20,8 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::keys::{EncryptionKey, VerificationKey};
 use quorate_protocol::manifest::{Approval, Manifest, ManifestFields};
 use quorate_protocol::members::{MemberSetFields, Role};
-use serde_json::{Value, json};
-use support::{Ran, binaries, until};
+use serde_json::json;
+use support::{binaries, until};
 use world::*;
 
 /// Copies a folder with its permissions.

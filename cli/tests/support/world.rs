@@ -1,5 +1,7 @@
 //! Two people, a coordinator and an emulated enclave, met through the commands.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use self::arguments::{BackupArguments, CheckArguments, Form, RestoreArguments, Share};
 use self::screen::Screen;
-pub(super) use self::screen::{guard, interrupted};
+pub(super) use self::screen::guard;
 use super::place::At;
 use super::{before_key, protect, unlock};
 use crate::failure::Failure;
