@@ -142,7 +142,7 @@ fn join_survives_every_death() {
     let folders = Folders::new();
     let points = survives_every_death(&folders, &|shared, private| {
         join::prepare(shared, private, &name("alice"))?
-            .join(&words())
+            .join(words())
             .map(drop)
     });
     assert!(points > 15, "{points}");
@@ -166,7 +166,7 @@ fn what_a_coordinator_writes_survives_every_death() {
     new::begin(&folders.shared(), &wanted).unwrap();
     for (at, who) in ["alice", "bob"].into_iter().enumerate() {
         let joining = join::prepare(&folders.shared(), &folders.private(at), &name(who)).unwrap();
-        joining.join(&words()).unwrap();
+        joining.join(words()).unwrap();
     }
     let points = survives_every_death(&folders, &|shared, _| {
         define::define(shared, &define::Plan::of_workspace(shared)?).map(drop)
@@ -184,7 +184,7 @@ fn consent_survives_every_death() {
         .unwrap();
     let points = survives_every_death(&folders, &|shared, private| {
         consent::review(shared, private, None)?
-            .consent(&words())
+            .consent(words())
             .map(drop)
     });
     assert!(points > 15, "{points}");
@@ -241,7 +241,7 @@ fn receipt_survives_every_death() {
     let socket = folders.socket();
     let points = survives_every_death(&folders, &|shared, private| {
         receipt::review(shared, private, &socket)?
-            .acknowledge(&words())
+            .acknowledge(words())
             .map(drop)
     });
     assert!(points > 20, "{points}");
@@ -256,7 +256,7 @@ fn exception_survives_every_death() {
     }
     folders.member(&world, 0, &world.pins(0));
     let points = survives_every_death(&folders, &|shared, private| {
-        exception::review(shared, private)?.sign(&words()).map(drop)
+        exception::review(shared, private)?.sign(words()).map(drop)
     });
     assert!(points > 15, "{points}");
 }
@@ -287,7 +287,7 @@ fn manifest_and_approval_survive_every_death() {
     manifest::propose(&folders.shared(), &plan).unwrap();
     let points = survives_every_death(&folders, &|shared, private| {
         approve::review(shared, private, None)?
-            .approve(&words())
+            .approve(words())
             .map(drop)
     });
     assert!(points > 20, "{points}");
@@ -322,7 +322,7 @@ fn forward_approval_survives_every_death() {
     folders.member(&world, 0, &world.pins(0));
     let points = survives_every_death(&folders, &|shared, private| {
         forward_approve::review(shared, private, None)?
-            .approve(&words())
+            .approve(words())
             .map(drop)
     });
     assert!(points > 8, "{points}");
@@ -365,7 +365,7 @@ fn provision_survives_every_death() {
     });
     let give = |trial: &Trial| {
         provision::attest(&trial.shared, &trial.private, &socket)?
-            .give(&words())
+            .give(words())
             .map(drop)
     };
     for point in 0..MANY {
@@ -381,7 +381,7 @@ fn provision_survives_every_death() {
         assert!(files.contains("grants/DIGEST"), "after a death at {point}");
         assert!(files.contains("transcript/own/0001.cbor"), "{files:?}");
         transcript::review(&trial.shared, &trial.private)
-            .and_then(|review| review.sign(&words()))
+            .and_then(|review| review.sign(words()))
             .unwrap_or_else(|error| panic!("after a death at {point}: {error}"));
     }
     panic!("it never ends");

@@ -217,7 +217,7 @@ fn an_exception_is_waited_for_once_somebody_has_begun_one() {
         folders.member(&world, at, &world.pins(at));
         let review = exception::review(&folders.shared(), &folders.private(at)).unwrap();
         let signed = review
-            .sign(&crate::fixture::passphrase(crate::fixture::WORDS))
+            .sign(crate::fixture::passphrase(crate::fixture::WORDS))
             .unwrap();
         let left = turn(&folders, None).due;
         let unsigned = signed

@@ -7,7 +7,7 @@ use crate::pins::Pins;
 
 fn run(folders: &Folders, words: &str) -> Preflight {
     let looked = look(&folders.shared(), &folders.private(0), None, Terminal::Full);
-    looked.unlock(&passphrase(words))
+    looked.unlock(passphrase(words))
 }
 
 fn verdict(found: &Preflight, id: &str) -> (Verdict, bool) {
@@ -78,7 +78,7 @@ fn whatever_would_stop_a_step_is_said_before_the_day_fails_closed() {
         Some(&socket),
         Terminal::Plain,
     );
-    assert_eq!(verdict(&looked.unlock(&passphrase(WORDS)), "enclave"), bad);
+    assert_eq!(verdict(&looked.unlock(passphrase(WORDS)), "enclave"), bad);
     fs::write(folders.shared().join("ceremony.toml"), "junk").unwrap();
     assert_eq!(verdict(&run(&folders, WORDS), "workspace"), bad);
 }
