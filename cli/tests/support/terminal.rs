@@ -98,6 +98,18 @@ impl Terminal {
         self.read += found + text.len();
     }
 
+    /// Waits for a prompt behind which nothing is shown: the echo goes off a moment after it, and a
+    /// test types faster than a person.
+    #[track_caller]
+    pub(crate) fn wait_for_secret(&mut self, prompt: &str) {
+        self.wait_for(prompt);
+        let start = Instant::now();
+        while self.echoes() {
+            assert!(start.elapsed() < PATIENCE, "what is typed is shown");
+            thread::yield_now();
+        }
+    }
+
     /// A character may come in two pieces.
     fn take(&mut self, bytes: &[u8]) {
         self.raw.extend(bytes);
