@@ -117,7 +117,11 @@ fn a_member_decides_on_screens() {
     agree(&mut terminal, "manifest");
     world.person("approve", "bob", "shared", &[]).good();
 
-    // The genesis enclave is not what was approved to get shares.
+    // An instance of the manifest before is not what was approved last.
+    world.propose("shared", "60");
+    world.everyone("approve", "shared", &[]);
+    let old = world.boot("old", "shared", &["--manifest", "1"]);
+    let at = ["--socket", old.as_str()];
     let mut terminal = Terminal::start(&world.place, &alice("provision", &at));
     terminal.wait_for("\x1b[?1049h");
     terminal.wait_for("NOT:");

@@ -237,7 +237,7 @@ fn line() -> Result<Option<String>, Failure> {
 
 /// Shows what does not hold to a person who would have decided about it, and gives the failure on.
 pub(super) fn do_not(way: Way, failure: Failure) -> Failure {
-    if way == Way::Screen && failure.fault == Fault::Enclave {
+    if way == Way::Screen && !matches!(failure.fault, Fault::Caller | Fault::Machine) {
         let page = Page {
             title: "this enclave gets nothing from you".into(),
             verdict: Verdict::DoNot {
