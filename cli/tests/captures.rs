@@ -79,9 +79,7 @@ impl Guide {
         let words: Vec<_> = line.split_whitespace().collect();
         let mut terminal = Terminal::start(&self.place, &words);
         for prompt in prompts {
-            terminal.wait_for(prompt);
-            // The prompt is written before the echo is switched off.
-            support::until("nothing is echoed", || !terminal.echoes());
+            terminal.wait_for_secret(prompt);
             terminal.type_in(&format!("{PASSPHRASE}\n"));
         }
         let code = terminal.end();

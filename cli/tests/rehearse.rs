@@ -283,9 +283,7 @@ fn a_person_takes_a_seat_at_a_terminal() {
     let mut terminal = Terminal::start(&rehearsal.place, &line);
     let passphrase = "gravel onion verify teapot\n";
     let answer = |terminal: &mut Terminal, prompt: &str, typed: &str| {
-        terminal.wait_for(prompt);
-        // The prompt is written before the echo is switched off.
-        support::until("nothing is echoed", || !terminal.echoes());
+        terminal.wait_for_secret(prompt);
         terminal.type_in(typed);
     };
     terminal.wait_for("nora, it is your turn: join");

@@ -8,7 +8,7 @@ mod terminal;
 mod world;
 
 use support::binaries;
-use terminal::Terminal;
+use terminal::{Terminal, asked, said};
 use world::{World, words};
 
 const ESCAPE: &str = "\x1b";
@@ -19,44 +19,13 @@ fn alice<'a>(step: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&start, more].concat()
 }
 
-/// Everything but escape sequences of what came after `from`, in words.
-fn said(seen: &str) -> Vec<String> {
-    let mut text = String::new();
-    let mut chars = seen.chars();
-    while let Some(char) = chars.next() {
-        if char != '\x1b' {
-            text.push(char);
-            continue;
-        }
-        // A control sequence ends with a letter; it moves or paints, and parts what is around it.
-        for char in chars.by_ref() {
-            if char.is_ascii_alphabetic() {
-                break;
-            }
-        }
-        text.push(' ');
-    }
-    text.split_whitespace().map(str::to_owned).collect()
-}
-
-/// The two words the screen or the lines ask for last.
-fn asked(terminal: &Terminal) -> String {
-    let said = said(&terminal.seen);
-    let at = said
-        .iter()
-        .rposition(|word| word == "type:")
-        .expect("a question");
-    let word = |place: usize| said[at + place].trim_end_matches(',').to_owned();
-    format!("{} {}", word(1), word(2))
-}
-
 /// Waits until the page with this title has been drawn, and gives its two words.
 fn page(terminal: &mut Terminal, title: &str) -> String {
     terminal.wait_for("\x1b[?1049h");
     terminal.wait_for(title);
     // The last words of the last line.
     terminal.wait_for("scroll");
-    asked(terminal)
+    asked(&terminal.seen).expect("a question")
 }
 
 /// A yes on a screen, and the passphrase.
@@ -186,7 +155,7 @@ fn a_member_decides_in_lines() {
     terminal.type_in("yes\n");
     terminal.wait_for("these are not the two words");
     terminal.wait_for("or q to leave:");
-    let two = asked(&terminal);
+    let two = asked(&terminal.seen).expect("a question");
     terminal.type_in(&format!("{two}\n"));
     terminal.wait_for("passphrase: ");
     terminal.type_in(&format!("{}\n", words("alice")));

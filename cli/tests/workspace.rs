@@ -343,10 +343,9 @@ fn a_new_operator_gives_their_share_and_ends_nothing_by_interrupting() {
     interrupted(&world, "alice", "transcript sign", "passphrase: ");
     interrupted(&world, "alice", "preflight", "passphrase: ");
 
-    // Inside her private folder: no flag, no environment, one passphrase.
+    // Inside her private folder: no flag, no environment, two words and one passphrase.
     let mut terminal = Terminal::start_in(&world.place, "alice", &["ceremony", "provision"]);
-    terminal.wait_for("you are about to give it your share");
-    terminal.wait_for("passphrase: ");
+    terminal.wait_for_secret("passphrase: ");
     terminal.type_in(&format!("{WORDS}\n"));
     assert_eq!(terminal.end(), Some(0), "{}", terminal.seen);
     assert!(terminal.seen.contains("1 of 2"), "{}", terminal.seen);
@@ -358,7 +357,7 @@ fn interrupted(world: &World, who: &str, step: &str, prompt: &str) {
     let before = (state(&private), state(&shared));
     let words: Vec<&str> = ["ceremony"].into_iter().chain(step.split(' ')).collect();
     let mut terminal = Terminal::start_in(&world.place, who, &words);
-    terminal.wait_for(prompt);
+    terminal.wait_for_secret(prompt);
     terminal.type_in("half a passphr\u{3}");
     assert_eq!(terminal.end(), Some(1), "{step}: {}", terminal.seen);
     assert!(terminal.echoes(), "{step}");
@@ -620,10 +619,10 @@ fn interrupting_a_join_leaves_no_key_fails_closed() {
     let line = ["ceremony", "join", "--name", "alice"];
     for prompt in ["new passphrase: ", "once more: "] {
         let mut terminal = Terminal::start_in(&at.0, "shared", &line);
-        terminal.wait_for("new passphrase: ");
+        terminal.wait_for_secret("new passphrase: ");
         if prompt == "once more: " {
             terminal.type_in(&format!("{WORDS}\n"));
-            terminal.wait_for(prompt);
+            terminal.wait_for_secret(prompt);
         }
         terminal.type_in("\u{3}");
         assert_eq!(terminal.end(), Some(1), "{}", terminal.seen);
@@ -632,7 +631,7 @@ fn interrupting_a_join_leaves_no_key_fails_closed() {
     }
     let mut terminal = Terminal::start_in(&at.0, "shared", &line);
     for prompt in ["new passphrase: ", "once more: "] {
-        terminal.wait_for(prompt);
+        terminal.wait_for_secret(prompt);
         terminal.type_in(&format!("{WORDS}\n"));
     }
     assert_eq!(terminal.end(), Some(0), "{}", terminal.seen);
