@@ -268,6 +268,8 @@ Examples:
   quorate demo --members 7 --threshold 4 --out /tmp/seven
   quorate demo --machine
       boots target/image/quorate.eif, which `quorate image build` makes
+  quorate demo --forward
+      ends with the key forwarded to a third enclave
   quorate demo --keep
       leaves the enclave and its application running until Ctrl-C
   quorate demo --json | tail -n 1
@@ -297,6 +299,10 @@ pub(crate) struct Demo {
     /// and `quorate-replayer` are [default: the static release binaries beside this program]
     #[arg(long, value_name = "DIR", env = "QUORATE_BINARIES")]
     pub(crate) binaries: Option<PathBuf>,
+
+    /// At the end, forward the key to a third enclave without any share; the second one ends
+    #[arg(long, conflicts_with = "machine")]
+    pub(crate) forward: bool,
 
     /// Leave the system running, print its sockets and wait for Ctrl-C
     #[arg(long)]

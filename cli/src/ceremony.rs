@@ -2,68 +2,146 @@
 //!
 //! Everything that is decided is decided in `quorate-quorum-ceremony`; here arguments become calls
 //! and results become text or JSON. A step that needs a key shows what it has verified before it
-//! asks for the passphrase, so that typing the passphrase is the decision.
+//! asks for passphrase or PIN, so that typing it is the decision.
 
 mod arguments;
+mod begin;
+mod begin_arguments;
+mod board;
 mod passphrase;
+mod place;
 mod report;
 mod reshare;
 mod reshare_arguments;
+mod screen;
 mod share;
 mod show;
+mod token;
 mod transcript;
 mod transcript_arguments;
+mod unlock;
 mod upload;
 
+use quorate_protocol::digest::Digest;
+use quorate_protocol::transcript::Act;
+use quorate_quorum_ceremony::place::PlaceError;
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, forward, forward_approve, genesis, join, log,
-    manifest, provision, receipt, status,
+    approve, attest, boot, consent, define, evidence, exception, forward, forward_approve, genesis,
+    join, log, manifest, provision, receipt, status,
 };
-use quorate_quorum_ceremony::transcript::Noted;
 use quorate_quorum_ceremony::upload::Progress;
 use quorate_quorum_ceremony::{Blame, CeremonyError, hardening, inputs};
 use quorate_verify::attestation::{Partition, TrustAnchor};
 
 pub(crate) use self::arguments::{Ceremony, PartitionName};
-use self::arguments::{DefineArguments, Keyed, Noting};
+use self::arguments::{DefineArguments, Keyed, Shared, Socket};
+use self::place::At;
+use self::report::Report;
+use self::screen::{Decision, Question, Way};
 use crate::failure::{Exit, Failure, Fault};
 use crate::output::{Format, Output, Render};
-use crate::{files, pem};
+use crate::{files, pem, rehearse};
 
 /// Runs one step.
 pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> {
     match ceremony {
         Ceremony::Join(a) => {
-            protect()?;
-            let step = join::prepare(&a.shared.folder, &a.keyed.private, &a.name, a.genesis)?;
-            let entered = passphrase::read(&a.keyed, step.is_new())?;
-            output.print(&show::joined(&step.join(&entered)?))?;
+            protect(output)?;
+            let named = unlock::Named::read(a)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            let private = at.private_to_make()?;
+            if a.acting.dry_run {
+                output.print(&begin::join_dry(&at, private, &a.name, a.genesis)?)?;
+                return Ok(Exit::Success);
+            }
+            let step = join::prepare(at.folder(), private, &a.name, a.genesis)?;
+            output.print(&show::joined(&unlock::join(a, &named, step, output)?))?;
         }
         Ceremony::Define(a) => {
-            let defined = define::define(&a.shared.folder, &plan(a)?)?;
-            note(&a.noting, &defined)?;
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
+            let drafted = define::draft(at.folder(), &plan(a, at.folder())?)?;
+            if a.acting.dry_run {
+                let review = show::definition_draft(drafted.definition());
+                return dry(output, review, "write this definition into the folder");
+            }
+            let defined = drafted.publish()?;
+            at.note(&defined)?;
             output.print(&show::defined(&defined))?;
         }
         Ceremony::Consent(a) => {
-            protect()?;
-            let step = consent::review(&a.shared.folder, &a.keyed.private, a.fingerprint)?;
-            before_key(output, &show::definition_review(step.definition()))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::consented(&step.consent(&entered)?))?;
+            protect(output)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            let step = consent::review(at.folder(), at.private()?, a.fingerprint)?;
+            let review = show::definition_review(step.definition());
+            if a.acting.dry_run {
+                return dry(
+                    output,
+                    review,
+                    "pin this definition and sign your consent to it",
+                );
+            }
+            let digest = Digest::of(step.definition());
+            let question = Question::of(&review, "consent to this definition", digest.as_bytes());
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::consented(&step.consent(entered)?))?;
+            if a.stay {
+                begin::await_genesis(&at, output)?;
+                return receive(&at, &Socket { socket: None }, &a.keyed, output);
+            }
         }
         Ceremony::Genesis(a) => {
-            let born = genesis::hold(&a.shared.folder, &a.socket.socket)?;
-            note(&a.noting, &born)?;
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
+            let ready = genesis::prepare(at.folder())?;
+            if a.acting.dry_run {
+                let review = show::definition_draft(ready.definition());
+                return dry(
+                    output,
+                    review,
+                    "have the enclave make the key of this definition",
+                );
+            }
+            let born = ready.hold(&at.genesis(&a.socket)?)?;
+            at.note(&born)?;
             output.print(&show::born(&born))?;
         }
         Ceremony::Receipt(a) => {
-            protect()?;
-            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let step = receipt::review(folder, &a.keyed.private, socket)?;
-            before_key(output, &show::genesis_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::received(&step.acknowledge(&entered)?))?;
+            protect(output)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            if a.acting.dry_run {
+                let socket = at.genesis(&a.socket)?;
+                let step = receipt::review(at.folder(), at.private()?, &socket)?;
+                let review = show::genesis_review(&step);
+                return dry(
+                    output,
+                    review,
+                    "pin this genesis, keep your share and sign for it",
+                );
+            }
+            return receive(&at, &a.socket, &a.keyed, output);
         }
+        Ceremony::Exception(a) => {
+            protect(output)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            let step = exception::review(at.folder(), at.private()?)?;
+            let review = show::exception_review(&step);
+            if a.acting.dry_run {
+                return dry(
+                    output,
+                    review,
+                    "sign that the genesis is finished without them",
+                );
+            }
+            let genesis = step.genesis();
+            let action = "sign that the genesis is finished without them";
+            let question = Question::of(&review, action, genesis.as_bytes());
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::excepted(&step.sign(entered)?))?;
+        }
+        Ceremony::New(a) => return begin::new(a, output),
+        Ceremony::Next(a) => return begin::next(a, output),
+        Ceremony::Preflight(a) => return begin::preflight(a, output),
         Ceremony::Share(share) => share::run(share, output)?,
         Ceremony::Manifest(a) => {
             let plan = manifest::Plan {
@@ -72,78 +150,188 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                 valid_days: a.valid_days,
                 forward: a.forward_plan(),
             };
-            let proposed = manifest::propose(&a.shared.folder, &plan)?;
-            note(&a.noting, &proposed)?;
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
+            let prepared = manifest::prepare(at.folder(), &plan)?;
+            if a.acting.dry_run {
+                let review = show::proposed(prepared.proposed());
+                return dry(output, review, "write this manifest into the folder");
+            }
+            let proposed = prepared.publish()?;
+            at.note(&proposed)?;
             output.print(&show::proposed(&proposed))?;
         }
         Ceremony::Approve(a) => {
-            protect()?;
-            let step = approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
-            before_key(output, &show::manifest_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::approved(&step.approve(&entered)?))?;
+            protect(output)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            let step = approve::review(at.folder(), at.private()?, a.manifest)?;
+            let review = show::manifest_review(&step);
+            if a.acting.dry_run {
+                return dry(output, review, "sign your approval of this manifest");
+            }
+            let successor = step.successor();
+            let action = format!("approve manifest {}", successor.sequence);
+            let mut question = Question::of(&review, action, successor.digest.as_bytes());
+            question.changes = Some(show::changes_for_screen(&step));
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::approved(&step.approve(entered)?))?;
         }
         Ceremony::Boot(a) => {
-            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
+            let ready = boot::prepare(at.folder(), &a.application, a.manifest)?;
+            if a.acting.dry_run {
+                let review = show::boot_review(&ready);
+                return dry(output, review, "upload the binaries and boot this manifest");
+            }
+            let socket = at.instance(&a.socket)?;
             let mut shown = upload::Shown::new(output);
             let mut tell = |progress: Progress<'_>| shown.tell(progress);
-            let started = boot::boot(folder, socket, &a.application, a.manifest, &mut tell)?;
+            let started = ready.boot(&socket, &mut tell)?;
             shown.end();
-            note(&a.noting, &started)?;
+            at.note(&started)?;
             output.print(&show::started(&started))?;
         }
         Ceremony::Attest(a) => {
-            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let attested = attest::attest(folder, &a.private, socket, a.stage.into())?;
+            let at = At::find(&a.shared, a.private.as_deref())?;
+            let socket = at.instance(&a.socket)?;
+            let way = Way::of_reader(output);
+            let attested = attest::attest(at.folder(), at.private()?, &socket, a.stage.into())
+                .map_err(|error| screen::do_not(way, error.into()))?;
             output.print(&show::attested(&attested))?;
         }
         Ceremony::Provision(a) => {
-            protect()?;
-            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let step = provision::attest(folder, &a.keyed.private, socket)?;
-            before_key(output, &show::instance_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
+            protect(output)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            let (private, socket) = (at.private()?, at.instance(&a.socket)?);
+            if a.acting.dry_run {
+                let step = provision::attest(at.folder(), private, &socket)?;
+                return dry(
+                    output,
+                    show::instance_review(&step),
+                    "seal your share to this enclave and send it",
+                );
+            }
+            let step = attested(output, &a.keyed, |way| {
+                let step = provision::attest(at.folder(), private, &socket)?;
+                let review = show::instance_review(&step);
+                let facts = &step.setup().facts;
+                let action = "give your share to this enclave";
+                let question = Question::of(&review, action, &facts.document.0).attested(
+                    step.looked(),
+                    facts,
+                    "it runs what was approved, and only it can open what you give",
+                );
+                Ok((screen::decide(output, way, question)?, step))
+            })?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
             let development = step.setup().facts.development;
-            output.print(&show::given(&step.give(&entered)?, development))?;
+            output.print(&show::given(&step.give(entered)?, development))?;
         }
         Ceremony::ForwardApprove(a) => {
-            protect()?;
-            let step = forward_approve::review(&a.shared.folder, &a.keyed.private, a.manifest)?;
-            before_key(output, &show::forward_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::forward_approved(&step.approve(&entered)?))?;
+            protect(output)?;
+            let at = At::of_member(&a.shared, &a.keyed)?;
+            let step = forward_approve::review(at.folder(), at.private()?, a.manifest)?;
+            let review = show::forward_review(&step);
+            if a.acting.dry_run {
+                return dry(output, review, "sign your approval of this forward");
+            }
+            let digest = Digest::of(step.to());
+            let question = Question::of(
+                &review,
+                "approve that the key is forwarded",
+                digest.as_bytes(),
+            );
+            screen::decide(output, Way::of(output, &a.keyed), question)?;
+            let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+            output.print(&show::forward_approved(&step.approve(entered)?))?;
         }
         Ceremony::Forward(a) => {
-            let done = forward::forward(&a.shared.folder, &a.from, &a.to)?;
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
+            if a.acting.dry_run {
+                let review = begin::forward_dry(&at, a)?;
+                return dry(
+                    output,
+                    review,
+                    "carry the key from the first enclave to the second",
+                );
+            }
+            let done = forward::forward(at.folder(), &a.from, &a.to)
+                .map_err(|error| at.refused(Act::Forward, error))?;
+            at.note(&done)?;
             output.print(&show::forwarded(&done))?;
         }
-        Ceremony::Reshare(command) => reshare::run(command, output)?,
-        Ceremony::Rotate(a) => reshare::rotate(a, output)?,
+        Ceremony::Reshare(command) => return reshare::run(command, output),
+        Ceremony::Rotate(a) => return reshare::rotate(a, output),
         Ceremony::Evidence(a) => {
-            let (folder, socket) = (&a.shared.folder, &a.socket.socket);
-            let collected = evidence::collect(folder, socket, &a.out)?;
-            note(&a.noting, &collected)?;
+            let at = At::of_coordinator(&a.shared, &a.noting)?;
+            let socket = at.instance(&a.socket)?;
+            let collected = evidence::collect(at.folder(), &socket, &a.out)?;
+            at.note(&collected)?;
             output.print(&show::collected(&collected, &a.out))?;
         }
         Ceremony::Transcript(command) => return transcript::run(command, output),
         Ceremony::Report(a) => return transcript::report(a, output),
+        Ceremony::Rehearse(a) => return rehearse::run(a, output),
         Ceremony::Status(a) => {
-            let progress = status::read(&a.shared.folder, a.socket.as_ref())?;
+            let at = At::find(&a.shared, None)?;
+            let progress = status::read(at.folder(), a.socket.as_ref())?;
             output.print(&show::progress(&progress))?;
         }
-        Ceremony::Log(a) => {
-            output.print(&show::log(&log::read(&a.socket.socket)?))?;
+        Ceremony::Board(a) => {
+            let at = At::find(&a.shared, None)?;
+            board::show(at.folder(), a.socket.as_ref(), output)?;
         }
+        Ceremony::Log(a) => {
+            let socket = match &a.socket.socket {
+                Some(socket) => socket.clone(),
+                None => At::find(&Shared { folder: None }, None)?.instance(&a.socket)?,
+            };
+            output.print(&show::log(&log::read(&socket)?))?;
+        }
+        Ceremony::Token(command) => return token::run(command, output),
     }
     Ok(Exit::Success)
 }
 
-/// Notes what a coordinator did who is a member.
-fn note(noting: &Noting, done: &impl Noted) -> Result<(), Failure> {
-    match &noting.private {
-        Some(private) => Ok(quorate_quorum_ceremony::transcript::note(private, done)?),
-        None => Ok(()),
+/// Verifies the genesis, and signs for the share.
+fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Exit, Failure> {
+    let (private, socket) = (at.private()?, at.genesis(socket)?);
+    let step = attested(output, keyed, |way| {
+        let step = receipt::review(at.folder(), private, &socket)?;
+        let review = show::genesis_review(&step);
+        let action = "sign that you have verified this genesis";
+        let genesis = step.genesis();
+        let question = Question::of(&review, action, genesis.as_bytes()).attested(
+            step.looked(),
+            step.facts(),
+            "it made the key under the definition you signed",
+        );
+        Ok((screen::decide(output, way, question)?, step))
+    })?;
+    let entered = unlock::unlock(keyed, step.keys(), output)?;
+    output.print(&show::received(&step.acknowledge(entered)?))?;
+    Ok(Exit::Success)
+}
+
+/// Verifies and asks, again as long as the person wants it verified anew.
+fn attested<T>(
+    output: Output,
+    keyed: &Keyed,
+    mut look: impl FnMut(Way) -> Result<(Decision, T), Failure>,
+) -> Result<T, Failure> {
+    let way = Way::of(output, keyed);
+    loop {
+        match look(way).map_err(|failure| screen::do_not(way, failure))? {
+            (Decision::Yes, step) => return Ok(step),
+            (Decision::Renew, _) => {}
+        }
     }
+}
+
+/// Shows what a command would do, and that it did not.
+fn dry(output: Output, review: Report, would: &str) -> Result<Exit, Failure> {
+    output.print(&review.dry_run(would))?;
+    Ok(Exit::Success)
 }
 
 /// Shows what has been verified, before a passphrase is asked for. A program gets it with the
@@ -155,8 +343,10 @@ fn before_key(output: Output, review: &dyn Render) -> Result<(), Failure> {
     }
 }
 
-fn protect() -> Result<(), Failure> {
-    hardening::protect().map_err(|error| CeremonyError::from(error).into())
+/// Keeps keys out of core dumps, and the terminal as it was where a prompt is interrupted.
+fn protect(output: Output) -> Result<(), Failure> {
+    hardening::protect().map_err(CeremonyError::from)?;
+    share::guard(output)
 }
 
 fn measurements(
@@ -166,22 +356,34 @@ fn measurements(
     Ok(inputs::measurements(&json).map_err(CeremonyError::from)?)
 }
 
-fn plan(a: &DefineArguments) -> Result<define::Plan, Failure> {
+/// What is to be defined: as the command line says, or as the plan in the folder does.
+fn plan(a: &DefineArguments, folder: &std::path::Path) -> Result<define::Plan, Failure> {
+    let named = (
+        a.namespace.as_ref(),
+        a.members.as_ref(),
+        a.manifest_threshold.zip(a.share_threshold),
+        a.partition.zip(a.measurements.as_ref()),
+    );
+    // The command line takes all of them or none.
+    let (Some(namespace), Some(members), Some(thresholds), Some((partition, measured))) = named
+    else {
+        return Ok(define::Plan::of_workspace(folder)?);
+    };
     Ok(define::Plan {
-        namespace: a.namespace.clone(),
-        members: a.members.clone(),
+        namespace: namespace.clone(),
+        members: members.clone(),
         manifest_members: a.manifest_members.clone(),
-        manifest_threshold: a.manifest_threshold,
-        share_threshold: a.share_threshold,
-        root: root(a)?,
-        measurements: measurements(&a.measurements)?,
+        manifest_threshold: thresholds.0,
+        share_threshold: thresholds.1,
+        root: root(partition, a.root.as_deref())?,
+        measurements: measurements(measured)?,
     })
 }
 
 /// The root of the partition: AWS's commercial one is built in, others come from a file.
-fn root(a: &DefineArguments) -> Result<TrustAnchor, Failure> {
-    let partition = Partition::from(a.partition);
-    let Some(path) = &a.root else {
+fn root(partition: PartitionName, file: Option<&std::path::Path>) -> Result<TrustAnchor, Failure> {
+    let partition = Partition::from(partition);
+    let Some(path) = file else {
         if partition == Partition::Aws {
             return Ok(TrustAnchor::aws_commercial());
         }
@@ -203,7 +405,14 @@ impl From<CeremonyError> for Failure {
     fn from(error: CeremonyError) -> Self {
         let explanation = error.explain();
         let what = error.to_string();
-        if matches!(error, CeremonyError::Input(_)) {
+        let unusable = matches!(
+            error,
+            CeremonyError::Input(_)
+                | CeremonyError::Place(
+                    PlaceError::NoEnclave | PlaceError::NoPrivate | PlaceError::NoWorkspace
+                )
+        );
+        if unusable {
             return Self::usage(explanation.code, what, explanation.remedy);
         }
         let fault = match explanation.blame {
@@ -219,8 +428,14 @@ impl From<CeremonyError> for Failure {
 }
 
 impl Keyed {
-    /// Whether the passphrase comes from standard input.
+    /// Whether passphrase or PIN comes from a file: whoever runs the command has decided.
+    const fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.pin_file.is_some()
+    }
+
+    /// Whether passphrase or PIN comes from standard input; only one of them can be named.
     fn is_stdin(&self) -> bool {
-        self.passphrase_file.as_deref() == Some(std::path::Path::new("-"))
+        let named = self.passphrase_file.iter().chain(&self.pin_file);
+        named.into_iter().any(|file| file.as_os_str() == "-")
     }
 }

@@ -61,6 +61,7 @@ once the enclave gave its sign of life.
 Examples:
   quorate image measure quorate.eif --json >approved.json
   quorate enclave run quorate.eif --name signer --cpus 2 --memory 512 --expect approved.json
+  quorate enclave run quorate.eif --expect ceremony/manifests/0001/manifest.cbor
   quorate ceremony attest --socket vsock:16:5000 …
 
 Exit codes: 0 ended as asked, 1 refused, failed or ended by itself, 2 the command is unusable.")]
@@ -88,7 +89,8 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "CID", value_parser = cid)]
     pub(crate) cid: Option<Cid>,
 
-    /// Measurements the image must have, as `quorate image measure --json` prints them
+    /// What names the measurements the image must have: a manifest (manifest.cbor), or what `quorate
+    /// image measure` or `quorate image build` prints with --json
     #[arg(long, value_name = "FILE")]
     pub(crate) expect: Option<PathBuf>,
 
@@ -202,7 +204,7 @@ fn start(arguments: &RunArguments, output: Output) -> Result<Exit, Failure> {
     let expected = arguments
         .expect
         .as_deref()
-        .map(Expected::read)
+        .map(Expected::read_any)
         .transpose()?;
     let image = Image::open(&arguments.image, |_, _| {})?;
     if let Some(expected) = expected {

@@ -131,6 +131,16 @@ impl Failure {
         }
     }
 
+    /// Somebody pressed Ctrl-C where a passphrase or PIN was asked for.
+    pub(crate) fn interrupted() -> Self {
+        Self::refused(
+            Fault::Caller,
+            "interrupted",
+            "it was interrupted where a secret was asked for; nothing was done",
+            "run it again",
+        )
+    }
+
     /// It was refused, or could not be done, and this is to blame.
     pub(crate) fn refused(
         fault: Fault,

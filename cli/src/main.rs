@@ -8,7 +8,8 @@
 //! * [`ceremony`] is what the people of a quorum type.
 //! * [`app`] tells whether a binary would run in an enclave.
 //! * [`image`] reads, measures, signs and proves enclave images.
-//! * [`demo`] runs the whole path with real separate processes.
+//! * [`demo`] runs the whole path with real separate processes, which [`stage`] starts.
+//! * [`rehearse`] holds a ceremony for practice, on the same [`stage`].
 //! * [`output`] is the only place that prints, [`failure`] is what a person is told when a command
 //!   fails, [`files`] and [`pem`] read and write files within bounds.
 //!
@@ -34,6 +35,9 @@ mod files;
 mod image;
 mod output;
 mod pem;
+mod pin;
+mod rehearse;
+mod stage;
 mod vectors;
 mod verify;
 

@@ -148,6 +148,14 @@ impl Output {
         write_out(&format!("{line}\n"))
     }
 
+    /// Prints lines of text that have been cleaned.
+    ///
+    /// # Errors
+    /// As [`print`](Self::print).
+    pub(crate) fn text(&self, lines: &str) -> Result<(), Failure> {
+        write_out(lines)
+    }
+
     /// Prints one line of progress to standard error. Progress nobody can read is not worth failing.
     pub(crate) fn note(&self, line: &str) {
         let _ = writeln!(io::stderr(), "{line}");

@@ -160,13 +160,19 @@ fn unusable_commands_exit_2_fails_closed() {
         "manifest --folder f --measurements m.json --application echo",
         "manifest --folder f --measurements m.json",
         "boot --folder f --socket s",
-        "status",
         "status --folder f --no-verify",
-        "log",
         "log --folder f --socket s",
     ] {
         assert_eq!(refused(place, line, "", 2), "usage", "{line}");
     }
+    for line in ["status", "log", "next", "consent", "define"] {
+        assert_eq!(refused(place, line, "", 2), "no-workspace", "{line}");
+    }
+    for line in ["consent --folder f", "approve --folder f"] {
+        assert_eq!(refused(place, line, "", 2), "no-private-folder", "{line}");
+    }
+    let line = "receipt --folder f --private alice";
+    assert_eq!(refused(place, line, "", 2), "no-enclave-address");
     fs::write(place.join("bad.json"), "{}").unwrap();
     let line = DEFINE.replace("m.json", "bad.json");
     assert_eq!(refused(place, &line, "", 2), "measurements-malformed");

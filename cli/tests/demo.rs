@@ -364,6 +364,43 @@ fn three_people_two_of_whom_it_takes() {
     demo("3", 2, &["--members", "3", "--threshold", "2"]);
 }
 
+/// A third enclave has the key at the end, says from whom, and the transcript says who had it done.
+#[test]
+fn the_key_goes_on_to_a_third_enclave() {
+    let Some(place) = Place::new() else { return };
+    let out = place.out("forwarded");
+    let people = ["--members", "2", "--threshold", "2", "--forward"];
+    let line = [
+        &["demo", "--out", out.to_str().expect("UTF-8")],
+        &people[..],
+    ]
+    .concat();
+    let (code, told) = place.json(&line);
+    assert_eq!(code, Some(0), "{told}");
+    place.assert_nothing_is_left();
+    let (root, genesis) = (text(&told["root"]), text(&told["genesis"]));
+    let pinned = ["--root", root, "--genesis", genesis];
+    let of_second = place.verify(Path::new(text(&told["evidence"])), &pinned).1;
+    let (code, of_third) = place.verify(&out.join("successor.cbor"), &pinned);
+    assert_eq!((code, &of_third["verdict"]), (Some(0), &json!("accept")));
+    let (second, third) = (&of_second["facts"], &of_third["facts"]);
+    assert_eq!(third["forwarded_from"]["exporter"], second["module_id"]);
+    assert_eq!(third["shares_given_by"], json!([]));
+    let transcript = text(&told["transcript"]);
+    let (_, shown) = place.json(&["ceremony", "transcript", "show", transcript]);
+    let records = shown["records"].as_array().expect("records");
+    let forward: Vec<_> = records
+        .iter()
+        .filter(|record| record["act"] == "forward")
+        .collect();
+    assert_eq!(forward.len(), 1, "{shown}");
+    let ends = forward[0].to_string();
+    for facts in [second, third] {
+        let module = text(&facts["module_id"]);
+        assert!(ends.contains(module), "{module}: {ends}");
+    }
+}
+
 /// The image that `./test` has built, if it has.
 fn image() -> Option<String> {
     let image = std::env::var("QUORATE_IMAGE").ok();

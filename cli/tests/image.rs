@@ -2,9 +2,11 @@
 //! is ever half written or silently unsigned.
 
 mod support;
+#[path = "../../quorum-ceremony/token/tests/tokens/mod.rs"]
+mod tokens;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use quorate_builder::digest::Sha256;
@@ -13,6 +15,7 @@ use quorate_eif::cpio::{Archive, Node};
 use quorate_eif::{Architecture, Eif, Parts};
 use serde_json::{Value, json};
 use support::{Place, Ran};
+use tokens::{PIN, Tokens};
 
 /// Keys and certificates that OpenSSL made.
 fn testdata(name: &str) -> String {
@@ -321,79 +324,29 @@ fn a_damaged_image_fails_closed() {
     }
 }
 
-/// SoftHSM, where it is installed; `./test` installs it.
-fn softhsm() -> Option<PathBuf> {
-    let places = [
-        "/usr/lib/softhsm/libsofthsm2.so",
-        "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-        "/usr/lib64/softhsm/libsofthsm2.so",
-        "/usr/lib64/pkcs11/libsofthsm2.so",
-    ];
-    let found = places
-        .into_iter()
-        .map(PathBuf::from)
-        .find(|path| path.is_file());
-    if found.is_none() {
-        let what = "SoftHSM is not installed (package softhsm2)";
-        assert!(std::env::var_os("CI").is_none(), "{what}");
-        eprintln!("SKIPPED, NOTHING WAS TESTED: {what}");
-    }
-    found
-}
-
 /// A token of one's own, with one key.
 struct Token {
     place: Place,
-    module: PathBuf,
+    tokens: Tokens,
 }
 
 impl Token {
     fn new(key: &str) -> Option<Self> {
-        let module = softhsm()?;
-        let token = Self {
-            place: place(),
-            module,
-        };
-        fs::create_dir(token.place.path("tokens")).expect("a folder");
-        let folder = token.place.path("tokens");
-        let text = format!(
-            "directories.tokendir = {}\nobjectstore.backend = file\nlog.level = ERROR\n",
-            folder.display()
-        );
-        fs::write(token.place.path("softhsm.conf"), text).expect("written");
-        token.tool(&[
-            "--init-token",
-            "--free",
-            "--label",
-            "release",
-            "--pin",
-            "1234",
-            "--so-pin",
-            "5678",
-        ]);
+        let place = place();
+        let tokens = Tokens::new(&place.path("hsm"))?;
+        tokens.add("release");
+        let token = Self { place, tokens };
         token.import(key, "signer", "01");
         Some(token)
     }
 
-    fn tool(&self, arguments: &[&str]) {
-        let status = Command::new("softhsm2-util")
-            .args(arguments)
-            .env("SOFTHSM2_CONF", self.place.path("softhsm.conf"))
-            .stdout(Stdio::null())
-            .status()
-            .expect("softhsm2-util");
-        assert!(status.success(), "{arguments:?}");
-    }
-
     fn import(&self, key: &str, label: &str, id: &str) {
         let key = testdata(key);
-        self.tool(&[
-            "--import", &key, "--token", "release", "--label", label, "--id", id, "--pin", "1234",
-        ]);
+        self.tokens.import("release", Path::new(&key), label, id);
     }
 
     fn sign(&self, certificate: &str, token: &str, label: &str, pin: &str, out: &str) -> Ran {
-        let module = self.module.to_str().expect("UTF-8");
+        let module = self.tokens.module.to_str().expect("UTF-8");
         let certificate = testdata(certificate);
         let mut command = self.place.command(&[
             "image",
@@ -414,7 +367,7 @@ impl Token {
             "--json",
         ]);
         command
-            .env("SOFTHSM2_CONF", self.place.path("softhsm.conf"))
+            .env("SOFTHSM2_CONF", self.tokens.configuration())
             .stdin(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut stdin = child.stdin.take().expect("its input");
@@ -432,7 +385,7 @@ fn a_token_signs_like_a_key_file() {
             return;
         };
         let certificate = format!("{name}.crt.pem");
-        let signed = token.sign(&certificate, "release", "signer", "1234", "one.sig");
+        let signed = token.sign(&certificate, "release", "signer", PIN, "one.sig");
         signed.good();
         let place = &token.place;
         place
@@ -471,32 +424,24 @@ fn a_token_that_does_not_serve_fails_closed() {
         assert!(!token.place.path("one.sig").exists());
     };
     let mine = "p384.crt.pem";
-    refused(mine, "release", "signer", "4321", "did not accept the PIN");
+    refused(
+        mine,
+        "release",
+        "signer",
+        "654321",
+        "did not accept the PIN",
+    );
     refused(mine, "release", "signer", "", "the PIN cannot be read");
-    refused(mine, "absent", "signer", "1234", "no token");
-    refused(mine, "release", "absent", "1234", "no private");
+    refused(mine, "absent", "signer", PIN, "no token");
+    refused(mine, "release", "absent", PIN, "no private");
     // A certificate of another key, and of a key on another curve.
-    refused(
-        "other.crt.pem",
-        "release",
-        "signer",
-        "1234",
-        "not of the key",
-    );
-    refused(
-        "p256.crt.pem",
-        "release",
-        "signer",
-        "1234",
-        "not of the key",
-    );
-    refused("expired.crt.pem", "release", "signer", "1234", "expired");
+    refused("other.crt.pem", "release", "signer", PIN, "not of the key");
+    refused("p256.crt.pem", "release", "signer", PIN, "not of the key");
+    refused("expired.crt.pem", "release", "signer", PIN, "expired");
     token.import("other.key.pem", "signer", "02");
-    refused(mine, "release", "signer", "1234", "2 private keys");
+    refused(mine, "release", "signer", PIN, "2 private keys");
     token.import("p384.key.pem", "alone", "03");
-    token
-        .sign(mine, "release", "alone", "1234", "one.sig")
-        .good();
+    token.sign(mine, "release", "alone", PIN, "one.sig").good();
 }
 
 #[test]

@@ -263,8 +263,10 @@ fn unusable_commands_fails_closed() {
         refused(&at, &format!("{RESTORE} {GIVEN}"), 2),
         "screen-needed"
     );
-    let line = format!("{RESTORE} --in - --passphrase-file -");
-    assert_eq!(refused(&at, &line, 2), "input-twice");
+    for unlock in ["--passphrase-file", "--pin-file"] {
+        let line = format!("{RESTORE} --in - {unlock} -");
+        assert_eq!(refused(&at, &line, 2), "input-twice");
+    }
     assert_eq!(
         refused(&at, &format!("{RESTORE} --in none {GIVEN}"), 2),
         "backup-unreadable"
@@ -309,11 +311,11 @@ fn a_full_disk_leaves_nothing_fails_closed() {
         String::from_utf8(ran.stderr).unwrap()
     };
     let restore = format!("{RESTORE} --from words --in w {GIVEN}");
-    assert!(full(&restore).contains("error[file-error]"));
+    assert!(full(&restore).contains("error[disk-full]"));
     assert_eq!(at.private_files(), before);
     assert_eq!(run(&at, &restore).code, Some(0));
     let write = format!("{BACKUP} --form sheet --out new {GIVEN}");
-    assert!(full(&write).contains("error[file-error]"));
+    assert!(full(&write).contains("error[disk-full]"));
     assert!(!at.place.path("new").exists());
     let folder: Vec<_> = fs::read_dir(at.place.path(""))
         .unwrap()
@@ -334,7 +336,7 @@ fn words_are_on_a_screen_of_their_own_and_gone_after_enter() {
     let words = backup(&at, 0, Origin::Hardware).words();
     let mut terminal = Terminal::start(&at.place, &arguments(BACKUP));
     terminal.wait_for("whoever finds it has this share");
-    terminal.wait_for("passphrase: ");
+    terminal.wait_for_secret("passphrase: ");
     terminal.type_in(&format!("{PASSPHRASE}\n"));
     for line in words.lines() {
         terminal.wait_for(line);
@@ -419,7 +421,7 @@ fn rows_are_typed_and_repaired_as_they_are_typed() {
         }
     }
     terminal.wait_for("this is your share, by the commitments");
-    terminal.wait_for("passphrase: ");
+    terminal.wait_for_secret("passphrase: ");
     terminal.type_in(&format!("{PASSPHRASE}\n"));
     terminal.wait_for("your share is back");
     assert_eq!(terminal.end(), Some(0));
@@ -443,7 +445,7 @@ fn an_interruption_at_each_prompt_leaves_nothing_fails_closed() {
             terminal.type_in(&row.text());
         }
         if typed == rows.len() {
-            terminal.wait_for("passphrase: ");
+            terminal.wait_for_secret("passphrase: ");
         }
         terminal.type_in("\x03");
         terminal.wait_for("error[interrupted]");
@@ -465,11 +467,11 @@ fn plain_output_takes_rows_without_showing_them() {
     let line = format!("{RESTORE} --plain {GIVEN}");
     let mut terminal = Terminal::start(&at.place, &arguments(&line));
     for row in &rows {
-        terminal.wait_for(&format!("row {}, not shown as you type: ", row.number()));
+        terminal.wait_for_secret(&format!("row {}, not shown as you type: ", row.number()));
         if row.number().get() == 2 {
             terminal.type_in("zz\n");
             terminal.wait_for("row 2 has 15 characters, these are 2");
-            terminal.wait_for("row 2, not shown as you type: ");
+            terminal.wait_for_secret("row 2, not shown as you type: ");
         }
         terminal.type_in(&format!("{}\n", *row.text()));
     }

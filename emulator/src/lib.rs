@@ -9,6 +9,7 @@
 //! * [`pki`] makes the root and the chain of certificates below it.
 //! * [`document`] builds and signs attestation documents.
 //! * [`identity`] and [`measurements`] are what the hypervisor knows about an enclave.
+//! * [`fault`] is what can be made to go wrong with an enclave.
 //! * `machine` runs images in QEMU, with an NSM and a vsock of this process.
 //! * [`server`] puts a device at one end of a socket pair and gives the other end to init.
 //!
@@ -21,6 +22,7 @@
 mod child;
 pub mod device;
 pub mod document;
+pub mod fault;
 pub mod identity;
 #[cfg(feature = "machine")]
 pub mod machine;

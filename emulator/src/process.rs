@@ -35,6 +35,7 @@ use thiserror::Error;
 
 use crate::child;
 use crate::device::{Config, DeviceError, Mode, NsmDevice};
+use crate::fault::NsmFaults;
 use crate::identity::{IdentityError, InstanceId};
 #[cfg(feature = "machine")]
 use crate::machine::qemu::{FindError, Qemu, Search};
@@ -315,6 +316,18 @@ impl Hypervisor {
     /// # Errors
     /// [`ProcessError`]; nothing runs then.
     pub fn start(&mut self, start: &Start) -> Result<Started, ProcessError> {
+        self.start_with(start, &NsmFaults::default())
+    }
+
+    /// The same with an NSM with which something goes wrong.
+    ///
+    /// # Errors
+    /// [`ProcessError`]; nothing runs then.
+    pub fn start_with(
+        &mut self,
+        start: &Start,
+        faults: &NsmFaults,
+    ) -> Result<Started, ProcessError> {
         let name = &start.name;
         let directory = self.directory.join(name.as_str());
         check_length(&directory)?;
@@ -325,7 +338,8 @@ impl Hypervisor {
             role_arn: start.role_arn.clone(),
             mode: start.mode,
         };
-        let now = server::system_clock_ms();
+        let now = server::system_clock_ms().saturating_add_signed(faults.clock_skew_ms);
+        let faults = faults.clone();
         let mut device = NsmDevice::new(config, Arc::clone(&self.root), SysRng, now)?;
         let module = device.module_id().to_owned();
 
@@ -342,7 +356,7 @@ impl Hypervisor {
         // the enclave then sees a closed NSM and halts.
         thread::Builder::new()
             .name(format!("nsm-{name}"))
-            .spawn(move || server::serve(&end, &mut device, server::system_clock_ms))
+            .spawn(move || server::serve_with(&end, &mut device, &faults, server::system_clock_ms))
             .map_err(|error| file_error(&start.init, "served", &error))?;
 
         let started = Started {

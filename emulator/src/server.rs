@@ -23,9 +23,9 @@ use quorate_init::nsm::wire::{REQUEST_MAX, RESPONSE_MAX};
 use quorate_init::nsm::{Transport, TransportError};
 use rand_core::TryCryptoRng;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::device::NsmDevice;
+use crate::fault::{NsmFaults, Requests};
 
 /// How long [`SocketNsm`] waits for an answer, in seconds: what the kernel's driver waits.
 const TIMEOUT_S: i64 = 120;
@@ -77,8 +77,22 @@ pub fn socket_pair() -> Result<(DeviceEnd, SocketNsm), ServerError> {
 pub fn serve<R: TryCryptoRng>(
     end: &DeviceEnd,
     device: &mut NsmDevice<R>,
+    clock: impl FnMut() -> u64,
+) -> Result<u64, ServerError> {
+    serve_with(end, device, &NsmFaults::default(), clock)
+}
+
+/// The same with what goes wrong. A request that is never answered is not counted.
+///
+/// # Errors
+/// [`ServerError::Socket`].
+pub fn serve_with<R: TryCryptoRng>(
+    end: &DeviceEnd,
+    device: &mut NsmDevice<R>,
+    faults: &NsmFaults,
     mut clock: impl FnMut() -> u64,
 ) -> Result<u64, ServerError> {
+    let mut requests = Requests::default();
     // One byte more than a request may have: a longer one shows by filling it.
     let mut buffer = [0; REQUEST_MAX + 1];
     let mut answered = 0;
@@ -90,7 +104,9 @@ pub fn serve<R: TryCryptoRng>(
             Err(errno) => return Err(ServerError::Socket { errno }),
         };
         let request = buffer.get(..len).unwrap_or(&buffer);
-        let response = Zeroizing::new(device.process(request, clock()));
+        let Some(response) = faults.process(&mut requests, device, request, clock()) else {
+            continue;
+        };
         loop {
             match send(end.0.as_raw_fd(), &response, MsgFlags::MSG_NOSIGNAL) {
                 Ok(_) => break,

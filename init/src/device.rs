@@ -110,7 +110,12 @@ impl<T: Transport> Device<T> {
         for (index, expected) in agreed.registers() {
             let found = Pcr(self.nsm.describe_pcr(index.into())?.value);
             if found == Pcr::ZERO {
-                let detail = format!("PCR{index} is zero: this enclave runs in debug mode");
+                let why = match index {
+                    0..=2 => "this enclave runs in debug mode",
+                    3 => "the parent instance has no role",
+                    _ => "the image is not signed",
+                };
+                let detail = format!("PCR{index} is zero: {why}");
                 return Err(refuse(Reason::MeasurementMismatch, &detail));
             }
             if found != expected {

@@ -128,7 +128,8 @@ impl Provisioned {
         let to = chain.manifest();
         let setup = self.attested(&request, &chain, nonce, now)?;
         check_role(device.role_register()?, setup.role_register)?;
-        forward::approvers(policy, relation, from, to, &request.approvals)
+        let genesis = &self.identity.genesis;
+        forward::approvers(genesis, policy, relation, from, to, &request.approvals)
             .map_err(|e| refused(&e))?;
         let suite = Suite::P256Sha256Aes256Gcm;
         if !to.suites.contains(&suite.id()) {
@@ -324,7 +325,7 @@ pub(crate) fn refused(error: &ForwardError) -> Denied {
         ForwardError::ApprovalOfAnother { index } => {
             (Reason::ForwardApprovalOfAnother, Some(*index))
         }
-        ForwardError::ApprovalOfStranger { index } => {
+        ForwardError::ApprovalOfInactive { index } | ForwardError::ApprovalOfStranger { index } => {
             (Reason::ForwardApprovalOfStranger, Some(*index))
         }
         ForwardError::ApprovalRepeated { index } => (Reason::ForwardApprovalRepeated, Some(*index)),

@@ -224,6 +224,9 @@ impl Collecting {
         let Some(member) = manifest.share_set.member(index) else {
             return Err(refuse(Reason::NotAMember, ""));
         };
+        if !self.identity.genesis.is_active(index, manifest.epoch) {
+            return Err(refuse(Reason::NotAMember, "inactive since the genesis"));
+        }
         if grant.sealed != Digest::of(&request.sealed) {
             return Err(refuse(Reason::CiphertextMismatch, ""));
         }
@@ -420,6 +423,7 @@ pub(crate) fn chain_reason(error: &ChainError) -> Reason {
         ChainError::Threshold { .. } => Reason::ApprovalsMissing,
         ChainError::ApprovalOfAnother { .. }
         | ChainError::ApprovalOfAnotherGenesis { .. }
+        | ChainError::ApprovalOfInactive { .. }
         | ChainError::ApprovalOfStranger { .. }
         | ChainError::ApprovalRepeated { .. }
         | ChainError::ApprovalSignature { .. } => Reason::ApprovalInvalid,

@@ -127,7 +127,8 @@ impl Provisioned {
             return Err(refuse(Reason::ReshareForAnother, "another instance"));
         }
         self.orders.check_time(order, now)?;
-        consenters(running, Digest::of(order), &request.consents).map_err(|e| refused(&e))?;
+        let (named, consents) = (Digest::of(order), &request.consents);
+        consenters(&self.identity.genesis, running, named, consents).map_err(|e| refused(&e))?;
         let suite = Suite::P256Sha256Aes256Gcm;
         if !running.suites.contains(&suite.id()) {
             return Err(refuse(Reason::SuiteNotAccepted, ""));
@@ -188,7 +189,8 @@ fn refused(error: &ReshareError) -> Denied {
         ReshareError::ConsentOfAnother { index, .. } => {
             (Reason::ReshareConsentOfAnother, Some(*index))
         }
-        ReshareError::ConsentOfStranger { index, .. } => {
+        ReshareError::ConsentOfStranger { index, .. }
+        | ReshareError::ConsentOfInactive { index } => {
             (Reason::ReshareConsentOfStranger, Some(*index))
         }
         ReshareError::ConsentRepeated { index, .. } => {

@@ -6,6 +6,8 @@
 //! [`CeremonyError::explain`] says whose fault it is and what to do. Texts and remedies never
 //! contain free text of others: names have a fixed alphabet, the rest are numbers and digests.
 
+mod remedies;
+
 use core::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Epoch, Genesis};
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::Role;
+use quorate_token::TokenError;
 use quorate_transcript::TranscriptError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
@@ -30,9 +33,12 @@ use crate::hardening::HardeningError;
 use crate::inputs::InputError;
 use crate::keyfile::KeyFileError;
 use crate::pins::PinError;
+use crate::place::PlaceError;
+use crate::plan::PlanError;
 use crate::random::NoRandomness;
 use crate::steps::restore::RestoreError;
 use crate::storage::StorageError;
+use crate::token::{self, TokenKeysError};
 use crate::transcript::JournalError;
 
 /// Who has to mend something.
@@ -141,6 +147,12 @@ pub enum CeremonyError {
     /// What the shared folder says differs from what you pinned.
     #[error(transparent)]
     Pin(#[from] PinError),
+    /// Nothing says which folder is meant, or it is the wrong one.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The plan of the ceremony cannot be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The member's records do not fit to what they have seen.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -162,6 +174,12 @@ pub enum CeremonyError {
     /// A file or folder could not be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The token, its module or its PIN is wrong.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// What the token holds is not what was pinned.
+    #[error(transparent)]
+    TokenKeys(#[from] TokenKeysError),
 }
 
 impl CeremonyError {
@@ -191,11 +209,15 @@ impl CeremonyError {
             Self::Journal(e) => e.explain(),
             Self::KeyFile(e) => e.explain(),
             Self::Pin(e) => e.explain(),
+            Self::Place(e) => e.explain(),
+            Self::Plan(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
             Self::Reshare(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
             Self::Restore(e) => e.explain(),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
+            Self::Token(e) => token::explain(e),
+            Self::TokenKeys(e) => e.explain(),
             Self::Transcript(e) => Explanation::new(e.code(), Blame::Folder, e.remedy()),
         }
     }
@@ -205,6 +227,12 @@ impl CeremonyError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum StepError {
+    /// Where an enclave is, is not written as an address.
+    #[error("{} holds no address", .path.display())]
+    AddressMalformed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The manifest has no application of that name.
     #[error("the manifest has no application {name}")]
     ApplicationUnknown {
@@ -258,6 +286,23 @@ pub enum StepError {
         /// That of the definition in the folder.
         found: Digest<Definition>,
     },
+    /// An exception where nobody is missing.
+    #[error("no receipt is missing")]
+    ExceptionNeedless,
+    /// Too few receipts for an exception.
+    #[error("an exception needs the receipts of {need} holders, there are {have}")]
+    ExceptionTooFew {
+        /// How many it takes.
+        need: usize,
+        /// How many there are.
+        have: usize,
+    },
+    /// The record is there already.
+    #[error("the genesis is finished already")]
+    ExceptionTooLate,
+    /// Who gave no receipt may not go on without others.
+    #[error("you have given no receipt")]
+    ExceptionUnreceipted,
     /// The new instance's evidence does not hold.
     #[error("the evidence of the new instance is refused: {code}")]
     EvidenceRefused {
@@ -338,6 +383,9 @@ pub enum StepError {
         /// Your name.
         name: Name,
     },
+    /// The keys are in a token, which this command does not empty.
+    #[error("your keys are in a token: this command destroys key files only")]
+    KeyInToken,
     /// The folder has the output of a genesis already.
     #[error("a genesis was made for this definition already")]
     GenesisExists,
@@ -397,6 +445,14 @@ pub enum StepError {
     /// A definition must be consented to first.
     #[error("you have consented to no definition yet")]
     NotConsented,
+    /// The person joined with the other kind of keys.
+    #[error("{name} has joined with {} already", key_kind(*.token))]
+    JoinedOtherwise {
+        /// Their name.
+        name: Name,
+        /// Whether they joined with a token.
+        token: bool,
+    },
     /// The private folder has no key yet.
     #[error("there is no key in the private folder")]
     NotJoined,
@@ -434,6 +490,12 @@ pub enum StepError {
         /// That of the file.
         found: Sha256,
     },
+    /// The genesis was finished without this holder.
+    #[error("share {index} is inactive: the genesis was finished without its receipt")]
+    ShareInactive {
+        /// Your index.
+        index: ShareIndex,
+    },
     /// The share does not open with your key.
     #[error("share {index} does not open with your key")]
     ShareUnreadable {
@@ -459,256 +521,17 @@ pub enum StepError {
     },
 }
 
+const fn key_kind(token: bool) -> &'static str {
+    match token {
+        true => "keys in a token",
+        false => "a key file",
+    }
+}
+
 const fn role_text(role: Option<Role>) -> &'static str {
     match role {
         None => "consent or receipt",
         Some(Role::ManifestSet) => "approval for the manifest set",
         Some(Role::ShareSet) => "approval for the share set",
-    }
-}
-
-impl StepError {
-    /// What it is called, whose fault it is, what to do.
-    #[must_use]
-    pub const fn explain(&self) -> Explanation {
-        use Blame::{Coordinator, Enclave, Folder, You};
-        let (code, blame, remedy) = match self {
-            Self::ApplicationUnknown { .. } => (
-                "application-unknown",
-                You,
-                "name the applications as the manifest does; `quorate ceremony status` lists them",
-            ),
-            Self::ApplicationWithoutFile { .. } => (
-                "application-without-file",
-                You,
-                "give its binary with --application NAME=PATH",
-            ),
-            Self::BinaryDiffers { .. } => (
-                "binary-differs",
-                You,
-                "give the file that was built for this manifest, or have a manifest approved for \
-                 this one",
-            ),
-            Self::CardOfAnother { .. } => (
-                "card-of-another",
-                Folder,
-                "somebody renamed a card; ask that member to join again",
-            ),
-            Self::ChainTooLong { .. } => (
-                "chain-too-long",
-                Folder,
-                "remove manifests that nobody approved; a chain that is really that long needs a \
-                 new namespace",
-            ),
-            Self::CardSignature { .. } => (
-                "card-signature",
-                Folder,
-                "the card was altered; ask that member to join again",
-            ),
-            Self::DefinitionInvalid(_) => (
-                "definition-invalid",
-                You,
-                "correct the members or thresholds and define again",
-            ),
-            Self::FingerprintDiffers { .. } => (
-                "fingerprint-differs",
-                Folder,
-                "do not consent: the definition in the folder is not the one the members agreed \
-                 on; compare fingerprints again, by voice",
-            ),
-            Self::EvidenceRefused { .. } => (
-                "evidence-refused",
-                Enclave,
-                "fetch its evidence with `quorate ceremony evidence` and look at it with `quorate \
-                 verify evidence` before you use the new instance",
-            ),
-            Self::EpochRevoked { .. } => (
-                "epoch-revoked",
-                You,
-                "check your new share with `quorate ceremony reshare receipt` if you are a member \
-                 of the new set; else destroy the old one with `quorate ceremony reshare destroy`",
-            ),
-            Self::NoConsent { .. } => (
-                "no-consent",
-                You,
-                "nothing to do: only the present share set and manifest set consent",
-            ),
-            Self::NothingToRotate => (
-                "nothing-to-rotate",
-                You,
-                "name another manifest set or threshold, or a completed resharing with --reshare",
-            ),
-            Self::NothingToDestroy => (
-                "nothing-to-destroy",
-                You,
-                "nothing to do: a share goes out of use when a manifest that names others is \
-                 approved",
-            ),
-            Self::OrderExpired { .. } => (
-                "order-expired",
-                Coordinator,
-                "have another order written; if this computer's clock is wrong, set it",
-            ),
-            Self::OrderMissing { .. } => (
-                "order-missing",
-                You,
-                "fetch the newest copy of the shared folder, or write one with `quorate ceremony \
-                 reshare order`",
-            ),
-            Self::OrdersExhausted => (
-                "orders-exhausted",
-                Folder,
-                "remove orders that came to nothing, or find out who wrote them",
-            ),
-            Self::OtherGenesis { .. } => (
-                "other-genesis",
-                Folder,
-                "stop: this is another namespace's folder, or the digest was misheard; ask another \
-                 member for it",
-            ),
-            Self::ReshareMissing { .. } => (
-                "reshare-missing",
-                Coordinator,
-                "have the enclave carry it out with `quorate ceremony reshare run`",
-            ),
-            Self::StillSeated { .. } => {
-                ("still-seated", You, "repeat the command without --with-key")
-            }
-            Self::ForwardExempt { .. } => (
-                "forward-exempt",
-                You,
-                "nothing to do: the policy of the manifest before lets changes of applications pass",
-            ),
-            Self::ForwardNotAllowed { .. } => (
-                "forward-not-allowed",
-                Coordinator,
-                "provision the new enclave with shares; to forward from then on, have a manifest \
-                 approved with --forward",
-            ),
-            Self::ForwardToFirst { .. } => (
-                "forward-to-first",
-                You,
-                "an enclave of the same manifest takes the key without approvals; name the \
-                 manifest that shall follow",
-            ),
-            Self::ImporterNotWaiting { .. } => (
-                "importer-not-waiting",
-                You,
-                "boot it with `quorate ceremony boot` first, or name the right socket with --to",
-            ),
-            Self::HandOverUnfinished => (
-                "hand-over-unfinished",
-                Enclave,
-                "repeat the command, or look at the old enclave's console",
-            ),
-            Self::NotForwarded => (
-                "not-forwarded",
-                You,
-                "name the enclave that waits for the key with --to; two with the key must not run",
-            ),
-            Self::GenesisExists => (
-                "genesis-exists",
-                You,
-                "go on with `quorate ceremony receipt`; another key needs another folder and \
-                 everybody's consent",
-            ),
-            Self::KeysDiffer { .. } => (
-                "keys-differ",
-                Coordinator,
-                "do not consent: somebody replaced your card, or you joined again with new keys; \
-                 have the definition made anew from your present card",
-            ),
-            Self::ManifestPending { .. } => (
-                "manifest-pending",
-                Coordinator,
-                "collect the missing approvals with `quorate ceremony approve` first",
-            ),
-            Self::ManifestInvalid(_) => (
-                "manifest-invalid",
-                You,
-                "correct the applications or measurements and make the manifest again",
-            ),
-            Self::ManifestMissing { .. } => (
-                "manifest-missing",
-                You,
-                "ask the coordinator to make it with `quorate ceremony manifest`, or correct the \
-                 number",
-            ),
-            Self::NameTaken { .. } => (
-                "name-taken",
-                Folder,
-                "speak to whoever has the name; one of you takes another name and another private \
-                 folder, or removes a card that nobody made",
-            ),
-            Self::NoApproval { .. } => (
-                "no-approval-needed",
-                You,
-                "nothing to do: other members approve this manifest",
-            ),
-            Self::NotDefined { .. } => (
-                "not-defined",
-                Coordinator,
-                "if you should be a member, have the definition made anew with your card",
-            ),
-            Self::NotConsented => (
-                "not-consented",
-                You,
-                "read the definition and consent to it with `quorate ceremony consent`",
-            ),
-            Self::NotJoined => (
-                "not-joined",
-                You,
-                "make your keys with `quorate ceremony join`, or correct the folder's path",
-            ),
-            Self::NotReceived => (
-                "not-received",
-                You,
-                "verify the genesis with `quorate ceremony receipt` first; only then do you know \
-                 which key you act for",
-            ),
-            Self::NoShare { .. } => ("no-share", You, "only members of the share set give shares"),
-            Self::OtherName { .. } => (
-                "other-name",
-                You,
-                "use the name of this private folder, or another folder for another person",
-            ),
-            Self::ReceiptWrong => (
-                "receipt-wrong",
-                Enclave,
-                "the share was sealed to the attested key and is safe; attest again and look who \
-                 answers on this socket",
-            ),
-            Self::ReviewTooOld { .. } => (
-                "review-too-old",
-                You,
-                "repeat the command: the enclave is verified again",
-            ),
-            Self::RootDiffers { .. } => (
-                "root-differs",
-                Folder,
-                "somebody replaced the root certificate; put the one the members agreed on back",
-            ),
-            Self::ShareUnreadable { .. } => (
-                "share-unreadable",
-                Coordinator,
-                "do not sign a receipt: the genesis gave you no share; hold another genesis",
-            ),
-            Self::ShareWrong { .. } => (
-                "share-wrong",
-                Coordinator,
-                "do not sign a receipt: your share would open nothing; hold another genesis",
-            ),
-            Self::SuiteNotAccepted => (
-                "suite-not-accepted",
-                Coordinator,
-                "use a tool that has one of the suites in the manifest",
-            ),
-            Self::SignedWrong { .. } => (
-                "signed-wrong",
-                Folder,
-                "somebody wrote that file in your name; remove it and repeat the command",
-            ),
-        };
-        Explanation::new(code, blame, remedy)
     }
 }

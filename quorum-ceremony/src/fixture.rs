@@ -44,6 +44,7 @@ use zeroize::Zeroizing;
 
 use crate::challenge::wall_clock;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::keys::UnlockedKeys;
 use crate::pins::{Pins, SharePin};
 use crate::private::PrivateFolder;
 use crate::random;
@@ -64,6 +65,11 @@ pub(crate) fn index(value: u8) -> ShareIndex {
 
 pub(crate) fn passphrase(text: &str) -> Passphrase {
     Passphrase::new(Zeroizing::new(text.as_bytes().to_vec())).unwrap()
+}
+
+/// A member's keys as a step has them once they are unlocked.
+pub(crate) fn unlocked(keys: &MemberKeys) -> UnlockedKeys {
+    UnlockedKeys::File(keys.duplicate())
 }
 
 pub(crate) fn measurements(byte: u8) -> Measurements {
@@ -202,7 +208,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let keys: Vec<MemberKeys> = NAMES
+        Self::of(&NAMES)
+    }
+
+    /// Four people, two of whom open the key: one can be spared.
+    pub(crate) fn four() -> Self {
+        Self::of(&["alice", "bob", "carol", "dave"])
+    }
+
+    fn of(names: &[&str]) -> Self {
+        let keys: Vec<MemberKeys> = names
             .iter()
             .map(|text| MemberKeys::generate(name(text)).unwrap())
             .collect();
@@ -296,6 +311,7 @@ impl World {
                 .get_or_init(|| self.genesis_document(&[7; 32]))
                 .clone(),
             receipts: self.receipts(),
+            exceptions: None,
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Guarantees: after [`protect`], the kernel writes no core dump of this process, and processes of
 //! the same user can neither trace it nor read its memory through `/proc`. The root user still
-//! can.
+//! can. A file that may not grow any more is an error where it is written, and not the end of the
+//! process in the middle of something.
 //!
 //! Does not: lock memory. A swap device is the owner's to encrypt.
 
 use nix::sys::prctl::set_dumpable;
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
 use thiserror::Error;
 
 use crate::error::{Blame, Explanation};
@@ -37,8 +39,11 @@ impl HardeningError {
 /// # Errors
 /// [`HardeningError`]; then no key should be used.
 pub fn protect() -> Result<(), HardeningError> {
+    let mut too_large = SigSet::empty();
+    too_large.add(Signal::SIGXFSZ);
     setrlimit(Resource::RLIMIT_CORE, 0, 0)
         .and_then(|()| set_dumpable(false))
+        .and_then(|()| too_large.thread_block())
         .map_err(|errno| HardeningError {
             errno: errno as i32,
         })

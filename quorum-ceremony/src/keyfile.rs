@@ -207,7 +207,7 @@ impl MemberKeys {
 
     /// Whose they are.
     #[must_use]
-    pub fn name(&self) -> &Name {
+    pub const fn name(&self) -> &Name {
         &self.name
     }
 
@@ -221,6 +221,16 @@ impl MemberKeys {
     #[must_use]
     pub fn decryption_key(&self) -> &DecryptionKey {
         &self.decryption
+    }
+
+    /// The same keys, for tests that need them twice.
+    #[cfg(test)]
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            signing: Secret::from_bytes(&self.signing.to_bytes()).unwrap(),
+            decryption: DecryptionKey::from_bytes(&self.decryption.to_bytes()).unwrap(),
+        }
     }
 
     /// The public halves.
@@ -237,14 +247,8 @@ impl MemberKeys {
     /// # Errors
     /// [`KeyFileError::KeysMismatch`] if both keys are one and the same, which no draw gives.
     pub fn card(&self) -> Result<Signed<MemberCard>, KeyFileError> {
-        let public = self.public();
-        let card = Checked::new(MemberCardFields {
-            format: quorate_protocol::FORMAT,
-            name: self.name.clone(),
-            signing_key: public.signing,
-            encryption_key: public.encryption,
-        })
-        .map_err(|_| KeyFileError::KeysMismatch)?;
+        let card = self.public().card(&self.name);
+        let card = card.ok_or(KeyFileError::KeysMismatch)?;
         Ok(Signed::sign(card, &self.signing_key()))
     }
 }
@@ -256,6 +260,19 @@ pub struct PublicKeys {
     pub signing: VerificationKey,
     /// What is encrypted to them.
     pub encryption: EncryptionKey,
+}
+
+impl PublicKeys {
+    /// A card that names them; none if both are one and the same.
+    pub(crate) fn card(self, name: &Name) -> Option<MemberCard> {
+        let card = Checked::new(MemberCardFields {
+            format: quorate_protocol::FORMAT,
+            name: name.clone(),
+            signing_key: self.signing,
+            encryption_key: self.encryption,
+        });
+        card.ok()
+    }
 }
 
 /// A key file that has been read and whose price is acceptable; still locked.

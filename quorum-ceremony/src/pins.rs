@@ -30,6 +30,9 @@ const MAX_NEW_SHARES: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PinError {
+    /// There are keys, and what their owner pinned is gone.
+    #[error("the private folder has your keys, and what you pinned is gone")]
+    Lost,
     /// The file holds no pins.
     #[error("the pin file is damaged: {0}")]
     Malformed(DecodeError),
@@ -76,6 +79,12 @@ impl PinError {
     #[must_use]
     pub const fn explain(&self) -> Explanation {
         let (code, blame, remedy) = match self {
+            Self::Lost => (
+                "pins-lost",
+                Blame::Machine,
+                "restore pins.cbor from a backup; if there is none, `quorate ceremony share restore \
+                 --genesis DIGEST` pins anew what you know from the paper or another member",
+            ),
             Self::Malformed(_) => (
                 "pins-malformed",
                 Blame::Machine,

@@ -1,4 +1,4 @@
-//! A member's private folder: key file, pins, their sealed share, receipts of their grants.
+//! A member's private folder: key file or what is pinned of a token, pins, their sealed share, receipts of their grants.
 //!
 //! Guarantees: the folder is this user's alone (mode 0700, files 0600), one command works in it at
 //! a time, and each file is replaced whole or not at all. Pins are written before a signature that
@@ -6,8 +6,10 @@
 //!
 //! Trusts: this computer.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 
 use minicbor::{Decode, Encode};
 use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
@@ -19,10 +21,18 @@ use quorate_protocol::reshare::ReshareOrder;
 
 use crate::error::{CeremonyError, StepError};
 use crate::keyfile::KeyFile;
+use crate::keys::{LockedKeys, LockedToken};
 use crate::pins::{PinError, Pins};
 use crate::storage::{Folder, Published, StorageError};
+use crate::token::{TokenFile, TokenIntent, TokenKeysError};
 
-const KEY: &[&str] = &["key.cbor"];
+const KEY: &[&str] = &[LockedKeys::KEY_FILE];
+const TOKEN: &[&str] = &[LockedKeys::TOKEN_FILE];
+const INTENT: &[&str] = &["token-intent.cbor"];
+/// The path of a PKCS#11 module on this machine: no pin, any other may be named.
+const MODULE: &[&str] = &["module"];
+/// Longest path in bytes.
+const LONGEST_PATH: usize = 4096;
 const PINS: &[&str] = &["pins.cbor"];
 const SHARE: &[&str] = &["share.cbor"];
 
@@ -113,24 +123,88 @@ impl PrivateFolder {
         self.folder.path()
     }
 
-    /// The key file, if there is one.
+    /// The keys, if there are any.
     ///
     /// # Errors
-    /// [`StorageError`], or a key file that is none.
-    pub fn find_key_file(&self) -> Result<Option<KeyFile>, CeremonyError> {
-        match self.folder.read(KEY, KeyFile::MAX)? {
-            Some(bytes) => Ok(Some(KeyFile::from_bytes(&bytes)?)),
+    /// [`StorageError`], a file that is none, or [`TokenKeysError::Both`].
+    pub fn find_keys(&self) -> Result<Option<LockedKeys>, CeremonyError> {
+        let file = self.folder.read(KEY, KeyFile::MAX)?;
+        let token = self.folder.read(TOKEN, TokenFile::MAX)?;
+        match (file, token) {
+            (None, None) => Ok(None),
+            (Some(bytes), None) => Ok(Some(LockedKeys::File(KeyFile::from_bytes(&bytes)?))),
+            (None, Some(bytes)) => Ok(Some(LockedKeys::Token(LockedToken {
+                file: TokenFile::from_bytes(&bytes)?,
+                module: self.module()?,
+            }))),
+            (Some(_), Some(_)) => Err(TokenKeysError::Both.into()),
+        }
+    }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// [`StepError::NotJoined`] if there are none.
+    pub fn keys(&self) -> Result<LockedKeys, CeremonyError> {
+        self.find_keys()?.ok_or_else(|| StepError::NotJoined.into())
+    }
+
+    /// Writes a token file where there was none.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn store_token_file(&self, file: &TokenFile) -> Result<(), StorageError> {
+        self.folder.publish(TOKEN, &file.to_bytes()).map(drop)
+    }
+
+    /// Which keys an interrupted `join` was going to make in a token.
+    ///
+    /// # Errors
+    /// [`StorageError`], or a file that is none.
+    pub fn token_intent(&self) -> Result<Option<TokenIntent>, CeremonyError> {
+        match self.folder.read(INTENT, TokenIntent::MAX)? {
+            Some(bytes) => Ok(Some(TokenIntent::from_bytes(&bytes)?)),
             None => Ok(None),
         }
     }
 
-    /// The key file.
+    /// Writes down which keys will be made, before they are.
     ///
     /// # Errors
-    /// [`StepError::NotJoined`] if there is none.
-    pub fn key_file(&self) -> Result<KeyFile, CeremonyError> {
-        self.find_key_file()?
-            .ok_or_else(|| StepError::NotJoined.into())
+    /// [`StorageError`].
+    pub fn store_token_intent(&self, intent: &TokenIntent) -> Result<(), StorageError> {
+        self.folder.publish(INTENT, &intent.to_bytes()).map(drop)
+    }
+
+    /// The PKCS#11 module that was used last on this machine.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn module(&self) -> Result<Option<PathBuf>, StorageError> {
+        let bytes = self.folder.read(MODULE, LONGEST_PATH)?;
+        Ok(bytes.map(|bytes| OsString::from_vec(bytes).into()))
+    }
+
+    /// Remembers the module that leads to a token.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn remember_module(&self, path: &Path) -> Result<(), StorageError> {
+        if self.module()?.as_deref() == Some(path) {
+            return Ok(());
+        }
+        self.folder.replace(MODULE, path.as_os_str().as_bytes())
+    }
+
+    /// Writes the file of these keys where there was none.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn store_keys(&self, keys: &LockedKeys) -> Result<(), StorageError> {
+        match keys {
+            LockedKeys::File(file) => self.store_key_file(file),
+            LockedKeys::Token(token) => self.store_token_file(&token.file),
+        }
     }
 
     /// Writes a key file where there was none.
@@ -141,15 +215,16 @@ impl PrivateFolder {
         self.folder.publish(KEY, &file.to_bytes()).map(drop)
     }
 
-    /// The pins of the owner of `key_file`.
+    /// The pins of the owner of `keys`.
     ///
     /// # Errors
-    /// [`StorageError::Missing`] if they are lost, [`StepError::OtherName`] if they are another's.
-    pub fn pins(&self, key_file: &KeyFile) -> Result<Pins, CeremonyError> {
-        let pins = Pins::from_bytes(&self.folder.require(PINS, Pins::MAX)?)?;
-        if pins.name() != key_file.name() {
+    /// [`PinError::Lost`], [`StepError::OtherName`] if they are another's.
+    pub fn pins(&self, keys: &LockedKeys) -> Result<Pins, CeremonyError> {
+        let bytes = self.folder.read(PINS, Pins::MAX)?.ok_or(PinError::Lost)?;
+        let pins = Pins::from_bytes(&bytes)?;
+        if pins.name() != keys.name() {
             return Err(StepError::OtherName {
-                expected: key_file.name().clone(),
+                expected: keys.name().clone(),
                 found: pins.name().clone(),
             }
             .into());

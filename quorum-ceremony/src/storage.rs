@@ -50,6 +50,12 @@ pub enum StorageError {
         /// The system's error number; 0 if it gave none.
         errno: i32,
     },
+    /// There is no room.
+    #[error("there is no room for {}", .path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file that is needed is not there.
     #[error("{} is not there", .path.display())]
     Missing {
@@ -100,6 +106,12 @@ impl StorageError {
                 "file-error",
                 Blame::Machine,
                 "mend what the system reports and repeat the command; nothing was half written",
+            ),
+            Self::Full { .. } => Explanation::new(
+                "disk-full",
+                Blame::Machine,
+                "make room and repeat the command: it goes on where it ended, and nothing was half \
+                 written",
             ),
             Self::Missing { .. } => Explanation::new(
                 "file-missing",
@@ -263,6 +275,7 @@ impl Folder {
         let (parent, name) = self.parent(file)?;
         let path = self.path_of(file);
         let temporary = self.write_temporary(&parent, bytes, &path)?;
+        may_die(&path)?;
         let placed = match linkat(&parent, temporary.as_str(), &parent, name, AtFlags::empty()) {
             // A file system without links, such as a memory stick's. Two writers at the very same
             // moment could then replace each other's file.
@@ -272,6 +285,7 @@ impl Folder {
                 renameat(&parent, temporary.as_str(), &parent, name)
             }
             linked => {
+                may_die(&path)?;
                 let removed = unlinkat(&parent, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
                 linked.and(removed)
             }
@@ -292,6 +306,7 @@ impl Folder {
             }
             Err(errno) => return Err(refused(path, errno)),
         }
+        may_die(&path)?;
         parent.sync_all().map_err(|e| failed(&path, &e))?;
         Ok(Published::Written)
     }
@@ -305,8 +320,10 @@ impl Folder {
         let (parent, name) = self.parent(file)?;
         let path = self.path_of(file);
         let temporary = self.write_temporary(&parent, bytes, &path)?;
+        may_die(&path)?;
         renameat(&parent, temporary.as_str(), &parent, name)
             .map_err(|errno| refused(path.clone(), errno))?;
+        may_die(&path)?;
         parent.sync_all().map_err(|e| failed(&path, &e))
     }
 
@@ -331,6 +348,21 @@ impl Folder {
         unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)
             .map_err(|errno| refused(path.clone(), errno))?;
         parent.sync_all().map_err(|error| failed(&path, &error))
+    }
+
+    /// Writes so many bytes durably and removes them again. When they were written, by the clock of
+    /// the file system.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub(crate) fn probe(&self, bytes: &[u8]) -> Result<std::time::SystemTime, StorageError> {
+        let parent = self.own_handle()?;
+        let name = self.write_temporary(&parent, bytes, &self.path)?;
+        let written = self.path.join(&name).symlink_metadata();
+        let written = written.and_then(|metadata| metadata.modified());
+        unlinkat(&parent, name.as_str(), UnlinkatFlags::NoRemoveDir)
+            .map_err(|errno| refused(self.path.clone(), errno))?;
+        written.map_err(|e| failed(&self.path, &e))
     }
 
     /// Takes the folder's lock for as long as the returned file lives.
@@ -375,6 +407,7 @@ impl Folder {
         let mut file: File = openat(parent, name.as_str(), flags, mode)
             .map_err(|errno| refused(path.into(), errno))?
             .into();
+        may_die(path)?;
         let written = file.write_all(bytes).and_then(|()| {
             if self.file_mode == 0o600 {
                 file.set_permissions(Permissions::from_mode(0o600))?;
@@ -398,6 +431,7 @@ impl Folder {
         let mut at = self.own_handle()?;
         for (depth, folder) in folders.iter().enumerate() {
             let path = || self.path_of(file.get(..=depth).unwrap_or_default());
+            may_die(&self.path)?;
             match mkdirat(&at, *folder, Mode::from_bits_truncate(self.folder_mode)) {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(refused(path(), errno)),
@@ -508,6 +542,7 @@ fn refused(path: PathBuf, errno: Errno) -> StorageError {
         // O_NOFOLLOW on a link; the second with O_DIRECTORY; the third a socket.
         Errno::ELOOP | Errno::ENOTDIR | Errno::ENXIO => StorageError::NotPlain { path },
         Errno::ENOENT => StorageError::Missing { path },
+        Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => StorageError::Full { path },
         errno => StorageError::Io {
             path,
             errno: errno as i32,
@@ -519,11 +554,28 @@ pub(crate) fn failed(path: &Path, error: &io::Error) -> StorageError {
     if error.kind() == io::ErrorKind::NotFound {
         return StorageError::Missing { path: path.into() };
     }
+    let full = [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG].map(|errno| Some(errno as i32));
+    if full.contains(&error.raw_os_error()) {
+        return StorageError::Full { path: path.into() };
+    }
     StorageError::Io {
         path: path.into(),
         errno: error.raw_os_error().unwrap_or(0),
     }
 }
+
+/// A point at which a test lets this process die. Nothing in a program.
+#[cfg(not(test))]
+#[expect(clippy::unnecessary_wraps, reason = "tests return an error here")]
+const fn may_die(_: &Path) -> Result<(), StorageError> {
+    Ok(())
+}
+
+#[cfg(test)]
+use self::death::point as may_die;
+
+#[cfg(test)]
+pub(crate) mod death;
 
 #[cfg(test)]
 mod tests;

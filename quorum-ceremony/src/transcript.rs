@@ -32,12 +32,12 @@ use thiserror::Error;
 
 use crate::error::{Blame, Explanation};
 
-pub use self::acts::{Content, Noted};
-pub(crate) use self::acts::{Looked, object};
+pub use self::acts::{Content, Looked, Noted};
+pub(crate) use self::acts::{object, remark};
 pub use self::gather::{Gathered, gather};
 pub(crate) use self::journal::{Journal, people};
-pub use self::notes::note;
-pub(crate) use self::notes::{Effect, MAX_WAITING, add, refused, waiting};
+pub(crate) use self::notes::{Effect, MAX_WAITING, add, waiting};
+pub use self::notes::{note, refused};
 
 /// What keeps a member's records from fitting to what they have seen.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -16,15 +16,18 @@
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
+//! The plan that marks it, addresses of enclaves and exceptions: `workspace/begin.rs`.
+//!
 //! Anyone may write here. Guarantees: what is read is bounded, canonical and a plain file; what is
 //! written never replaces something else. Everything read is a claim: the steps compare it with
 //! pins and verify every signature.
 
+pub(crate) mod begin;
 mod reshares;
 
 use std::path::Path;
 
-use quorate_protocol::atoms::{Name, Sha256};
+use quorate_protocol::atoms::{Name, Sha256, ShareIndex};
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
@@ -32,7 +35,9 @@ use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::ForwardApproval;
 use quorate_protocol::frame::Sizes;
-use quorate_protocol::genesis::{Document, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord};
+use quorate_protocol::genesis::{
+    Document, Epoch, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord,
+};
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{Member, MemberSet, Role};
 use quorate_protocol::message::Request;
@@ -43,6 +48,8 @@ use quorate_verify::chain::MAX_LINKS;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::storage::{Folder, Published, StorageError};
+
+pub use self::begin::EnclaveRole;
 
 const DEFINITION: &[&str] = &["definition.cbor"];
 const ROOT: &[&str] = &["root.der"];
@@ -56,6 +63,7 @@ const MAX_ROOT: usize = 4 * 1024;
 const MAX_CHAIN: usize = <Request as Sizes>::LARGEST;
 
 pub use self::reshares::is_reshare_consent;
+pub(crate) use self::reshares::{destroyed_file, reshare_consent_file, reshare_receipt_file};
 
 /// The shared folder, open.
 #[derive(Debug)]
@@ -171,6 +179,14 @@ impl Workspace {
         Ok(card.clone())
     }
 
+    /// The card of that name as it lies there, not verified.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_card(&self, name: &Name) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
+        self.find(&["members", &format!("{name}.cbor")])
+    }
+
     /// Writes a card.
     ///
     /// # Errors
@@ -189,6 +205,17 @@ impl Workspace {
         definition: &Definition,
     ) -> Result<Vec<Signed<DefinitionConsent>>, CeremonyError> {
         self.of_members(definition.people().into_iter(), "consents")
+    }
+
+    /// One member's consent, if it is there.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub fn find_consent(
+        &self,
+        name: &Name,
+    ) -> Result<Option<Signed<DefinitionConsent>>, CeremonyError> {
+        self.find(&["consents", &format!("{name}.cbor")])
     }
 
     /// Writes a consent.
@@ -367,12 +394,9 @@ impl Workspace {
         sequence: u64,
         name: &Name,
     ) -> Result<Option<Signed<ForwardApproval>>, CeremonyError> {
-        self.find(&[
-            "manifests",
-            &place(sequence),
-            "forwards",
-            &format!("{name}.cbor"),
-        ])
+        let file = forward_approval_file(sequence, name);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
+        self.find(&file)
     }
 
     /// Writes an approval of forwarding to a manifest.
@@ -385,8 +409,8 @@ impl Workspace {
         name: &Name,
         approval: &Signed<ForwardApproval>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}.cbor");
-        let file = ["manifests", &place(sequence), "forwards", &file];
+        let file = forward_approval_file(sequence, name);
+        let file: Vec<&str> = file.iter().map(String::as_str).collect();
         self.folder.publish(&file, &to_bytes(approval))
     }
 
@@ -402,7 +426,11 @@ impl Workspace {
     ) -> Result<(Vec<Signed<ForwardApproval>>, Vec<Name>), CeremonyError> {
         let (mut approvals, mut ignored) = (Vec::new(), Vec::new());
         let subject = (from.genesis, Digest::of(from), Digest::of(to));
+        let inactive = self.inactive(from.epoch)?;
         for member in &from.share_set.members {
+            if inactive.contains(&member.index) {
+                continue;
+            }
             match self.find_forward_approval(to.sequence, &member.name) {
                 Ok(Some(approval)) if is_forward_approval(&approval, subject, member) => {
                     approvals.push(approval);
@@ -432,6 +460,9 @@ impl Workspace {
         last: Option<u64>,
     ) -> Result<Links, CeremonyError> {
         let (mut links, mut size) = (Links::default(), 0_usize);
+        let left_out = self.left_out()?;
+        // Before the first manifest the shares are those of the genesis.
+        let mut epoch = left_out.as_ref().map(|(born, _)| *born);
         let mut before = (
             definition.manifest_set.clone(),
             definition.share_set.clone(),
@@ -443,8 +474,18 @@ impl Workspace {
             let Some(manifest) = self.find_manifest(sequence)? else {
                 break;
             };
-            let approvals = self.approvals(sequence, &manifest, &before, &mut links.ignored)?;
+            let mut approvals = self.approvals(sequence, &manifest, &before, &mut links.ignored)?;
+            let counts = |index: &ShareIndex| match &left_out {
+                Some((born, left)) => epoch != Some(*born) || !left.contains(index),
+                None => true,
+            };
+            // They count nowhere, and a chain with one would be refused as a whole.
+            approvals.retain(|approval| {
+                let claim = approval.unverified();
+                claim.role != Role::ShareSet || counts(&claim.index)
+            });
             before = (manifest.manifest_set.clone(), manifest.share_set.clone());
+            epoch = Some(manifest.epoch);
             // Beside a manifest of other shares it is somebody's mistake, and spoils nothing.
             let (reshare, commitments) = (
                 self.find_reshare_of(sequence)?,
@@ -464,6 +505,27 @@ impl Workspace {
             links.links.push(link);
         }
         Ok(links)
+    }
+
+    /// Holders of shares of this epoch whom the record leaves out: none where a resharing made it.
+    fn inactive(&self, epoch: Epoch) -> Result<Vec<ShareIndex>, CeremonyError> {
+        Ok(match self.left_out()? {
+            Some((born, left)) if born == epoch => left,
+            _ => Vec::new(),
+        })
+    }
+
+    /// The epoch of the genesis and the holders whom the record leaves out. What it says is verified
+    /// by whoever relies on it.
+    fn left_out(&self) -> Result<Option<(Epoch, Vec<ShareIndex>)>, CeremonyError> {
+        let Some(record) = self.find_record()? else {
+            return Ok(None);
+        };
+        let receipts = &record.receipts;
+        let given = |index| receipts.iter().any(|r| r.unverified().index == index);
+        let holders = record.definition.share_set.members.iter().map(|m| m.index);
+        let left = holders.filter(|index| !given(*index)).collect();
+        Ok(Some((record.output.commitments.epoch(), left)))
     }
 
     fn approvals(
@@ -629,6 +691,16 @@ pub(crate) fn approval_file(sequence: u64, name: &Name, role: Role) -> [String; 
         place(sequence),
         "approvals".into(),
         format!("{name}-{}.cbor", role_name(role)),
+    ]
+}
+
+/// Where a member's approval of forwarding to a manifest is.
+pub(crate) fn forward_approval_file(sequence: u64, name: &Name) -> [String; 4] {
+    [
+        "manifests".into(),
+        place(sequence),
+        "forwards".into(),
+        format!("{name}.cbor"),
     ]
 }
 

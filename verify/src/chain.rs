@@ -436,6 +436,11 @@ impl<'a> Head<'a> {
     ) -> Result<(), ChainError> {
         let claim = approval.unverified();
         let (sequence, index) = (successor.sequence, claim.index);
+        // The holders before the manifest approve it, by the shares they hold.
+        let holds = || self.genesis.is_active(index, self.commitments.epoch());
+        if claim.role == Role::ShareSet && !holds() {
+            return Err(ChainError::ApprovalOfInactive { sequence, index });
+        }
         if claim.genesis != self.genesis.digest() {
             return Err(ChainError::ApprovalOfAnotherGenesis {
                 sequence,

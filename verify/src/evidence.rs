@@ -34,7 +34,7 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Origin};
 use quorate_protocol::genesis::Genesis;
-use quorate_protocol::members::Role;
+use quorate_protocol::members::{Member, Role};
 
 use self::checks::{
     ATTESTATION_ROOT, CHAIN, DEFINITION_CONSENTS, FORMAT, GENESIS_ATTESTATION, GENESIS_OUTPUT,
@@ -292,16 +292,22 @@ impl Run<'_> {
             return (None, None);
         };
         let verified = VerifiedGenesis::from_parts(record.clone(), birth.clone());
-        let verified = self.ledger.settle(&GENESIS_RECEIPTS, verified, |_| {
-            let names: Vec<&Name> = definition
-                .share_set
-                .members
-                .iter()
-                .map(|member| &member.name)
-                .collect();
+        let verified = self.ledger.settle(&GENESIS_RECEIPTS, verified, |verified| {
+            let members = definition.share_set.members.iter();
+            let (held, missing): (Vec<_>, Vec<_>) =
+                members.partition(|member: &&Member| !verified.inactive().contains(&member.index));
+            let (held, missing) = (names(&held), names(&missing));
+            if missing.is_empty() {
+                return format!(
+                    "Every holder proved to have their share: {}.",
+                    Listed(&held)
+                );
+            }
             format!(
-                "Every holder proved to have their share: {}.",
-                Listed(&names)
+                "{} proved to have their shares and all agreed to go on without {}, whose share \
+                 counts nowhere.",
+                Listed(&held),
+                Listed(&missing)
             )
         });
         if let Some(verified) = &verified {
@@ -398,4 +404,8 @@ fn chain_claim(chain: &VerifiedChain) -> String {
 fn counted(count: usize, one: &str, many: &str) -> String {
     let word = if count == 1 { one } else { many };
     format!("{count} {word}")
+}
+
+fn names<'a>(members: &[&'a Member]) -> Vec<&'a Name> {
+    members.iter().map(|member| &member.name).collect()
 }

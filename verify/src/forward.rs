@@ -125,6 +125,7 @@ pub fn needs_approvals(
 /// The first approval that is wrong, be there enough others or not;
 /// [`ForwardError::ApprovalsMissing`].
 pub fn approvers(
+    genesis: &VerifiedGenesis,
     policy: &ForwardPolicy,
     relation: Relation,
     from: &Manifest,
@@ -142,6 +143,9 @@ pub fn approvers(
         }
         let member = set.member(index);
         let member = member.ok_or(ForwardError::ApprovalOfStranger { index })?;
+        if !genesis.is_active(index, from.epoch) {
+            return Err(ForwardError::ApprovalOfInactive { index });
+        }
         if given.iter().any(|known| known.index == index) {
             return Err(ForwardError::ApprovalRepeated { index });
         }
@@ -264,7 +268,7 @@ pub fn verify_received(
     let relation = relate(from, to)?;
     check_exporter(key, genesis, record, certificate)?;
     let policy = policy(from, record.time)?;
-    let approvers = approvers(policy, relation, from, to, approvals)?;
+    let approvers = approvers(importer.genesis, policy, relation, from, to, approvals)?;
     Ok(VerifiedForward {
         source: source(digest, record),
         relation,

@@ -6,7 +6,8 @@
 //! * the output was made under this definition, with as many commitments as the share set's
 //!   threshold and one sealed share for every member;
 //! * every member of the share set signed a receipt for this very genesis and epoch, and proved
-//!   with a signature made by the share itself that they hold it.
+//!   with a signature made by the share itself that they hold it; or everybody who did signed an
+//!   exception as well, and the others' indices are [inactive](VerifiedGenesis::inactive).
 //!
 //! It does not say that this is the namespace you mean: compare [`VerifiedGenesis::digest`] with
 //! your own pin. It does not look at the attestation document of the genesis enclave;
@@ -16,6 +17,7 @@
 //! entries costs nothing.
 
 mod error;
+mod exception;
 
 use std::collections::BTreeSet;
 
@@ -30,6 +32,7 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::members::Member;
 
 pub use self::error::GenesisError;
+pub use self::exception::receipts_for_exception;
 
 /// Checks that every person of a definition consented to it, each once, ascending by name.
 ///
@@ -148,6 +151,7 @@ pub struct VerifiedGenesis {
     digest: Digest<Genesis>,
     quorum_key: VerificationKey,
     epoch: Epoch,
+    inactive: Vec<ShareIndex>,
 }
 
 impl VerifiedGenesis {
@@ -170,14 +174,15 @@ impl VerifiedGenesis {
         let quorum_key = commitments
             .quorum_key()
             .map_err(|_| GenesisError::QuorumKey)?;
-        let verified = Self {
+        let mut verified = Self {
             digest: Digest::of(&genesis),
             epoch: commitments.epoch(),
             genesis,
             quorum_key,
             record,
+            inactive: Vec::new(),
         };
-        verified.check_receipts()?;
+        verified.inactive = verified.check_receipts()?;
         Ok(verified)
     }
 
@@ -223,14 +228,28 @@ impl VerifiedGenesis {
         &self.quorum_key
     }
 
+    /// The indices nobody proved to hold, ascending: they were left out by an exception. A share of
+    /// this epoch at such an index counts nowhere.
+    #[must_use]
+    pub fn inactive(&self) -> &[ShareIndex] {
+        &self.inactive
+    }
+
+    /// Whether a share of `epoch` at `index` may count.
+    #[must_use]
+    pub fn is_active(&self, index: ShareIndex, epoch: Epoch) -> bool {
+        epoch != self.epoch || !self.inactive.contains(&index)
+    }
+
     /// Gives the record back.
     #[must_use]
     pub fn into_record(self) -> GenesisRecord {
         self.record
     }
 
-    /// A receipt of every member of the share set, ascending by index, each once.
-    fn check_receipts(&self) -> Result<(), GenesisError> {
+    /// A receipt of every member of the share set, ascending by index, each once; or exceptions. The
+    /// indices those leave out.
+    fn check_receipts(&self) -> Result<Vec<ShareIndex>, GenesisError> {
         let mut signers: Vec<(&Signed<GenesisReceipt>, &Member)> = Vec::new();
         let mut previous: Option<ShareIndex> = None;
         for receipt in &self.record.receipts {
@@ -279,21 +298,18 @@ impl VerifiedGenesis {
             signers.push((receipt, member));
         }
         let given: BTreeSet<ShareIndex> = signers.iter().map(|(_, member)| member.index).collect();
-        let missing: Vec<Name> = self
-            .definition()
-            .share_set
-            .members
-            .iter()
+        let members = self.definition().share_set.members.iter();
+        let missing: Vec<&Member> = members
             .filter(|member| !given.contains(&member.index))
-            .map(|member| member.name.clone())
             .collect();
-        if !missing.is_empty() {
-            return Err(GenesisError::ReceiptMissing { names: missing });
-        }
+        let exceptions = exception::check_counts(&self.record, &given, &missing)?;
         for (receipt, member) in signers {
             self.check_receipt(receipt, member)?;
         }
-        Ok(())
+        for (exception, member) in exceptions {
+            exception::check_signature(exception, member)?;
+        }
+        Ok(missing.iter().map(|member| member.index).collect())
     }
 
     fn check_receipt(

@@ -94,12 +94,14 @@ pub fn check_order(
 }
 
 /// Verifies every consent to an order and counts them, role by role. `running` is the manifest that
-/// the order names.
+/// the order names. Who was left out by an exception of the genesis holds no share of its epoch, and
+/// has no say among the holders.
 ///
 /// # Errors
 /// The first consent that is wrong, be there enough others or not;
 /// [`ReshareError::ConsentsMissing`].
 pub fn consenters(
+    genesis: &VerifiedGenesis,
     running: &Manifest,
     order: Digest<ReshareOrder>,
     consents: &[Signed<ReshareConsent>],
@@ -117,6 +119,9 @@ pub fn consenters(
         };
         let member = set.member(index);
         let member = member.ok_or(ReshareError::ConsentOfStranger { role, index })?;
+        if role == Role::ShareSet && !genesis.is_active(index, running.epoch) {
+            return Err(ReshareError::ConsentOfInactive { index });
+        }
         if list.iter().any(|known| known.index == index) {
             return Err(ReshareError::ConsentRepeated { role, index });
         }
@@ -164,7 +169,7 @@ pub fn verify_reshare(
     let (named, order) = (genesis.digest(), &reshare.order);
     check_order(named, running, order)?;
     let digest = Digest::of(order);
-    let consenters = consenters(running, digest, &reshare.consents)?;
+    let consenters = consenters(genesis, running, digest, &reshare.consents)?;
     let key = forward::instance_key(genesis, order.manifest, &reshare.ring);
     let key = key.map_err(|_| ReshareError::Signature {
         part: ResharePart::Ring,

@@ -12,24 +12,31 @@ use quorate_quorum_ceremony::address::Address;
 use quorate_quorum_ceremony::inputs::{ApplicationSpec, Binary};
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::manifest::ForwardPlan;
+use quorate_token::{KeyUri, TokenUri, UriError};
 use quorate_verify::attestation::Partition;
 
+pub(crate) use super::begin_arguments::{
+    Acting, ExceptionArguments, NewArguments, NextArguments, PreflightArguments,
+};
 pub(crate) use super::reshare_arguments::{Reshare, RotateArguments};
 use super::share::arguments::Share;
 pub(crate) use super::transcript_arguments::{
     DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
 };
+use crate::rehearse::Rehearse;
 
 /// One step of a ceremony.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 A ceremony is one folder everybody can write to, and one private folder for each person. Steps:
 
+  new        coordinator     makes the shared folder with its plan
   join       every member    makes keys, puts a card into the folder
   define     coordinator     puts the cards together into a definition
   consent    every member    compares the fingerprint by voice, signs the definition
   genesis    coordinator     has a genesis enclave make the key and its shares
   receipt    every member    verifies the genesis, checks their share, signs for it
+  exception  every member    finishes without a holder who never gives a receipt
   share      every member    proves the share that is kept, writes it down, restores it
   manifest   coordinator     says which image and applications may run
   approve    members         verify the manifest and sign it
@@ -38,6 +45,7 @@ A ceremony is one folder everybody can write to, and one private folder for each
   evidence   anyone          fetches what a stranger needs to verify all of it
   transcript anyone          verifies and shows what everybody did; members sign it
   report     anyone          makes one page of it
+  rehearse   anyone          plays all of it on this machine, with faults on request
 
 Every step leaves a signed record of what its member did and saw in the shared folder. A coordinator
 who is a member names their private folder with --private, and what they did is signed with their
@@ -54,11 +62,22 @@ Other people, with the same key:
   rotate     coordinator     writes a manifest with other approvers, or with new shares
   reshare    everybody       a running enclave makes new shares, for other people
 
-The coordinator is trusted with nothing; anybody can be it. `status` says what comes next.
+Keys are in a file under a passphrase, or in a PKCS#11 token under a PIN: `token list` shows the
+tokens of this machine, `join --token` takes one, and every later step asks for its PIN by itself.
 
-Example:
-  quorate ceremony status --folder ceremony")]
+The coordinator is trusted with nothing; anybody can be it. Inside the shared folder or your private one
+no command needs --folder, --private or --socket; `next` says whose turn it is and what to run.
+
+Examples:
+  quorate ceremony next
+  quorate ceremony preflight")]
 pub(crate) enum Ceremony {
+    /// Begin a ceremony: make its shared folder and plan (coordinator)
+    New(NewArguments),
+    /// Say whose turn it is and what to run
+    Next(NextArguments),
+    /// Check everything you will need, before the day
+    Preflight(PreflightArguments),
     /// Make your keys and put your card into the folder
     Join(JoinArguments),
     /// Put the members' cards together into a definition (coordinator)
@@ -69,6 +88,8 @@ pub(crate) enum Ceremony {
     Genesis(GenesisArguments),
     /// Verify the genesis and your share, pin it and sign for it
     Receipt(ReceiptArguments),
+    /// Finish the genesis without a holder who can never give a receipt
+    Exception(ExceptionArguments),
     /// Check your share, write it down, or bring it back from paper
     #[command(subcommand, arg_required_else_help = true)]
     Share(Share),
@@ -98,38 +119,57 @@ pub(crate) enum Ceremony {
     Transcript(Transcript),
     /// Make the report of the ceremony: one page for print, and JSON
     Report(ReportArguments),
+    /// Hold a ceremony for practice, on this machine, with faults on request
+    Rehearse(Rehearse),
     /// Show how far the ceremony is
     Status(StatusArguments),
+    /// Watch who has done what, drawn anew as it happens
+    Board(StatusArguments),
     /// Show what the applications of an enclave reported
     Log(LogArguments),
+    /// Look at PKCS#11 tokens; no PIN is asked for
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// The folder everybody shares.
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
     /// The ceremony's shared folder; anyone may write there, nothing in it is believed unchecked
+    /// [default: the workspace this is run in]
     #[arg(long, value_name = "DIR")]
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Option<PathBuf>,
 }
 
-/// The folder and passphrase of one person.
+/// The folder of one person, and what unlocks their keys.
 #[derive(Debug, Args)]
 pub(crate) struct Keyed {
-    /// Your private folder: keys and pins, yours alone (mode 0700)
+    /// Your private folder: keys and pins, yours alone (mode 0700) [default: that of the workspace;
+    /// QUORATE_PRIVATE]
     #[arg(long, value_name = "DIR")]
-    pub(crate) private: PathBuf,
+    pub(crate) private: Option<PathBuf>,
 
     /// Where your passphrase is, `-` for standard input [default: asked for on the terminal]
-    #[arg(long, value_name = "FILE|-")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["module", "pin_file"])]
     pub(crate) passphrase_file: Option<PathBuf>,
+
+    /// For keys in a token: the PKCS#11 library of its driver [default: the one used last]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
+
+    /// For keys in a token: where its PIN is, `-` for standard input [default: asked for on the
+    /// terminal, or typed on the token]
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) pin_file: Option<PathBuf>,
 }
 
 /// The enclave that is spoken to.
 #[derive(Debug, Args)]
 pub(crate) struct Socket {
-    /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000
+    /// The enclave's operator socket; on a Nitro parent instance vsock:CID:5000 [default: as the
+    /// shared folder says]
     #[arg(long, value_name = "PATH|vsock:CID:PORT")]
-    pub(crate) socket: Address,
+    pub(crate) socket: Option<Address>,
 }
 
 /// Whoever does something that needs no key.
@@ -149,14 +189,30 @@ into key.cbor in the private folder, and puts your card with the public keys int
 Keep a copy of key.cbor: without key file and passphrase your share is lost, but for a paper that
 `quorate ceremony share backup` makes.
 
+With --token both keys are in a PKCS#11 token (smart card, YubiKey, HSM, SoftHSM) instead. It makes
+them itself, on P-256, so that they can never be read out: one signs, one derives (ECDH). Some
+tokens make keys only with their own tool; name those keys. The private folder then holds no secret,
+but pins the token's serial number and the public keys: back it up, too. What a token does not do:
+your share is in this computer's memory for the moment in which it is checked or given. A token that
+is lost or broken takes your share with it, but for that paper.
+
+A URI is as in RFC 7512; `quorate ceremony token list` prints those of your tokens.
+
 Who joins after the genesis, to take a seat in a later manifest, gives its digest: it is pinned.
 
 Examples:
   quorate ceremony join --folder ceremony --private ~/quorum --name alice
-  quorate ceremony join --folder ceremony --private ~/quorum --name erin --genesis DIGEST")]
+  quorate ceremony join --folder ceremony --private ~/quorum --name erin --genesis DIGEST
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice \\
+      --token 'pkcs11:token=alice' --module /usr/lib/softhsm/libsofthsm2.so
+  quorate ceremony join --folder ceremony --private ~/quorum --name alice \\
+      --token 'pkcs11:serial=12345678' --module /usr/lib/x86_64-linux-gnu/libykcs11.so \\
+      --signing-key 'pkcs11:id=%02' --encryption-key 'pkcs11:id=%03'")]
 pub(crate) struct JoinArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
 
@@ -167,7 +223,99 @@ pub(crate) struct JoinArguments {
     /// The genesis digest of a namespace that has its key already, as another member read it to you
     #[arg(long, value_name = "HEX", value_parser = genesis)]
     pub(crate) genesis: Option<Digest<Genesis>>,
+
+    /// The token your keys are in, or will be
+    #[arg(long, value_name = "URI", value_parser = token_uri, conflicts_with = "passphrase_file")]
+    pub(crate) token: Option<Typed<TokenUri>>,
+
+    /// A key that is in the token already, to sign with [default: the token makes one]
+    #[arg(long, value_name = "URI", value_parser = key_uri, requires_all = ["token", "encryption_key"])]
+    pub(crate) signing_key: Option<Typed<KeyUri>>,
+
+    /// A key that is in the token already, for ECDH [default: the token makes one]
+    #[arg(long, value_name = "URI", value_parser = key_uri, requires_all = ["token", "signing_key"])]
+    pub(crate) encryption_key: Option<Typed<KeyUri>>,
 }
+
+/// A URI as it was typed. One that holds a PIN gets as far as here without it: what is said about an
+/// argument that cannot be parsed repeats the argument.
+#[derive(Clone, Debug)]
+pub(crate) enum Typed<U> {
+    /// It was read.
+    Uri(Box<U>),
+    /// It held a PIN, or where one is.
+    HoldsPin,
+}
+
+fn typed<U>(read: Result<U, UriError>) -> Result<Typed<U>, UriError> {
+    match read {
+        Err(UriError::Pin) => Ok(Typed::HoldsPin),
+        read => read.map(|uri| Typed::Uri(Box::new(uri))),
+    }
+}
+
+fn token_uri(text: &str) -> Result<Typed<TokenUri>, UriError> {
+    typed(TokenUri::parse(text))
+}
+
+fn key_uri(text: &str) -> Result<Typed<KeyUri>, UriError> {
+    typed(KeyUri::parse(text))
+}
+
+/// Look at tokens.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Show the tokens that are there and what each one lacks
+    List(TokenListArguments),
+    /// Show whether the token you joined with is there and serves
+    Check(TokenCheckArguments),
+}
+
+/// Show tokens.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For each token: its URI, what it is, what it says about tries of its PIN, and what it lacks for a
+member's keys. Nothing is logged in to, and no try is used up.
+
+Modules: SoftHSM /usr/lib/softhsm/libsofthsm2.so, YubiKey (PIV) libykcs11.so, many cards and keys
+opensc-pkcs11.so, Nitrokey HSM libsc-hsm-pkcs11.so. A module runs inside this program with all its
+rights: name one that came with your system or from the token's maker.
+
+Example:
+  quorate ceremony token list --module /usr/lib/softhsm/libsofthsm2.so")]
+pub(crate) struct TokenListArguments {
+    /// The PKCS#11 library of the token's driver
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: PathBuf,
+}
+
+/// Check a token.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Compares the tokens that are there with the one your private folder pinned at join: serial number,
+firmware, tries of the PIN, abilities. Whether the keys are still in it only a PIN shows; no PIN is
+asked for here.
+
+Example:
+  quorate ceremony token check --private ~/quorum")]
+pub(crate) struct TokenCheckArguments {
+    /// Your private folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) private: PathBuf,
+
+    /// The PKCS#11 library of the token's driver [default: the one used last]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
+}
+
+/// What a definition needs, where no plan has it.
+const PLANNED: [&str; 5] = [
+    "namespace",
+    "manifest_threshold",
+    "share_threshold",
+    "partition",
+    "measurements",
+];
 
 /// Make a definition.
 #[derive(Debug, Args)]
@@ -176,7 +324,10 @@ Every member must consent before a key is made; then nothing of it can change bu
 manifests, and the attestation root never. A development root is for rehearsals: shares made under
 it are never accepted under another, nor the other way round.
 
+In a ceremony that was begun with `quorate ceremony new` it needs no values: they are in the plan.
+
 Examples:
+  quorate ceremony define
   quorate ceremony define --folder ceremony --namespace treasury --members alice,bob,carol \\
       --manifest-threshold 2 --share-threshold 2 --partition aws --measurements measurements.json
   quorate ceremony define --folder rehearsal --namespace rehearsal --members alice,bob,carol \\
@@ -186,39 +337,41 @@ pub(crate) struct DefineArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) noting: Noting,
 
     /// What people call the namespace; its identity is the genesis digest, never this name
-    #[arg(long, value_parser = name)]
-    pub(crate) namespace: Name,
+    #[arg(long, value_parser = name, requires = "members")]
+    pub(crate) namespace: Option<Name>,
 
     /// Who holds shares, in the order of their indices
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', required = true, value_parser = name)]
-    pub(crate) members: Vec<Name>,
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name, requires_all = PLANNED)]
+    pub(crate) members: Option<Vec<Name>>,
 
     /// Who approves manifests [default: the members]
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name)]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = name, requires = "members")]
     pub(crate) manifest_members: Option<Vec<Name>>,
 
     /// How many must approve a manifest, at least 2
-    #[arg(long, value_name = "N")]
-    pub(crate) manifest_threshold: u8,
+    #[arg(long, value_name = "N", requires = "members")]
+    pub(crate) manifest_threshold: Option<u8>,
 
     /// How many shares open the key, at least 2
-    #[arg(long, value_name = "N")]
-    pub(crate) share_threshold: u8,
+    #[arg(long, value_name = "N", requires = "members")]
+    pub(crate) share_threshold: Option<u8>,
 
     /// The attestation root, PEM or DER; built in for `aws`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "members")]
     pub(crate) root: Option<PathBuf>,
 
     /// Whose security modules that root speaks for
-    #[arg(long, value_enum)]
-    pub(crate) partition: PartitionName,
+    #[arg(long, value_enum, requires = "members")]
+    pub(crate) partition: Option<PartitionName>,
 
     /// What the genesis enclave must measure as: JSON with PCR0, PCR1, PCR2, PCR8?, role_arn?
-    #[arg(long, value_name = "FILE")]
-    pub(crate) measurements: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "members")]
+    pub(crate) measurements: Option<PathBuf>,
 }
 
 /// A partition as it is typed.
@@ -257,7 +410,13 @@ pub(crate) struct ConsentArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
+
+    /// Stay for the genesis, up to an hour, and go on with your receipt in the same command
+    #[arg(long)]
+    pub(crate) stay: bool,
 
     /// The fingerprint you agreed on; any other definition is refused
     #[arg(long, value_name = "HEX", value_parser = fingerprint)]
@@ -277,6 +436,8 @@ pub(crate) struct GenesisArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) noting: Noting,
     #[command(flatten)]
     pub(crate) socket: Socket,
@@ -294,6 +455,8 @@ Example:
 pub(crate) struct ReceiptArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
     #[command(flatten)]
@@ -325,6 +488,8 @@ Examples:
 pub(crate) struct ManifestArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) noting: Noting,
 
@@ -388,6 +553,8 @@ pub(crate) struct ApproveArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
 
     /// Which manifest [default: the newest]
@@ -407,6 +574,8 @@ Example:
 pub(crate) struct BootArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) noting: Noting,
     #[command(flatten)]
@@ -432,9 +601,9 @@ pub(crate) struct AttestArguments {
     #[command(flatten)]
     pub(crate) socket: Socket,
 
-    /// Your private folder, for its pins; no key is used
+    /// Your private folder, for its pins; no key is used [default: that of the workspace]
     #[arg(long, value_name = "DIR")]
-    pub(crate) private: PathBuf,
+    pub(crate) private: Option<PathBuf>,
 
     /// Which keys the enclave attests
     #[arg(long, value_enum, default_value_t = StageName::Setup)]
@@ -472,6 +641,8 @@ pub(crate) struct ProvisionArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
     #[command(flatten)]
     pub(crate) socket: Socket,
@@ -490,6 +661,8 @@ Example:
 pub(crate) struct ForwardApproveArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
 
@@ -514,6 +687,8 @@ Example:
 pub(crate) struct ForwardArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
 
     /// The operator socket of the enclave that runs
     #[arg(long, value_name = "PATH")]
@@ -522,6 +697,9 @@ pub(crate) struct ForwardArguments {
     /// The operator socket of the enclave that was booted and waits
     #[arg(long, value_name = "PATH")]
     pub(crate) to: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) noting: Noting,
 }
 
 /// Fetch evidence.

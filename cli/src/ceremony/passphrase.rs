@@ -45,12 +45,14 @@ pub(super) fn read(keyed: &Keyed, new: bool) -> Result<Passphrase, Failure> {
 
 fn ask(new: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let prompt = |text: &str| {
-        let typed = rpassword::prompt_password(text).map_err(|_| {
-            Failure::usage(
+        let typed = rpassword::prompt_password(text).map_err(|error| match error.kind() {
+            // Where a handler of signals ends the process as well, it may come second.
+            io::ErrorKind::Interrupted => Failure::interrupted(),
+            _ => Failure::usage(
                 "no-terminal",
                 "there is no terminal to ask for the passphrase",
                 "give it with --passphrase-file FILE, or - for standard input",
-            )
+            ),
         })?;
         Ok(Zeroizing::new(typed.into_bytes()))
     };

@@ -17,6 +17,8 @@ pub(super) struct Report {
     notes: Vec<String>,
     next: Option<String>,
     development: bool,
+    /// What was not done, because nobody wanted it done yet.
+    would: Option<String>,
 }
 
 struct Row {
@@ -36,6 +38,7 @@ impl Report {
             notes: Vec::new(),
             next: None,
             development: false,
+            would: None,
         }
     }
 
@@ -79,10 +82,44 @@ impl Report {
         self
     }
 
+    /// Says that it would be done, and was not.
+    pub(super) fn dry_run(mut self, would: &str) -> Self {
+        self.would = Some(would.to_owned());
+        self.next = None;
+        self
+    }
+
     /// Whether it all rests on a development root.
     pub(super) fn development(mut self, development: bool) -> Self {
         self.development = development;
         self
+    }
+}
+
+/// The same facts for a screen.
+impl Report {
+    /// What happened in a few words.
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The facts.
+    pub(super) fn rows(&self) -> Vec<quorate_screens::Row> {
+        let rows = self.rows.iter().map(|row| {
+            let lines = row.lines.iter().map(|line| line.as_str().into());
+            quorate_screens::Row::of(row.label, lines.collect())
+        });
+        rows.collect()
+    }
+
+    /// What to know besides.
+    pub(super) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Whether it all rests on a development root.
+    pub(super) const fn is_development(&self) -> bool {
+        self.development
     }
 }
 
@@ -93,6 +130,10 @@ impl Render for Report {
             let warning =
                 "DEVELOPMENT ROOT: a rehearsal. Nothing here says anything about hardware.";
             let _ = writeln!(text, "{}", style.red(warning));
+        }
+        if let Some(would) = &self.would {
+            let said = format!("DRY RUN: nothing was done. Without --dry-run this would {would}.");
+            let _ = writeln!(text, "{}", style.yellow(&clean(&said)));
         }
         let _ = writeln!(text, "{}", style.bold(&clean(&self.title)));
         for row in &self.rows {
@@ -120,6 +161,10 @@ impl Render for Report {
         object.insert("step".into(), self.step.into());
         for row in &self.rows {
             object.insert(row.key.into(), row.value.clone());
+        }
+        if let Some(would) = &self.would {
+            object.insert("dry_run".into(), true.into());
+            object.insert("would".into(), would.as_str().into());
         }
         object.insert("development".into(), self.development.into());
         object.insert("notes".into(), json!(self.notes));

@@ -1,53 +1,129 @@
 //! `quorate ceremony reshare` and `rotate`.
 
+use quorate_protocol::digest::Digest;
+use quorate_protocol::transcript::Act;
+use quorate_quorum_ceremony::CeremonyError;
 use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
 use quorate_quorum_ceremony::steps::rotate;
 
-use super::reshare_arguments::{Reshare, RotateArguments};
-use super::{before_key, note, passphrase, protect, show};
-use crate::failure::Failure;
+use super::place::At;
+use super::reshare_arguments::{
+    DestroyArguments, NumberedArguments, OrderArguments, Reshare, RotateArguments, RunArguments,
+};
+use super::screen::{self, Question, Way};
+use super::{dry, protect, show, unlock};
+use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// Runs one step.
-pub(super) fn run(command: &Reshare, output: Output) -> Result<(), Failure> {
+pub(super) fn run(command: &Reshare, output: Output) -> Result<Exit, Failure> {
     match command {
-        Reshare::Order(a) => {
-            let ordered = order::order(&a.shared.folder, &a.socket.socket, &a.plan())?;
-            note(&a.noting, &ordered)?;
-            output.print(&show::ordered(&ordered))
-        }
-        Reshare::Sign(a) => {
-            protect()?;
-            let step = sign::review(&a.shared.folder, &a.keyed.private, a.order)?;
-            before_key(output, &show::order_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::order_consented(&step.consent(&entered)?))
-        }
-        Reshare::Run(a) => {
-            let done = run::run(&a.shared.folder, &a.socket.socket, a.order)?;
-            note(&a.noting, &done)?;
-            output.print(&show::reshared(&done))
-        }
-        Reshare::Receipt(a) => {
-            protect()?;
-            let step = receipt::review(&a.shared.folder, &a.keyed.private, a.order)?;
-            before_key(output, &show::reshare_review(&step))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::new_share_received(&step.acknowledge(&entered)?))
-        }
-        Reshare::Destroy(a) => {
-            protect()?;
-            let step = destroy::review(&a.shared.folder, &a.keyed.private)?;
-            before_key(output, &show::destroy_review(&step, a.with_key))?;
-            let entered = passphrase::read(&a.keyed, false)?;
-            output.print(&show::destroyed(&step.destroy(&entered, a.with_key)?))
-        }
+        Reshare::Order(a) => ask(a, output),
+        Reshare::Sign(a) => consent(a, output),
+        Reshare::Run(a) => carry_out(a, output),
+        Reshare::Receipt(a) => receive(a, output),
+        Reshare::Destroy(a) => give_up(a, output),
     }
 }
 
+fn ask(a: &OrderArguments, output: Output) -> Result<Exit, Failure> {
+    let at = At::of_coordinator(&a.shared, &a.noting)?;
+    let ready = order::prepare(at.folder(), &a.plan())?;
+    if a.acting.dry_run {
+        let review = show::order_draft(&ready);
+        return dry(output, review, "ask the enclave for a nonce and write this order");
+    }
+    let socket = at.instance(&a.socket)?;
+    let ordered = ready
+        .order(&socket)
+        .map_err(|error| at.refused(Act::Reshare, error))?;
+    at.note(&ordered)?;
+    output.print(&show::ordered(&ordered))?;
+    Ok(Exit::Success)
+}
+
+fn consent(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
+    protect(output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let step = sign::review(at.folder(), at.private()?, a.order)?;
+    let review = show::order_review(&step);
+    if a.acting.dry_run {
+        return dry(output, review, "sign your consent to this order");
+    }
+    let digest = Digest::of(step.order());
+    let action = "consent that the key is shared anew";
+    let mut question = Question::of(&review, action, digest.as_bytes());
+    question.changes = Some(show::order_changes(&step));
+    screen::decide(output, Way::of(output, &a.keyed), question)?;
+    let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+    output.print(&show::order_consented(&step.consent(entered)?))?;
+    Ok(Exit::Success)
+}
+
+fn carry_out(a: &RunArguments, output: Output) -> Result<Exit, Failure> {
+    let at = At::of_coordinator(&a.shared, &a.noting)?;
+    let ready = run::prepare(at.folder(), a.order)?;
+    if a.acting.dry_run {
+        let consenters = ready.consenters().map_err(CeremonyError::from)?;
+        let review = show::run_review(&ready, &consenters);
+        return dry(output, review, "have the enclave make the new shares");
+    }
+    let socket = at.instance(&a.socket)?;
+    let done = ready
+        .run(&socket)
+        .map_err(|error| at.refused(Act::Reshare, error))?;
+    at.note(&done)?;
+    output.print(&show::reshared(&done))?;
+    Ok(Exit::Success)
+}
+
+fn receive(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
+    protect(output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let step = receipt::review(at.folder(), at.private()?, a.order)?;
+    let review = show::reshare_review(&step);
+    if a.acting.dry_run {
+        return dry(output, review, "check and keep your new share and sign for it");
+    }
+    let record = step.verified().record;
+    let action = "keep this share and sign that you hold it";
+    let question = Question::of(&review, action, record.as_bytes());
+    screen::decide(output, Way::of(output, &a.keyed), question)?;
+    let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+    output.print(&show::new_share_received(&step.acknowledge(entered)?))?;
+    Ok(Exit::Success)
+}
+
+fn give_up(a: &DestroyArguments, output: Output) -> Result<Exit, Failure> {
+    protect(output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let step = destroy::review(at.folder(), at.private()?, a.with_key)?;
+    let review = show::destroy_review(&step);
+    let action = match a.with_key {
+        true => "destroy your old share and your key file",
+        false => "destroy your old share",
+    };
+    if a.acting.dry_run {
+        return dry(output, review, action);
+    }
+    let digest = step.digest();
+    let question = Question::of(&review, action, digest.as_bytes());
+    screen::decide(output, Way::of(output, &a.keyed), question)?;
+    let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
+    output.print(&show::destroyed(&step.destroy(entered)?))?;
+    Ok(Exit::Success)
+}
+
 /// Writes a manifest that changes people.
-pub(super) fn rotate(a: &RotateArguments, output: Output) -> Result<(), Failure> {
-    let rotated = rotate::propose(&a.shared.folder, &a.plan())?;
-    note(&a.noting, &rotated)?;
-    output.print(&show::rotated(&rotated))
+pub(super) fn rotate(a: &RotateArguments, output: Output) -> Result<Exit, Failure> {
+    let at = At::of_coordinator(&a.shared, &a.noting)?;
+    let prepared = rotate::prepare(at.folder(), &a.plan())?;
+    if a.acting.dry_run {
+        let review = show::rotated(prepared.rotated());
+        return dry(output, review, "write this manifest into the folder");
+    }
+    let rotated = prepared.publish()?;
+    at.note(&rotated)?;
+    output.print(&show::rotated(&rotated))?;
+    Ok(Exit::Success)
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use quorate_protocol::atoms::Name;
 use quorate_quorum_ceremony::steps::{reshare::order, rotate};
 
-use super::arguments::{Keyed, Noting, Shared, Socket, name};
+use super::arguments::{Acting, Keyed, Noting, Shared, Socket, name};
 
 /// One step of a resharing.
 #[derive(Debug, Subcommand)]
@@ -56,6 +56,8 @@ pub(crate) struct OrderArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) socket: Socket,
     #[command(flatten)]
     pub(crate) noting: Noting,
@@ -86,14 +88,16 @@ impl OrderArguments {
 /// Consent to an order, or receive a share of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything is verified against what you pinned before your passphrase is asked for. No enclave is
-needed: the folder may have travelled any way.
+Everything is verified against what you pinned before your passphrase or PIN is asked for. No enclave
+is needed: the folder may have travelled any way.
 
 Example:
   quorate ceremony reshare sign --folder ceremony --private ~/quorum")]
 pub(crate) struct NumberedArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
 
@@ -113,6 +117,8 @@ Example:
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) socket: Socket,
     #[command(flatten)]
@@ -135,9 +141,11 @@ pub(crate) struct DestroyArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
     #[command(flatten)]
+    pub(crate) acting: Acting,
+    #[command(flatten)]
     pub(crate) keyed: Keyed,
 
-    /// Destroy key.cbor too; refused while you have a seat
+    /// Destroy key.cbor too; refused while you have a seat, and for keys in a token
     #[arg(long)]
     pub(crate) with_key: bool,
 }
@@ -156,6 +164,8 @@ Examples:
 pub(crate) struct RotateArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) noting: Noting,
 

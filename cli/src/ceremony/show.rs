@@ -1,5 +1,7 @@
 //! What each step shows.
 
+mod begin;
+mod diff;
 mod forward;
 mod people;
 mod reshare;
@@ -14,9 +16,10 @@ use quorate_protocol::egress;
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, Log, Phase, Status};
 use quorate_quorum_ceremony::challenge::wall_clock;
+use quorate_quorum_ceremony::diff::{Weight, changes};
 use quorate_quorum_ceremony::steps::approve::{self, Approved};
 use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
-use quorate_quorum_ceremony::steps::boot::Started;
+use quorate_quorum_ceremony::steps::boot::{Ready, Started};
 use quorate_quorum_ceremony::steps::consent::Consented;
 use quorate_quorum_ceremony::steps::define::Defined;
 use quorate_quorum_ceremony::steps::evidence::Collected;
@@ -28,17 +31,19 @@ use quorate_quorum_ceremony::steps::receipt::{self, Received};
 use quorate_quorum_ceremony::steps::status::{Next, Progress};
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::{IgnoredApproval, role_name};
+use quorate_screens::ChangeKind;
 use quorate_twins::rfc3339;
 use quorate_verify::attestation::Partition;
-use quorate_verify::chain::Successor;
 use quorate_verify::instance::DocumentFacts;
 use serde_json::{Value, json};
 
+pub(super) use self::begin::{Named, begun, excepted, exception_review, preflight, turn, wanted};
+use self::diff::differences;
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use self::people::{seats, set};
 pub(super) use self::reshare::{
-    destroy_review, destroyed, new_share_received, order_consented, order_review, ordered,
-    reshare_review, reshared, rotated,
+    destroy_review, destroyed, new_share_received, order_changes, order_consented, order_draft,
+    order_review, ordered, reshare_review, reshared, rotated, run_review,
 };
 use super::report::Report;
 
@@ -52,19 +57,24 @@ pub(super) fn joined(done: &Joined) -> Report {
     } else {
         "you have joined"
     };
+    let lost = match done.token {
+        None => "back the private folder up: without key file and passphrase your share is lost",
+        Some(_) => "back the private folder up; a lost or broken token takes your share with it",
+    };
     let mut report = Report::new("join", title);
     if let Some(genesis) = done.genesis {
         report = report.fact("genesis", "pinned genesis", genesis);
     }
-    report
+    let report = report
         .fact("name", "name", &done.name)
         .fact("signing_key", "signing key", done.keys.signing)
         .fact(
             "encryption_key",
             "encryption key",
             hex(&done.keys.encryption.to_compressed()),
-        )
-        .note("back the private folder up: without key file and passphrase your share is lost")
+        );
+    super::token::joined(report, done.token.as_ref())
+        .note(lost)
         .next("wait for the definition, then quorate ceremony consent")
 }
 
@@ -82,6 +92,16 @@ pub(super) fn definition_review(reviewed: &Definition) -> Report {
         reviewed,
     )
     .note("read the fingerprint aloud to the other members and hear theirs before you go on")
+}
+
+pub(super) fn definition_draft(drafted: &Definition) -> Report {
+    definition(Report::new("define", "this definition"), drafted)
+}
+
+pub(super) fn boot_review(ready: &Ready) -> Report {
+    let report = Report::new("boot", "the binaries are those of the approved manifest");
+    manifest(report, ready.manifest(), Digest::of(ready.manifest()))
+        .development(ready.definition().attestation_root.is_development())
 }
 
 pub(super) fn consented(done: &Consented) -> Report {
@@ -150,9 +170,15 @@ pub(super) fn proposed(done: &Proposed) -> Report {
         ],
         json!("complete"),
     );
-    manifest(report, &done.manifest, done.digest)
-        .development(done.definition.attestation_root.is_development())
-        .next("members: quorate ceremony approve")
+    let report = manifest(report, &done.manifest, done.digest);
+    differences(
+        report,
+        &done.definition,
+        done.before.as_ref(),
+        &done.manifest,
+    )
+    .development(done.definition.attestation_root.is_development())
+    .next("members: quorate ceremony approve")
 }
 
 pub(super) fn manifest_review(step: &approve::Review) -> Report {
@@ -162,8 +188,7 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
         format!("you are about to approve manifest {}", successor.sequence),
     );
     report = manifest(report, step.manifest(), successor.digest);
-    let words = changes(step.before(), step.manifest(), successor);
-    report = report.row("changes", "changes", words.clone(), json!(words));
+    report = differences(report, step.definition(), step.before(), step.manifest());
     // Who will approve, or hold shares, from then on: the signature is about these keys too.
     if successor.changes_manifest_set {
         let people = &step.manifest().manifest_set;
@@ -179,6 +204,21 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
     ignored(seats(report, step.seats()), step.ignored())
         .development(step.definition().attestation_root.is_development())
         .note(NEWEST)
+}
+
+/// What the manifest changes, for a screen.
+pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<quorate_screens::Change> {
+    let changes = changes(step.definition(), step.before(), step.manifest());
+    let changes = changes.into_iter().map(|change| quorate_screens::Change {
+        kind: match (change.weight, &change.before, &change.after) {
+            (Weight::Power, ..) => ChangeKind::Grave,
+            (_, None, _) => ChangeKind::Added,
+            (_, _, None) => ChangeKind::Removed,
+            _ => ChangeKind::Changed,
+        },
+        words: change.words.into(),
+    });
+    changes.collect()
 }
 
 pub(super) fn approved(done: &Approved) -> Report {
@@ -498,66 +538,25 @@ fn application_json(application: &Application) -> Value {
     })
 }
 
-/// What a manifest changes, in words. The first one can change the sets of the definition.
-fn changes(before: Option<&Manifest>, after: &Manifest, successor: &Successor) -> Vec<String> {
-    let mut changes = Vec::new();
-    if successor.changes_manifest_set {
-        changes.push("CHANGES WHO APPROVES MANIFESTS".into());
-    }
-    if successor.changes_share_set {
-        changes.push("CHANGES WHO HOLDS SHARES".into());
-    }
-    if successor.reshare.is_some() {
-        changes.push("NAMES NEW SHARES: THE OLDER ONES COUNT NO MORE".into());
-    }
-    if successor.changes_egress {
-        changes.push("CHANGES WHERE APPLICATIONS MAY CONNECT".into());
-    }
-    if successor.changes_forward {
-        changes.push("CHANGES WHETHER THE KEY MAY BE FORWARDED".into());
-    }
-    let Some(before) = before else {
-        changes.insert(0, "the first manifest".into());
-        return changes;
-    };
-    for application in &after.applications {
-        match before.application(&application.name) {
-            None => changes.push(format!("adds the application {}", application.name)),
-            Some(old) if old != application => {
-                changes.push(format!("changes the application {}", application.name));
-            }
-            Some(_) => {}
-        }
-    }
-    for application in &before.applications {
-        if after.application(&application.name).is_none() {
-            changes.push(format!("removes the application {}", application.name));
-        }
-    }
-    for (changed, what) in [
-        (
-            before.measurements != after.measurements,
-            "changes the image",
-        ),
-        (
-            before.suites != after.suites,
-            "changes the accepted cipher suites",
-        ),
-        (
-            before.validity != after.validity,
-            "changes when it may boot",
-        ),
-    ] {
-        if changed {
-            changes.push(what.into());
-        }
-    }
-    changes
-}
+/// How far clocks may be apart before it is worth a word, in seconds.
+const APART: u64 = 120;
 
 /// The document, and this machine's clock beside the enclave's.
 fn document(report: Report, facts: &DocumentFacts) -> Report {
-    let apart = wall_clock().0.abs_diff(facts.timestamp.0) / 1000;
+    document_at(report, facts, wall_clock())
+}
+
+fn document_at(report: Report, facts: &DocumentFacts, now: UnixMillis) -> Report {
+    let apart = now.0.abs_diff(facts.timestamp.0) / 1000;
+    let report = match apart {
+        0..=APART => report,
+        _ => report.note(format!(
+            "this machine's clock and the enclave's are {} minutes apart. What you sign carries this \
+             machine's time, and manifests begin and end by the enclave's: set the clock that is \
+             wrong. The attestation is fresh all the same: it answers your own nonce",
+            apart / 60
+        )),
+    };
     report
         .fact("document", "attestation", facts.document)
         .fact("module", "enclave", &facts.module_id)
@@ -725,44 +724,28 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use quorate_protocol::cbor::from_bytes;
+    use quorate_protocol::atoms::Sha256;
 
     use super::*;
+    use crate::output::{Render as _, Style};
 
-    /// The sets before the first manifest are the definition's, so it can change them as well.
+    /// Nothing is decided by a wall clock, and nobody is left to find out later.
     #[test]
-    fn first_manifest_says_that_it_changes_the_sets() {
-        let vector = include_str!("../../../protocol/testdata/objects/manifest.json");
-        let vector: Value = serde_json::from_str(vector).expect("JSON");
-        let bytes = vector["cases"][0]["bytes"]
-            .as_str()
-            .expect("hexadecimal")
-            .as_bytes();
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = bytes.chunks(2).map(byte).collect();
-        let manifest: Manifest = from_bytes(&bytes.expect("hexadecimal")).expect("a vector");
-        let mut successor = Successor {
-            digest: Digest::of(&manifest),
-            sequence: 1,
-            changes_manifest_set: false,
-            changes_share_set: false,
-            reshare: None,
-            changes_egress: false,
-            changes_forward: false,
+    fn a_clock_that_is_off_by_an_hour_is_said() {
+        let facts = DocumentFacts {
+            document: Sha256([1; 32]),
+            module_id: "i-1".into(),
+            timestamp: UnixMillis(1_767_225_600_000),
+            development: false,
         };
-        assert_eq!(changes(None, &manifest, &successor), ["the first manifest"]);
-        successor.changes_manifest_set = true;
-        successor.changes_share_set = true;
-        successor.changes_egress = true;
-        successor.changes_forward = true;
-        let all = [
-            "CHANGES WHO APPROVES MANIFESTS",
-            "CHANGES WHO HOLDS SHARES",
-            "CHANGES WHERE APPLICATIONS MAY CONNECT",
-            "CHANGES WHETHER THE KEY MAY BE FORWARDED",
-        ];
-        assert_eq!(changes(Some(&manifest), &manifest, &successor), all);
-        let words = changes(None, &manifest, &successor);
-        assert_eq!(words.get(1..), Some(all.map(String::from).as_slice()));
+        let hour = 3_600_000;
+        let shown = |now| document_at(Report::new("attest", "t"), &facts, UnixMillis(now));
+        for off in [facts.timestamp.0 - hour, facts.timestamp.0 + hour] {
+            let text = shown(off).text(Style::Plain);
+            assert!(text.contains("are 60 minutes apart"), "{text}");
+            assert_eq!(shown(off).json()["notes"].as_array().map(Vec::len), Some(1));
+        }
+        let near = shown(facts.timestamp.0 + 1000).text(Style::Plain);
+        assert!(!near.contains("apart"), "{near}");
     }
 }

@@ -27,14 +27,16 @@ use quorate_verify::evidence::{Policy, Time, verify as verify_evidence};
 use serde_json::{Value, json};
 
 use super::arguments::{
-    DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript as Command,
-    VerifyArguments,
+    DiscloseArguments, Pinned, ReportArguments, Shared, SignArguments, Source,
+    Transcript as Command, VerifyArguments,
 };
+use super::place::At;
 use super::report::Report;
-use super::{before_key, passphrase, protect};
+use super::screen::{self, Way};
+use super::{before_key, board, protect, unlock};
 use crate::failure::{Exit, Failure, Fault};
 use crate::files;
-use crate::output::Output;
+use crate::output::{Format, Output};
 use crate::verify::root;
 
 /// Runs one of the commands on a transcript.
@@ -51,6 +53,15 @@ pub(super) fn run(command: &Command, output: Output) -> Result<Exit, Failure> {
         Command::Show(a) => {
             let read = Read::of(&a.source, &a.pinned.expected())?;
             output.print(&shown(&read))?;
+        }
+        Command::Browse(a) => {
+            let read = Read::of(&a.source, &a.pinned.expected())?;
+            if output.format() == Format::Json {
+                output.print(&shown(&read))?;
+            } else {
+                let page = board::transcript(&read.verified);
+                screen::read(output, Way::of_reader(output), page, None)?;
+            }
         }
         Command::Disclose(a) => disclosed(a, output)?,
         Command::Sign(a) => sign(a, output)?,
@@ -102,21 +113,20 @@ struct Read {
 
 impl Read {
     fn of(source: &Source, expected: &Expected) -> Result<Self, Failure> {
-        let gathered = match (&source.folder, &source.file) {
-            (Some(folder), _) => {
-                let workspace = Workspace::open(folder).map_err(CeremonyError::from)?;
-                gather(&workspace)?
+        let (gathered, fault) = match &source.file {
+            Some(file) => {
+                let gathered = Gathered {
+                    transcript: file_of(file)?,
+                    places: Vec::new(),
+                };
+                (gathered, Fault::Sender)
             }
-            (None, Some(file)) => Gathered {
-                transcript: file_of(file)?,
-                places: Vec::new(),
-            },
-            // The command line demands one of them.
-            (None, None) => return Err(refused(&TranscriptError::Empty, Fault::Caller)),
-        };
-        let fault = match source.folder {
-            Some(_) => Fault::Folder,
-            None => Fault::Sender,
+            None => {
+                let folder = source.folder.clone();
+                let at = At::find(&Shared { folder }, None)?;
+                let workspace = Workspace::open(at.folder()).map_err(CeremonyError::from)?;
+                (gather(&workspace)?, Fault::Folder)
+            }
         };
         let verified = gathered.verify(expected);
         let verified = verified.map_err(|error| refused(&error, fault))?;
@@ -245,8 +255,9 @@ fn disclosed(a: &DiscloseArguments, output: Output) -> Result<(), Failure> {
 }
 
 fn sign(a: &SignArguments, output: Output) -> Result<(), Failure> {
-    protect()?;
-    let review = step::review(&a.shared.folder, &a.keyed.private)?;
+    protect(output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let review = step::review(at.folder(), at.private()?)?;
     let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     let mut before = Report::new("sign", "before you sign")
         .number("waiting", "notes of yours", number(review.waiting()))
@@ -254,9 +265,13 @@ fn sign(a: &SignArguments, output: Output) -> Result<(), Failure> {
     if let Some(verified) = review.verified() {
         before = before.fact("before", "fingerprint now", verified.fingerprint);
     }
+    if a.acting.dry_run {
+        let would = "sign what waits, and that you stand by all of it";
+        return output.print(&before.dry_run(would));
+    }
     before_key(output, &before)?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    let done = review.sign(&entered)?;
+    let entered = unlock::unlock(&a.keyed, review.keys(), output)?;
+    let done = review.sign(entered)?;
     let title = match done.written {
         0 => "there was nothing to sign",
         _ => "signed",

@@ -9,7 +9,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_transcript::Fingerprint;
 use quorate_transcript::disclose::Selection;
 
-use super::arguments::{Keyed, PartitionName, Shared};
+use super::arguments::{Acting, Keyed, PartitionName, Shared};
 use super::transcript::{selection, told};
 
 /// What can be done with a transcript.
@@ -32,6 +32,8 @@ pub(crate) enum Transcript {
     Words(WordsArguments),
     /// Show every record, causes first
     Show(VerifyArguments),
+    /// Read every record on a screen
+    Browse(VerifyArguments),
     /// Write a copy to a file, with some lines withheld
     Disclose(DiscloseArguments),
     /// Sign what waits, and a record that names everybody's newest
@@ -40,13 +42,13 @@ pub(crate) enum Transcript {
 
 /// Where a transcript is.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub(crate) struct Source {
     /// A transcript file, at most 16 MiB
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 
-    /// A ceremony's shared folder
+    /// A ceremony's shared folder [default: the workspace this is run in]
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
 }
@@ -149,6 +151,8 @@ Example:
 pub(crate) struct SignArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) acting: Acting,
     #[command(flatten)]
     pub(crate) keyed: Keyed,
 }

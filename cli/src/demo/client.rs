@@ -33,8 +33,8 @@ use quorate_twins::Twin as _;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::enclave::Connection;
 use crate::failure::{Failure, Fault};
+use crate::stage::enclave::Connection;
 
 /// Sepolia, a test network: what is signed in a demo is worth nothing anywhere.
 const CHAIN: u64 = 11_155_111;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,9 +16,10 @@ use super::client::Outcomes;
 use crate::failure::{Failure, Fault};
 use crate::files;
 use crate::output::{Render, Style};
+use crate::stage::folder::{FILE_MAX, copy};
 
-/// Largest file of the shared folder that is copied, in bytes.
-const FILE_MAX: usize = 8 * 1024 * 1024;
+/// Evidence of the enclave that the key was forwarded to, if it was.
+pub(super) const SUCCESSOR: &str = "successor.cbor";
 
 /// Evidence and where it came from.
 pub(super) struct Results {
@@ -108,6 +108,11 @@ impl Results {
         ] {
             files.push((name.into(), files::read(&self.beside(name), max, "result")?));
         }
+        let successor = self.beside(SUCCESSOR);
+        if successor.is_file() {
+            let evidence = files::read(&successor, Evidence::MAX, "evidence")?;
+            files.push((SUCCESSOR.into(), evidence));
+        }
         if let Some(link) = self.evidence.chain.last() {
             files.push(("manifest.cbor".into(), to_bytes(&link.manifest)));
             files.push(("manifest.json".into(), pretty(&link.manifest.twin())));
@@ -127,25 +132,6 @@ impl Results {
             timings,
         }
     }
-}
-
-/// Reads a folder of the ceremony, whatever is in it.
-fn copy(folder: &Path, name: &str, files: &mut Vec<(String, Vec<u8>)>) -> Result<(), Failure> {
-    let unreadable = |error| files::unwritable(folder, &error);
-    for entry in fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let kind = entry.file_type().map_err(unreadable)?;
-        let inner = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if kind.is_dir() {
-            copy(&entry.path(), &inner, files)?;
-        } else if kind.is_file() {
-            files.push((
-                inner,
-                files::read(&entry.path(), FILE_MAX, "file of the ceremony")?,
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn pretty(value: &Value) -> Vec<u8> {

@@ -24,10 +24,12 @@ was not told to. It runs until Ctrl-C, or until it ends itself. DIR gets:
   machine/console.log    what the guest prints; quorate console DIR/machine follows it
 
 Faults, for tests of what runs in the machine:
+  nsm-absent=yes      a machine has no NSM
   nsm-clock=±MS       the NSM's clock is so many milliseconds ahead or behind
   nsm-delay=MS        each answer of the NSM takes so long
   nsm-error=WHICH     WHICH is a number, counted from 1, or DescribeNSM, DescribePCR, ExtendPCR,
-                      LockPCR, LockPCRs, Attestation or GetRandom; answered InternalError
+                      LockPCR, LockPCRs, Attestation or GetRandom, or the second of a kind as
+                      Attestation:2; answered InternalError
   nsm-garbage=WHICH   answered with bytes that are no answer
   nsm-silence=WHICH   never answered
   vsock-delay=MS      each packet takes so long

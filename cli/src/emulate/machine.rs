@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use super::arguments::Machine;
 use super::console::{Line, follow};
 use super::{explain, find_qemu, signals};
-use crate::demo::Workshop;
 use crate::failure::{Exit, Failure, Fault};
 use crate::files;
 use crate::output::{Output, Render, Style, clean};
+use crate::stage::folder::Workshop;
 
 /// How often it is looked whether the machine still runs.
 const AGAIN: Duration = Duration::from_millis(100);

@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let commit = commit(&sources)?;
     let measured = source::scan(&arguments.file, output)?.measurements;
     expected(&lock, &measured)?;
-    let signer = signer(&arguments.key)?;
+    let signer = signer(&arguments.key, output)?;
     let unusable = |error: quorate_image_signing::StatementError| {
         Failure::usage("key-unusable", error.to_string(), error.remedy())
     };

@@ -6,9 +6,6 @@
 //!
 //! Trusts: whoever says that these measurements are of an image that should be signed.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,8 +13,9 @@ use clap::Args;
 use quorate_eif::PcrValue;
 use quorate_image_signing::certificate::Certificate;
 use quorate_image_signing::key::FileKey;
-use quorate_image_signing::token::{Address, TokenError, TokenKey};
+use quorate_image_signing::token::{TokenKey, choose};
 use quorate_image_signing::{SignError, Signer, sign};
+use quorate_token::TokenError;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -25,11 +23,10 @@ use super::expected::Expected;
 use crate::failure::{Exit, Failure, Fault};
 use crate::files;
 use crate::output::{Output, Render, Style};
+use crate::pin;
 
 /// Largest certificate or key file, in bytes.
 pub(super) const PEM_MAX: usize = 64 * 1024;
-/// Longest PIN, in bytes.
-const PIN_MAX: usize = 256;
 
 /// Sign the measurements of an image.
 #[derive(Debug, Args)]
@@ -95,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<Exit, Failure
     let expected = Expected::read(&arguments.measurements)?;
     let certificate = certificate(&arguments.certificate)?;
     files::check_new(&arguments.out)?;
-    let signer = signer(&arguments.key)?;
+    let signer = signer(&arguments.key, output)?;
     let section = sign(expected.pcr0, &certificate, &signer, now()?).map_err(|error| {
         let fault = match error {
             SignError::Token(_) | SignError::Signature(_) => Fault::Machine,
@@ -138,7 +135,7 @@ pub(super) fn now() -> Result<u64, Failure> {
 }
 
 /// The key, ready to sign.
-pub(super) fn signer(arguments: &KeySource) -> Result<Signer, Failure> {
+pub(super) fn signer(arguments: &KeySource, output: Output) -> Result<Signer, Failure> {
     if let Some(path) = &arguments.key {
         let pem = Zeroizing::new(files::read(path, PEM_MAX, "key")?);
         let key = FileKey::from_pem(&pem).map_err(|error| {
@@ -159,51 +156,20 @@ pub(super) fn signer(arguments: &KeySource) -> Result<Signer, Failure> {
             "quorate image sign --help shows what it takes",
         ));
     };
-    let pin = pin(arguments.pin_file.as_deref())?;
-    let address = Address { module, token, key };
-    let key = TokenKey::open(address, &pin).map_err(|error| {
+    let unusable = |error: TokenError| {
         let what = format!("the key {key:?} of token {token:?} cannot be used: {error}");
-        match error {
-            TokenError::Failed { .. } | TokenError::PinLocked => {
-                Failure::refused(Fault::Machine, "token-unusable", what, error.remedy())
+        let remedy = error.remedy();
+        match error.fault() {
+            quorate_token::Fault::Machine => {
+                Failure::refused(Fault::Machine, "token-unusable", what, remedy)
             }
-            _ => Failure::usage("token-unusable", what, error.remedy()),
+            quorate_token::Fault::Caller => Failure::usage("token-unusable", what, remedy),
         }
-    })?;
-    Ok(Signer::Token(key))
-}
-
-/// The PIN: typed, or the content of a file without one line end.
-fn pin(source: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
-    let unusable = |why: String| {
-        Failure::usage(
-            "pin-unreadable",
-            format!("the PIN cannot be read: {why}"),
-            "give it with --pin-file FILE, or - for standard input",
-        )
     };
-    let Some(path) = source else {
-        let typed = rpassword::prompt_password("PIN: ");
-        let typed = typed.map_err(|_| unusable("there is no terminal to ask for it".to_owned()))?;
-        return Ok(Zeroizing::new(typed));
-    };
-    let file = match path.as_os_str() == "-" {
-        true => io::stdin().as_fd().try_clone_to_owned().map(File::from),
-        false => File::open(path),
-    };
-    // All room at once: text that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(PIN_MAX + 64));
-    let limit = u64::try_from(PIN_MAX + 3).unwrap_or(u64::MAX);
-    file.and_then(|file| file.take(limit).read_to_string(&mut text))
-        .map_err(|error| unusable(error.to_string()))?;
-    let length = text.trim_end_matches(['\r', '\n']).len();
-    text.truncate(length);
-    if text.is_empty() || length > PIN_MAX {
-        return Err(unusable(format!(
-            "it has {length} bytes, not 1 to {PIN_MAX}"
-        )));
-    }
-    Ok(text)
+    let chosen = choose(module, token).map_err(unusable)?;
+    let pin = pin::read(output, arguments.pin_file.as_deref(), chosen.report())?;
+    let opened = TokenKey::open(chosen, key, &pin).map_err(unusable)?;
+    Ok(Signer::Token(opened))
 }
 
 struct Signed {

@@ -163,6 +163,7 @@ impl Ceremony {
             output,
             document: Document::new(vec![0; 8]).expect("bytes"),
             receipts: keys.iter().zip(&shares).map(receipt).collect(),
+            exceptions: None,
         };
         let shared = Workspace::create(&place.path("F")).expect("a folder");
         let root = TrustAnchor::aws_commercial();

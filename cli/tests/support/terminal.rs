@@ -1,5 +1,7 @@
 //! A command in a terminal of its own, with a person in front of it.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
@@ -30,6 +32,11 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
+        Self::start_in(place, "", arguments)
+    }
+
+    /// The same in a folder of the place.
+    pub(crate) fn start_in(place: &Place, folder: &str, arguments: &[&str]) -> Self {
         let size = Winsize {
             ws_row: 24,
             ws_col: 80,
@@ -45,7 +52,7 @@ impl Terminal {
             .arg("--ctty")
             .arg(own.get_program())
             .args(own.get_args())
-            .current_dir(place.path(""))
+            .current_dir(place.path(folder))
             .env("TERM", "xterm")
             .env("HOME", place.path(""))
             .env("TMPDIR", place.path("t"))
@@ -91,6 +98,36 @@ impl Terminal {
         self.read += found + text.len();
     }
 
+    /// Waits until a secret is asked for and not shown any more. A page that asks first gets its two
+    /// words.
+    #[track_caller]
+    pub(crate) fn wait_for_secret(&mut self, prompt: &str) {
+        let start = Instant::now();
+        while !self.seen[self.read..].contains(prompt) {
+            assert!(start.elapsed() < PATIENCE, "no {prompt:?}");
+            if let Some(words) = self.asked_on_a_page() {
+                self.read = self.seen.len();
+                self.type_in(&format!("{words}\r"));
+            }
+            match self.bytes.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(error) => panic!("no {prompt:?} ({error}) in {:?}", &self.seen[self.read..]),
+            }
+        }
+        self.wait_for(prompt);
+        while self.echoes() {
+            assert!(start.elapsed() < PATIENCE, "what is typed is shown");
+            thread::yield_now();
+        }
+    }
+
+    /// The two words that a page which is drawn asks for.
+    fn asked_on_a_page(&self) -> Option<String> {
+        let (_, page) = self.seen[self.read..].split_once("\x1b[?1049h")?;
+        // The last line of a page.
+        page.contains("scroll").then(|| asked(page)).flatten()
+    }
+
     /// A character may come in two pieces.
     fn take(&mut self, bytes: &[u8]) {
         self.raw.extend(bytes);
@@ -134,4 +171,32 @@ impl Terminal {
         }
         kept + rest
     }
+}
+
+/// The two words that are asked for last.
+pub(crate) fn asked(seen: &str) -> Option<String> {
+    let said = said(seen);
+    let at = said.iter().rposition(|word| word == "type:")?;
+    let word = |place: usize| Some(said.get(at + place)?.trim_end_matches(',').to_owned());
+    Some(format!("{} {}", word(1)?, word(2)?))
+}
+
+/// What was shown, in words and without escape sequences.
+pub(crate) fn said(seen: &str) -> Vec<String> {
+    let mut text = String::new();
+    let mut chars = seen.chars();
+    while let Some(char) = chars.next() {
+        if char != '\x1b' {
+            text.push(char);
+            continue;
+        }
+        // A control sequence ends with a letter; it moves or paints, and parts what is around it.
+        for char in chars.by_ref() {
+            if char.is_ascii_alphabetic() {
+                break;
+            }
+        }
+        text.push(' ');
+    }
+    text.split_whitespace().map(str::to_owned).collect()
 }

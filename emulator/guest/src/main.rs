@@ -12,18 +12,22 @@
 //! | 7004 | NSM requests: 4 bytes of length and the request; the response comes the same way |
 //! | 7005 | the machine restarts, which ends it |
 //!
-//! Numbers are big-endian. It protects nothing, and no image of ours contains it.
+//! Numbers are big-endian. With the word `become-init` on the kernel's command line it becomes
+//! `/quorate-init` instead, with `no-random-source` after it has turned the kernel's source of
+//! randomness off. It protects nothing, and no image of ours contains it.
 
 #[expect(unsafe_code, reason = "taking over descriptors, in one place")]
 mod sys;
 
-use std::fs::File;
+use std::fs::{File, create_dir, remove_dir};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MsFlags, mount, umount};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockType, VsockAddr, bind, connect, listen,
@@ -40,11 +44,36 @@ type Job = fn(File) -> io::Result<()>;
 
 static NSM: Mutex<Option<DevNsm>> = Mutex::new(None);
 
+/// The real init, where a test put one beside this program.
+const INIT: &str = "/quorate-init";
+/// What the kernel's generator is fed by.
+const RANDOM_SOURCE: &str = "/sys/class/misc/hw_random/rng_current";
+
 fn main() {
-    if let Err(error) = serve() {
+    // The kernel passes words on that it does not know.
+    let outcome = match std::env::args().nth(1).as_deref() {
+        Some("no-random-source") => turn_off_random_source().and_then(|()| become_init()),
+        Some("become-init") => become_init(),
+        _ => serve(),
+    };
+    if let Err(error) = outcome {
         println!("test-guest: {error}");
     }
     let _ = reboot(RebootMode::RB_AUTOBOOT);
+}
+
+fn turn_off_random_source() -> io::Result<()> {
+    create_dir("/sys")?;
+    let (kind, none) = (Some("sysfs"), None::<&str>);
+    mount(kind, "/sys", kind, MsFlags::empty(), none)?;
+    std::fs::write(RANDOM_SOURCE, "none\n")?;
+    umount("/sys")?;
+    remove_dir("/sys")
+}
+
+/// Returns only if it cannot be.
+fn become_init() -> io::Result<()> {
+    Err(Command::new(INIT).exec())
 }
 
 fn serve() -> io::Result<()> {

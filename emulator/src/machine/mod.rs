@@ -2,7 +2,7 @@
 //!
 //! QEMU runs the guest; this process is its two devices, over vhost-user. [`image`] takes the image
 //! file apart, [`qemu`] finds QEMU and calls it, [`run`] is the life of a machine, `nsm` and
-//! [`vsock`] are the devices, [`fault`] is what can be made to go wrong.
+//! [`vsock`] are the devices, `served` connects them to QEMU.
 //!
 //! Guarantees: the guest's kernel, command line and ramdisks are exactly the image's, and its
 //! registers are their measurements. What the guest does to its devices is checked here; it cannot
@@ -11,8 +11,9 @@
 //! Trusts: QEMU and the user it runs as. A machine is no safer than a process: whoever can read
 //! QEMU's memory has the guest's.
 
+pub use crate::fault;
+
 pub mod console;
-pub mod fault;
 #[cfg(test)]
 mod hostile;
 pub mod image;
@@ -20,4 +21,5 @@ mod nsm;
 pub mod qemu;
 mod queue;
 pub mod run;
+mod served;
 pub mod vsock;

@@ -11,37 +11,39 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quorate_init::nsm::wire::{REQUEST_MAX, RESPONSE_MAX, Response};
+use quorate_init::nsm::wire::{REQUEST_MAX, RESPONSE_MAX};
 use vhost::vhost_user::VhostUserProtocolFeatures;
 use vhost_user_backend::{VhostUserBackend, VringRwLock, VringT as _};
 use vm_memory::{GuestAddressSpace as _, GuestMemoryAtomic, GuestMemoryMmap};
 use vmm_sys_util::epoll::EventSet;
-use vmm_sys_util::event::{EventConsumer, EventNotifier};
 use zeroize::Zeroizing;
 
-use super::fault::{NsmAnswer, NsmFaults};
-use super::queue::{self, Chain, Guest, Memory};
+use super::queue::{self, Chain, End, Guest, Memory};
+use super::served::Device;
 use crate::device::NsmDevice;
+use crate::fault::{NsmFaults, Requests};
 use crate::server::system_clock_ms;
 
 const QUEUE_SIZE: usize = 128;
 
 /// The device. Cheap to clone; clones are the same device.
 #[derive(Clone)]
-pub(crate) struct Nsm(Arc<Mutex<State>>);
+pub(crate) struct Nsm(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    end: End,
+}
 
 struct State {
     device: NsmDevice,
     memory: Option<Memory>,
     faults: NsmFaults,
-    /// Requests so far.
-    requests: u64,
+    requests: Requests,
     /// Buffers whose counterpart has not come.
     waiting: Waiting,
-    exit: Option<(EventConsumer, EventNotifier)>,
 }
 
 #[derive(Default)]
@@ -53,14 +55,29 @@ struct Waiting {
 impl Nsm {
     /// Puts a device into a machine.
     pub(crate) fn new(device: NsmDevice, faults: NsmFaults) -> io::Result<Self> {
-        Ok(Self(Arc::new(Mutex::new(State {
+        let state = State {
             device,
             memory: None,
             faults,
-            requests: 0,
+            requests: Requests::default(),
             waiting: Waiting::default(),
-            exit: Some(queue::exit_event()?),
-        }))))
+        };
+        Ok(Self(Arc::new(Shared {
+            state: Mutex::new(state),
+            end: End::new()?,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Device for Nsm {
+    const END: u64 = 2;
+
+    fn end(&self) -> &End {
+        &self.0.end
     }
 }
 
@@ -88,13 +105,8 @@ impl VhostUserBackend for Nsm {
     fn set_event_idx(&self, _enabled: bool) {}
 
     fn update_memory(&self, memory: GuestMemoryAtomic<GuestMemoryMmap>) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).memory = Some(memory);
+        self.state().memory = Some(memory);
         Ok(())
-    }
-
-    fn exit_event(&self, _thread: usize) -> Option<(EventConsumer, EventNotifier)> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.exit.take()
     }
 
     fn handle_event(
@@ -104,7 +116,8 @@ impl VhostUserBackend for Nsm {
         vrings: &[VringRwLock],
         _thread: usize,
     ) -> io::Result<()> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.end.check()?;
+        let mut state = self.state();
         if let ([vring], Some(memory)) = (vrings, state.memory.clone()) {
             state.serve(vring, &memory);
         }
@@ -143,10 +156,6 @@ impl State {
     /// Answers one request into the buffer for its response: how long the answer is. None: it is
     /// never answered.
     fn answer(&mut self, request: Chain, response: Chain, guest: &Guest) -> Option<u32> {
-        self.requests += 1;
-        if let Some(delay) = self.faults.delay {
-            thread::sleep(delay);
-        }
         // One byte more than a request may have: a longer one shows by filling it.
         let mut bytes = Zeroizing::new(Vec::with_capacity(REQUEST_MAX + 1));
         let most = REQUEST_MAX as u64 + 1;
@@ -155,13 +164,13 @@ impl State {
         if read.is_err() {
             return Some(0);
         }
-        let answer = match self.faults.answer(self.requests, &bytes) {
-            Some(NsmAnswer::Nothing) => return None,
-            Some(NsmAnswer::Garbage) => b"\xffgarbage".to_vec(),
-            Some(NsmAnswer::Error(code)) => Response::Error(code).encode().unwrap_or_default(),
-            None => self.device.process(&bytes, self.now_ms()),
-        };
-        let answer = Zeroizing::new(answer);
+        let Self {
+            device,
+            faults,
+            requests,
+            ..
+        } = self;
+        let answer = faults.process(requests, device, &bytes, system_clock_ms())?;
         let Ok(mut writer) = response.writer(guest) else {
             return Some(0);
         };
@@ -171,10 +180,6 @@ impl State {
             return Some(0);
         }
         u32::try_from(answer.len()).ok()
-    }
-
-    fn now_ms(&self) -> u64 {
-        system_clock_ms().saturating_add_signed(self.faults.clock_skew_ms)
     }
 }
 

@@ -92,7 +92,8 @@ pub(crate) struct Hardware<'a> {
     pub(crate) image: &'a Unpacked,
     pub(crate) memory_mib: u32,
     pub(crate) cpus: u32,
-    pub(crate) nsm: &'a Path,
+    /// None for a machine without one.
+    pub(crate) nsm: Option<&'a Path>,
     pub(crate) vsock: &'a Path,
 }
 
@@ -238,13 +239,17 @@ impl Qemu {
                 // test out by itself.
                 Accelerator::Tcg => format!("{} no_timer_check", image.command_line),
                 Accelerator::Kvm => image.command_line.clone(),
-            })
-            .arg("-chardev")
-            .arg(socket("nsm", hardware.nsm))
-            .arg("-device")
-            .arg(format!(
-                "{NSM_DEVICE},chardev=nsm,virtio-id={NSM_ID},num_vqs=1,vq_size=128"
-            ))
+            });
+        if let Some(nsm) = hardware.nsm {
+            command
+                .arg("-chardev")
+                .arg(socket("nsm", nsm))
+                .arg("-device")
+                .arg(format!(
+                    "{NSM_DEVICE},chardev=nsm,virtio-id={NSM_ID},num_vqs=1,vq_size=128"
+                ));
+        }
+        command
             .arg("-chardev")
             .arg(socket("vsock", hardware.vsock))
             .arg("-device")

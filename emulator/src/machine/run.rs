@@ -18,14 +18,13 @@ use std::time::{Duration, Instant};
 
 use getrandom::SysRng;
 use thiserror::Error;
-use vhost_user_backend::{VhostUserBackend, VhostUserDaemon};
-use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
 
 use super::console;
 use super::fault::Faults;
 use super::image::{self, ImageError};
 use super::nsm::Nsm;
 use super::qemu::{Hardware, Qemu, probe};
+use super::served::{Device, Served};
 use super::vsock::Vsock;
 use super::vsock::ports::{GREETED, Target};
 use crate::child;
@@ -49,10 +48,10 @@ pub const MEMORY_MIB: core::ops::RangeInclusive<u32> = 32..=65_536;
 pub const CPUS: core::ops::RangeInclusive<u32> = 1..=64;
 
 /// How long QEMU may take to offer its devices' sockets.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long an image may take until it listens. The kernel alone takes seconds without KVM.
-const LISTEN_LIMIT: Duration = Duration::from_secs(60);
+const LISTEN_LIMIT: Duration = Duration::from_secs(180);
 
 /// How long QEMU may take to end when it is asked to.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -174,7 +173,7 @@ pub(crate) struct Machine {
     vsock: Vsock,
     heartbeat: Mutex<Receiver<()>>,
     // Ended after QEMU, and only then.
-    daemons: Option<(VhostUserDaemon<Nsm>, VhostUserDaemon<Vsock>)>,
+    devices: Option<(Option<Served<Nsm>>, Served<Vsock>)>,
 }
 
 impl Machine {
@@ -215,7 +214,7 @@ impl Machine {
             image: &image,
             memory_mib: setup.memory_mib,
             cpus: setup.cpus,
-            nsm: &nsm_socket,
+            nsm: (!setup.faults.nsm.absent).then_some(&nsm_socket),
             vsock: &vsock_socket,
         };
         let child = launch(place, &hardware)?;
@@ -225,15 +224,19 @@ impl Machine {
             module,
             vsock: vsock.clone(),
             heartbeat: Mutex::new(heartbeat),
-            daemons: None,
+            devices: None,
         };
-        let nsm = machine.serve("nsm", nsm, &nsm_socket, place)?;
+        let nsm = if setup.faults.nsm.absent {
+            None
+        } else {
+            Some(machine.serve("nsm", nsm, &nsm_socket, place)?)
+        };
         let vsock = machine.serve("vsock", vsock, &vsock_socket, place)?;
         machine
             .vsock
-            .register(&vsock)
+            .register(vsock.daemon())
             .map_err(system("watching sockets"))?;
-        machine.daemons = Some((nsm, vsock));
+        machine.devices = Some((nsm, vsock));
         if setup.until == Until::Listening {
             machine.await_listening(place)?;
         }
@@ -281,13 +284,8 @@ impl Machine {
         let _ = self.child.kill();
         self.stopped = true;
         let ended = child::collect(&mut self.child, before);
-        self.vsock.end();
-        if let Some((mut nsm, mut vsock)) = self.daemons.take() {
-            nsm.request_shutdown();
-            vsock.request_shutdown();
-            // Whatever ended the conversation with QEMU, QEMU is gone.
-            let _ = (nsm.wait(), vsock.wait());
-        }
+        // QEMU is gone; so are they.
+        self.devices = None;
         Stopped {
             ended_before: before.is_some(),
             ended,
@@ -295,24 +293,17 @@ impl Machine {
     }
 
     /// Connects a device to QEMU, which listens as soon as it gets there.
-    fn serve<B>(
+    fn serve<B: Device>(
         &self,
         name: &str,
         backend: B,
         socket: &Path,
         place: &Place<'_>,
-    ) -> Result<VhostUserDaemon<B>, MachineError>
-    where
-        B: VhostUserBackend<Bitmap = (), Vring = vhost_user_backend::VringRwLock> + Clone + 'static,
-    {
-        let memory = GuestMemoryAtomic::new(GuestMemoryMmap::new());
-        let other = |_| io::Error::other("vhost-user");
-        let mut daemon = VhostUserDaemon::new(name.to_owned(), backend, memory)
-            .map_err(other)
-            .map_err(system("serving a device"))?;
+    ) -> Result<Served<B>, MachineError> {
+        let mut served = Served::new(name, backend).map_err(system("serving a device"))?;
         let since = Instant::now();
         let path = socket.to_str().unwrap_or_default();
-        while daemon.start_client(path).is_err() {
+        while !served.connect(path) {
             if let Some(ended) = self.ended() {
                 return Err(ended_early(ended, place));
             }
@@ -321,7 +312,7 @@ impl Machine {
             }
             thread::sleep(POLL);
         }
-        Ok(daemon)
+        Ok(served)
     }
 
     /// Waits until both of init's ports take connections.

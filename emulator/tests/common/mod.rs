@@ -18,7 +18,7 @@ use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
 use quorate_emulator::device::Mode;
-use quorate_emulator::machine::fault::Faults;
+use quorate_emulator::fault::Faults;
 use quorate_emulator::machine::qemu::Search;
 use quorate_emulator::machine::run::{Setup, Until};
 use quorate_emulator::process::{Hypervisor, ProcessError, Start, Started};
@@ -135,18 +135,24 @@ pub(crate) fn static_binary(name: &str) -> Vec<u8> {
     })
 }
 
+/// The static binaries of the enclave side: in the target folder of this repository, from whichever of
+/// its packages this file is compiled.
 fn enclave_binaries() -> PathBuf {
-    std::env::var_os("QUORATE_BINARIES").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../target/x86_64-unknown-linux-musl/release")
-        },
-        PathBuf::from,
-    )
+    let built = || {
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let folders = above.map(|folder| folder.join("target/x86_64-unknown-linux-musl/release"));
+        let found = folders.filter(|folder| folder.is_dir()).last();
+        found.unwrap_or_else(|| "target/x86_64-unknown-linux-musl/release".into())
+    };
+    std::env::var_os("QUORATE_BINARIES").map_or_else(built, PathBuf::from)
 }
 
+/// The emulated init: that of this build in the emulator's own tests, elsewhere the static one.
 pub(crate) fn init() -> PathBuf {
-    env!("CARGO_BIN_EXE_quorate-init-emulated").into()
+    option_env!("CARGO_BIN_EXE_quorate-init-emulated").map_or_else(
+        || enclave_binaries().join("quorate-init-emulated"),
+        PathBuf::from,
+    )
 }
 
 /// The static `echo`.
@@ -156,14 +162,7 @@ pub(crate) fn echo() -> Vec<u8> {
 
 /// A static application, built before the tests by `./test`.
 pub(crate) fn binary(name: &str) -> Vec<u8> {
-    let folder = std::env::var_os("QUORATE_BINARIES").map_or_else(
-        || {
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../target/x86_64-unknown-linux-musl/release")
-        },
-        PathBuf::from,
-    );
-    let path = folder.join(format!("quorate-{name}"));
+    let path = enclave_binaries().join(format!("quorate-{name}"));
     std::fs::read(&path).unwrap_or_else(|e| {
         panic!(
             "{}: {e}. These tests start a real application: build it with `cargo build --release \
@@ -204,7 +203,7 @@ fn convert(m: quorate_emulator::measurements::Measurements) -> Measurements {
         pcr1: Pcr(m.pcr1),
         pcr2: Pcr(m.pcr2),
         role_arn: None,
-        pcr8: None,
+        pcr8: m.pcr8.map(Pcr),
     };
     Checked::new(fields).unwrap()
 }
@@ -268,20 +267,7 @@ impl World {
     /// The same with so many bytes of memory for binaries.
     pub(crate) fn start_with(&mut self, memory: Option<u64>) -> Enclave {
         match self.image.clone() {
-            None => {
-                self.starts += 1;
-                let started = self
-                    .hypervisor
-                    .start(&Start {
-                        name: self.newest(),
-                        init: init(),
-                        role_arn: self.role.clone(),
-                        memory,
-                        mode: Mode::Normal,
-                    })
-                    .unwrap();
-                Enclave { started }
-            }
+            None => self.start_process(memory, &Faults::default()).unwrap(),
             Some(image) => {
                 let mebibytes =
                     memory.map_or(MACHINE_MEMORY, |bytes| u32::try_from(bytes >> 20).unwrap());
@@ -289,6 +275,24 @@ impl World {
                 started.unwrap_or_else(|e| panic!("{e}\n{}", self.console(&self.newest())))
             }
         }
+    }
+
+    /// A new process that waits, and in which these things go wrong.
+    pub(crate) fn start_process(
+        &mut self,
+        memory: Option<u64>,
+        faults: &Faults,
+    ) -> Result<Enclave, ProcessError> {
+        self.starts += 1;
+        let start = Start {
+            name: self.newest(),
+            init: init(),
+            role_arn: self.role.clone(),
+            memory,
+            mode: Mode::Normal,
+        };
+        let started = self.hypervisor.start_with(&start, &faults.nsm)?;
+        Ok(Enclave { started })
     }
 
     /// The name of the enclave that was started last.
@@ -366,6 +370,7 @@ impl World {
             output: response.output,
             document: response.document,
             receipts: Vec::new(),
+            exceptions: None,
         };
         let named = Digest::of(&self.definition);
         let mut shares = Vec::new();
@@ -469,6 +474,17 @@ impl World {
         binary: &[u8],
     ) -> Instance {
         let enclave = self.start();
+        Self::boot_in(enclave, record, shares, chain, binary)
+    }
+
+    /// The same in an enclave that waits.
+    pub(crate) fn boot_in(
+        enclave: Enclave,
+        record: GenesisRecord,
+        shares: Vec<Share>,
+        chain: Vec<Link>,
+        binary: &[u8],
+    ) -> Instance {
         enclave.upload(binary);
         let request = BootRequest {
             record: record.clone(),
@@ -563,6 +579,14 @@ impl Enclave {
 
     pub(crate) fn ask(&self, request: &Request) -> Response {
         ask_on(&mut self.connect(), request)
+    }
+
+    /// None when the enclave ends instead of answering, or has ended.
+    pub(crate) fn try_ask(&self, request: &Request) -> Option<Response> {
+        let mut stream = UnixStream::connect(&self.started.operator).ok()?;
+        let bytes = frame(&to_bytes(request)).unwrap();
+        let _ = stream.write_all(&bytes);
+        read_response(&mut stream)
     }
 
     pub(crate) fn ask_public(&self, request: &Request) -> Response {

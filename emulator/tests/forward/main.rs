@@ -355,6 +355,36 @@ fn a_successor_takes_the_key_with_approvals_of_the_share_set() {
     assert_eq!(report.facts.sequence, Some(2));
 }
 
+/// Other people approve from now on, and nobody gives a share again.
+#[test]
+fn a_successor_with_another_manifest_set_takes_the_key() {
+    let mut namespace = Namespace::new(|_| {});
+    let mut fields = after(&namespace.first.manifest);
+    let newcomer = common::Person::new("newcomer", 4);
+    let mut members = fields.manifest_set.members.clone();
+    members[2] = newcomer.member();
+    let set = quorate_protocol::members::MemberSetFields {
+        threshold: 2,
+        members,
+    };
+    fields.manifest_set = Checked::new(set).unwrap();
+    // The two who approve are members of the old set and of the new one.
+    let second = link(&namespace.world, fields);
+    let exporter = namespace.run(&[namespace.first.clone()]);
+    let importer = namespace.boot(&[namespace.first.clone(), second.clone()]);
+    let request = ExportRequest {
+        approvals: namespace.approvals(&namespace.first.manifest, &second.manifest),
+        link: Some(second),
+        ..same(&exporter.enclave, &importer.enclave)
+    };
+    let forwarded = export(&exporter.enclave, &request);
+    hand_over(&exporter.enclave, &import(&importer.enclave, &forwarded));
+    importer.await_running();
+    let report = namespace.report(&evidence(&importer.enclave));
+    assert!(report.is_accepted(), "{report:#?}");
+    assert!(report.facts.shares_given_by.is_empty());
+}
+
 #[test]
 fn a_change_of_applications_needs_no_approvals_where_the_policy_says_so() {
     let waived = until(u64::MAX >> 12, ApprovalRule::ExceptApplications);

@@ -6,6 +6,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod guest;
+mod halts;
+mod life;
 mod nsm;
 mod vsock;
 

@@ -14,7 +14,7 @@ use crate::anchors;
 use crate::guest::{Bench, Guest, await_true, console, status};
 
 /// One request to the guest's `/dev/nsm`: the response, or what the driver said.
-fn exchange(stream: &mut UnixStream, request: &Request<'_>) -> Result<Vec<u8>, String> {
+pub(crate) fn exchange(stream: &mut UnixStream, request: &Request<'_>) -> Result<Vec<u8>, String> {
     raw(stream, &request.encode().unwrap())
 }
 

@@ -172,6 +172,8 @@ pub(crate) const REFUSED: &[(&str, &str)] = &[
     ("set-an-interval", "EPERM"),
     ("fork-bomb", "done 0"),
     ("find-a-device", "done 0"),
+    // What the manifest names, GREETING=hello, and nothing else.
+    ("read-environment", "done 14"),
     ("find-other-processes", "done 1"),
     ("find-the-parent", "done 0"),
     ("leave-the-session", "EPERM"),

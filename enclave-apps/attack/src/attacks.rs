@@ -353,6 +353,7 @@ pub(crate) fn attempt(name: &str) -> Option<Result<i64, Errno>> {
         "exhaust-descriptors" => floods::exhaust_descriptors(),
         "exhaust-memory" => floods::exhaust_memory(),
         "find-a-device" => floods::find_a_device(),
+        "read-environment" => environment(),
         "find-other-processes" => call(libc::SYS_getpid, &mut []),
         "find-the-parent" => call(libc::SYS_getppid, &mut []),
         "leave-the-session" => call(libc::SYS_setsid, &mut []),
@@ -362,4 +363,10 @@ pub(crate) fn attempt(name: &str) -> Option<Result<i64, Errno>> {
         "abort" => std::process::abort(),
         _ => return None,
     })
+}
+
+/// Bytes of the environment, as NAME=VALUE without what is between.
+fn environment() -> Result<i64, Errno> {
+    let bytes = std::env::vars_os().map(|(name, value)| name.len() + value.len() + 1);
+    i64::try_from(bytes.sum::<usize>()).map_err(|_| Errno::EOVERFLOW)
 }

@@ -159,14 +159,9 @@ impl FirstProcess {
         for (file, value) in SETTINGS {
             write(file, value).map_err(failed(file))?;
         }
-        let lockdown = read_to_string(LOCKDOWN).map_err(failed(LOCKDOWN))?;
-        if !lockdown.contains("[confidentiality]") {
-            return Err(Halt::Lockdown);
-        }
+        locked_down(&read_to_string(LOCKDOWN).map_err(failed(LOCKDOWN))?)?;
         let landlock = sys::landlock_version().map_err(Halt::kernel("ask for Landlock"))?;
-        if landlock < sys::LANDLOCK_VERSION {
-            return Err(Halt::Landlock { found: landlock });
-        }
+        refuses_everything(landlock)?;
         Ok(Self {
             groups: Groups::open(Path::new(CGROUPS))?,
             random: File::options()
@@ -189,10 +184,7 @@ impl FirstProcess {
     /// # Errors
     /// [`Halt`], named by the step that failed.
     pub fn confine(self, random: &[u8; 64]) -> Result<Confinement, Halt> {
-        let source = read_to_string(RANDOM_SOURCE).map_err(failed(RANDOM_SOURCE))?;
-        if source.trim_end() != "nsm-hwrng" {
-            return Err(Halt::RandomSource);
-        }
+        fed_by_the_nsm(&read_to_string(RANDOM_SOURCE).map_err(failed(RANDOM_SOURCE))?)?;
         sys::add_kernel_entropy(&self.random, random)
             .map_err(Halt::kernel("mix the NSM's randomness into the kernel's"))?;
         for (place, folder) in UNMOUNTS {
@@ -216,6 +208,31 @@ impl FirstProcess {
         own.enforce()
             .map_err(Halt::kernel("restrict init's system calls"))?;
         Ok(Confinement(Means::Machine(machine)))
+    }
+}
+
+/// The kernel marks the one of its modes that is on, as in `none integrity [confidentiality]`.
+fn locked_down(modes: &str) -> Result<(), Halt> {
+    if modes.contains("[confidentiality]") {
+        Ok(())
+    } else {
+        Err(Halt::Lockdown)
+    }
+}
+
+fn refuses_everything(landlock: i64) -> Result<(), Halt> {
+    if landlock >= sys::LANDLOCK_VERSION {
+        Ok(())
+    } else {
+        Err(Halt::Landlock { found: landlock })
+    }
+}
+
+fn fed_by_the_nsm(source: &str) -> Result<(), Halt> {
+    if source.trim_end() == "nsm-hwrng" {
+        Ok(())
+    } else {
+        Err(Halt::RandomSource)
     }
 }
 
@@ -298,5 +315,49 @@ fn ready(fd: &impl std::os::fd::AsFd, events: PollFlags) -> Result<(), Errno> {
     match poll(&mut fds, PollTimeout::from(PATIENCE))? {
         0 => Err(Errno::ETIMEDOUT),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A kernel of ours is always locked down, whatever its command line says; these are the words
+    // of others.
+    #[test]
+    fn a_kernel_that_is_not_locked_down_fails_closed() {
+        assert_eq!(locked_down("none integrity [confidentiality]\n"), Ok(()));
+        for modes in [
+            "[none] integrity confidentiality\n",
+            "none [integrity] confidentiality\n",
+            "confidentiality",
+            "",
+        ] {
+            assert_eq!(locked_down(modes), Err(Halt::Lockdown), "{modes}");
+        }
+    }
+
+    #[test]
+    fn an_old_landlock_fails_closed() {
+        assert_eq!(refuses_everything(6), Ok(()));
+        assert_eq!(refuses_everything(9), Ok(()));
+        for found in [-1, 0, 5] {
+            let halt = Halt::Landlock { found };
+            assert_eq!(refuses_everything(found), Err(halt));
+        }
+    }
+
+    #[test]
+    fn another_source_of_randomness_fails_closed() {
+        assert_eq!(fed_by_the_nsm("nsm-hwrng\n"), Ok(()));
+        for source in [
+            "none\n",
+            "",
+            "virtio_rng.0\n",
+            "nsm-hwrng.1\n",
+            "not nsm-hwrng\n",
+        ] {
+            assert_eq!(fed_by_the_nsm(source), Err(Halt::RandomSource), "{source}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::cbor::{Checked, Object, Rules, object};
 use crate::cose::Signed;
 use crate::definition::{Definition, DefinitionConsent};
 use crate::digest::Digest;
+use crate::exception::GenesisException;
 use crate::invalid::Invalid;
 use crate::keys::VerificationKey;
 
@@ -224,9 +225,12 @@ pub struct GenesisRecord {
     /// Attestation of the genesis enclave after the output was made.
     #[n(3)]
     pub document: Document,
-    /// Receipt of every member of the share set, ascending by index.
+    /// Receipts of the members of the share set, ascending by index.
     #[n(4)]
     pub receipts: Vec<Signed<GenesisReceipt>>,
+    /// Where a receipt is missing, an exception of everybody who gave one, ascending by index.
+    #[n(5)]
+    pub exceptions: Option<Vec<Signed<GenesisException>>>,
 }
 
 impl GenesisRecord {
@@ -274,7 +278,7 @@ object! {
     Genesis => "quorate/genesis/v1", 128;
     Possession => "quorate/possession/v1", 128;
     GenesisReceipt => "quorate/genesis-receipt/v1", 512;
-    GenesisRecord => "quorate/genesis-record/v1", 512 * 1024;
+    GenesisRecord => "quorate/genesis-record/v2", 512 * 1024;
     SealedShare => "quorate/sealed-share/v1", 256;
 }
 

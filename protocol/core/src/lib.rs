@@ -39,6 +39,7 @@ pub mod definition;
 pub mod digest;
 pub mod egress;
 pub mod evidence;
+pub mod exception;
 pub mod forward;
 pub mod frame;
 pub mod genesis;
@@ -57,6 +58,7 @@ pub mod reshare;
 pub mod statement;
 pub mod stored;
 pub mod ticket;
+pub mod token;
 pub mod transcript;
 pub mod wallet;
 

@@ -96,7 +96,7 @@ pub enum Act {
     /// Took part in a change of the manifest set.
     #[n(15)]
     Rotate,
-    /// Had the key forwarded from one enclave to another.
+    /// Approved that the key goes from one enclave to another, or had it forwarded.
     #[n(16)]
     Forward,
     /// Wrote a share down.

@@ -14,12 +14,31 @@ use quorate_protocol::atoms::Name;
 use quorate_protocol::call::call_message;
 use quorate_protocol::digest::Digest;
 use quorate_quorum_ceremony::pins::Pins;
+use quorate_quorum_ceremony::place::Binding;
+use quorate_quorum_ceremony::plan::CeremonyId;
 use quorate_request::Stamp;
 use quorate_transcript::words;
 use quorate_vectors::committed::{cases, folder};
 use quorate_vectors::hex;
 use quorate_wallet::Mnemonic;
 use sha2::{Digest as _, Sha256};
+
+/// Plans with measurements in them and beside them.
+fn plans() -> [String; 2] {
+    let head = "format = 1\nid = \"00112233445566778899aabbccddeeff\"\nnamespace = \"treasury\"\n\
+                members = [\"alice\", \"bob\"]\nshare_threshold = 2\nmanifest_threshold = 2\n\
+                manifest_members = [\"carol\", \"bob\"]\npartition = \"development\"\n";
+    let root = format!("root = \"{}\"\n", "5a".repeat(32));
+    let pcr = "a5".repeat(48);
+    let here = format!(
+        "[measurements]\npcr0 = \"{pcr}\"\npcr1 = \"{pcr}\"\npcr2 = \"{pcr}\"\n\
+         role_arn = \"arn:aws:iam::1:role/a\"\n"
+    );
+    [
+        format!("{head}{root}{here}"),
+        format!("{head}{root}measurements = \"image.json\"\n"),
+    ]
+}
 
 fn main() -> io::Result<()> {
     let mut seeds = security_module();
@@ -31,6 +50,14 @@ fn main() -> io::Result<()> {
     let name = Name::new("alice").expect("a name");
     seeds.push(("pins", Pins::new(name).to_bytes()));
     seeds.push(("key-file", key_file()));
+    for text in plans() {
+        seeds.push(("ceremony-plan", text.into_bytes()));
+    }
+    for id in [None, Some(CeremonyId([7; 16]))] {
+        let folder = "/srv/ceremony".into();
+        let binding = Binding { folder, id }.to_bytes();
+        seeds.push(("ceremony-binding", binding.expect("a path of text")));
+    }
     for text in [
         "echo=target/echo",
         "echo=echo,port=5100,port=5101,memory=67108864,restarts=3,arg=--log,env=A=b",

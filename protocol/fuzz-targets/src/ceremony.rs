@@ -3,8 +3,12 @@
 use quorate_quorum_ceremony::inputs::ApplicationSpec;
 use quorate_quorum_ceremony::keyfile::KeyFile;
 use quorate_quorum_ceremony::pins::Pins;
+use quorate_quorum_ceremony::place::Binding;
+use quorate_quorum_ceremony::plan::{CeremonyPlan, MAX_PLAN};
+use quorate_quorum_ceremony::token::{TokenFile, TokenIntent};
 use quorate_share_backup::Backup;
 use quorate_share_backup::rows::{self, Repair, RowNumber, Rows};
+use quorate_token::{KeyUri, TokenUri};
 
 pub(crate) fn key_file(data: &[u8]) {
     match KeyFile::from_bytes(data) {
@@ -17,6 +21,24 @@ pub(crate) fn pins(data: &[u8]) {
     match Pins::from_bytes(data) {
         Ok(pins) => assert!(pins.to_bytes() == data && data.len() <= Pins::MAX),
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A plan that was read is written and read again as itself.
+pub(crate) fn plan(data: &[u8]) {
+    if data.len() > MAX_PLAN {
+        return;
+    }
+    match CeremonyPlan::parse(data) {
+        Ok(plan) => assert!(CeremonyPlan::parse(plan.to_toml().as_bytes()) == Ok(plan)),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+pub(crate) fn binding(data: &[u8]) {
+    if let Some(binding) = Binding::from_bytes(data) {
+        assert!(binding.folder.is_absolute() && data.len() <= Binding::MAX);
+        assert!(binding.to_bytes().as_deref() == Some(data));
     }
 }
 
@@ -91,6 +113,34 @@ pub(crate) fn share_qr(data: &[u8]) {
     };
     match Backup::from_qr_text(text) {
         Ok(backup) => assert_eq!(*backup.qr_text(), text),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+pub(crate) fn token_file(data: &[u8]) {
+    match TokenFile::from_bytes(data) {
+        Ok(file) => assert!(file.to_bytes() == data && data.len() <= TokenFile::MAX),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+pub(crate) fn token_intent(data: &[u8]) {
+    match TokenIntent::from_bytes(data) {
+        Ok(intent) => assert!(intent.to_bytes() == data && data.len() <= TokenIntent::MAX),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+pub(crate) fn token_uri(data: &[u8]) {
+    let Ok(text) = core::str::from_utf8(data) else {
+        return;
+    };
+    match TokenUri::parse(text) {
+        Ok(uri) => assert!(TokenUri::parse(&uri.to_string()) == Ok(uri)),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    match KeyUri::parse(text) {
+        Ok(uri) => assert!(KeyUri::parse(&uri.to_string()) == Ok(uri)),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

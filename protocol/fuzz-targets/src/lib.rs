@@ -35,6 +35,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::exception::GenesisException;
 use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
@@ -75,6 +76,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("genesis", object::<Genesis>),
     ("possession", object::<Possession>),
     ("genesis-receipt", object::<GenesisReceipt>),
+    ("genesis-exception", object::<GenesisException>),
     ("genesis-record", object::<GenesisRecord>),
     ("manifest", object::<Manifest>),
     ("approval", object::<Approval>),
@@ -131,6 +133,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-definition-consent", signed::<DefinitionConsent>),
     ("signed-possession", signed::<Possession>),
     ("signed-genesis-receipt", signed::<GenesisReceipt>),
+    ("signed-genesis-exception", signed::<GenesisException>),
     ("signed-approval", signed::<Approval>),
     ("signed-share-grant", signed::<ShareGrant>),
     ("signed-provision-receipt", signed::<ProvisionReceipt>),
@@ -184,11 +187,16 @@ pub const TARGETS: &[(&str, Target)] = &[
     // The operator's own files and words.
     ("key-file", ceremony::key_file),
     ("pins", ceremony::pins),
+    ("ceremony-plan", ceremony::plan),
+    ("ceremony-binding", ceremony::binding),
     ("application-spec", ceremony::application_spec),
     ("share-words", ceremony::share_words),
     ("share-rows", ceremony::share_rows),
     ("share-row", ceremony::share_row),
     ("share-qr", ceremony::share_qr),
+    ("token-file", ceremony::token_file),
+    ("token-intent", ceremony::token_intent),
+    ("token-uri", ceremony::token_uri),
     // What applications read from clients.
     ("activity-request", applications::activity_request),
     ("stamp", applications::stamp),

@@ -1,7 +1,8 @@
 //! Encryption to one person or one enclave: HPKE base mode (RFC 9180); and, in [`storage`], under
 //! a symmetric key that several instances hold.
 //!
-//! One call seals one message to one public key, one call opens it. Every message has a *label*
+//! One call seals one message to one public key, one call opens it; [`open_with`] does so with a key
+//! that a token keeps. Every message has a *label*
 //! (HPKE's `info`: which kind of object this is, and its version) and a *context* (HPKE's `aad`:
 //! what exactly it belongs to). Both must be the same on both sides, to the bit, or opening fails;
 //! so a sealed object cannot be passed off as another kind, or moved to another member, instance
@@ -29,11 +30,13 @@
 
 extern crate alloc;
 
+mod external;
 mod key;
 mod seal;
 pub mod storage;
 mod suite;
 
+pub use external::{DiffieHellman, ExternalOpenError, SHARED_LEN, open_with};
 pub use key::{
     COMPRESSED_LEN, DecryptionKey, DecryptionKeyError, EncryptionKey, EncryptionKeyError,
     SECRET_LEN, UNCOMPRESSED_LEN,

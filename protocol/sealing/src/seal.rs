@@ -89,17 +89,7 @@ pub fn open(
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     match suite {
         Suite::P256Sha256Aes256Gcm => {
-            let Some((body, tag)) = sealed.ciphertext.split_last_chunk::<TAG_LEN>() else {
-                return Err(OpenError::TooShort {
-                    length: sealed.ciphertext.len(),
-                });
-            };
-            if body.len() > max_plaintext {
-                return Err(OpenError::TooLong {
-                    length: body.len(),
-                    limit: max_plaintext,
-                });
-            }
+            let (body, tag) = sealed.split(max_plaintext)?;
             let ephemeral = EncryptionKey::from_sec1(&sealed.enc)?;
             let enc = <Kem as hpke::Kem>::EncappedKey::from_bytes(&ephemeral.to_uncompressed())
                 .map_err(|_| EncryptionKeyError::NotOnCurve)?;

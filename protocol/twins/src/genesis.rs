@@ -6,6 +6,7 @@ use quorate_protocol::cbor::Object as _;
 use quorate_protocol::definition::{
     AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
 };
+use quorate_protocol::exception::{GenesisException, GenesisExceptionFields};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
     GenesisRecord, MemberShare, Possession, SealContext, SealedShare,
@@ -184,7 +185,7 @@ impl Twin for GenesisReceipt {
 impl Twin for GenesisRecord {
     fn twin(&self) -> Value {
         let genesis = self.genesis();
-        json!({
+        let mut twin = json!({
             "object": Self::LABEL,
             "genesis": self.digest().to_string(),
             "definition_digest": genesis.definition.to_string(),
@@ -194,7 +195,24 @@ impl Twin for GenesisRecord {
             "output": self.output.twin(),
             "document": document(&self.document),
             "receipts": self.receipts.twin(),
-        })
+        });
+        if let (Some(exceptions), Some(object)) = (&self.exceptions, twin.as_object_mut()) {
+            object.insert("exceptions".into(), exceptions.twin());
+        }
+        twin
+    }
+}
+
+impl Twin for GenesisExceptionFields {
+    fn twin(&self) -> Value {
+        fields! {
+            "object": GenesisException::LABEL,
+            "genesis": self.genesis,
+            "epoch": self.epoch,
+            "index": self.index,
+            "missing": self.missing,
+            "time": self.time,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod manifest;
 mod message;
 mod reshare;
 mod time;
+mod token;
 mod transcript;
 mod wallet;
 

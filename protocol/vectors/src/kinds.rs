@@ -13,6 +13,7 @@ use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
+use quorate_protocol::exception::GenesisException;
 use quorate_protocol::forward::{ForwardApproval, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{
     CommitmentList, Genesis, GenesisOutput, GenesisReceipt, GenesisRecord, Possession, SealedShare,
@@ -105,6 +106,7 @@ pub const KINDS: &[Kind] = &[
     plain::<Genesis>(),
     signed::<Possession>(),
     signed::<GenesisReceipt>(),
+    signed::<GenesisException>(),
     plain::<GenesisRecord>(),
     plain::<Manifest>(),
     signed::<Approval>(),

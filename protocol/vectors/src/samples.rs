@@ -25,7 +25,7 @@ use quorate_protocol::rebuild::{Commit, RebuildFields};
 
 use crate::keys::{pair, scalar, signing, verification};
 use crate::kinds::Kind;
-use crate::world::{Set, World, bytes, document, index, name, text, time};
+use crate::world::{Set, World, bytes, document, excepted, index, name, text, time};
 
 /// One object with its canonical bytes.
 pub(crate) struct Sample {
@@ -119,6 +119,8 @@ fn birth(small: &World, seven: &World) -> Vec<Sample> {
     let (consent, receipt) = (&record.consents[0], &record.receipts[2]);
     let possession = &receipt.unverified().possession;
     let holder = small.commitments.member_key(index(200)).expect("a key");
+    let excepted = excepted(seven.record.clone());
+    let exception = &excepted.exceptions.as_ref().expect("exceptions")[0];
     vec![
         signed(
             "alice",
@@ -148,8 +150,15 @@ fn birth(small: &World, seven: &World) -> Vec<Sample> {
             "carol signing",
             verification("carol signing"),
         ),
+        signed(
+            "the first of seven, without the last",
+            exception,
+            "alice signing",
+            verification("alice signing"),
+        ),
         plain("two of three", record),
         plain("five of seven", &seven.record),
+        plain("five of seven, finished without the last", &excepted),
     ]
 }
 

@@ -14,6 +14,7 @@ use quorate_protocol::definition::{
 };
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
+use quorate_protocol::exception::GenesisExceptionFields;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
@@ -427,9 +428,31 @@ fn record(definition: &Definition, output: GenesisOutput, shares: &[Share]) -> G
         definition: definition.clone(),
         consents: consents.collect(),
         receipts: receipts.collect(),
+        exceptions: None,
         output,
         document: document(),
     }
+}
+
+/// The same record without the last receipt, and with everybody else's exception.
+pub(crate) fn excepted(mut record: GenesisRecord) -> GenesisRecord {
+    let (genesis, epoch) = (record.digest(), record.output.commitments.epoch());
+    let missing = record.receipts.pop().expect("a receipt");
+    let missing = vec![Index(missing.unverified().index)];
+    let exceptions = record.receipts.iter().map(|receipt| {
+        let index = receipt.unverified().index;
+        let exception = checked(GenesisExceptionFields {
+            genesis,
+            epoch,
+            index,
+            missing: missing.clone(),
+            time: time(400 + u64::from(index.get())),
+        });
+        let member = record.definition.share_set.member(index).expect("a member");
+        Signed::sign(exception, &signing(&format!("{} signing", member.name)))
+    });
+    record.exceptions = Some(exceptions.collect());
+    record
 }
 
 fn measurements(image: &str, whole: bool) -> Measurements {

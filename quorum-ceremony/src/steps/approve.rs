@@ -21,7 +21,7 @@ use quorate_verify::genesis::VerifiedGenesis;
 use super::Member;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::{PinError, Pins};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, add, object, people, refused};
@@ -93,7 +93,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
     }
     let (successor, seats) = decide(
         &member.pins,
-        &member.key_file.public().signing,
+        &member.keys.public().signing,
         &genesis,
         approved,
         candidate,
@@ -148,13 +148,19 @@ impl Review {
         &self.ignored
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the manifest, signs and publishes the approvals.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote an approval in the
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote an approval in the
     /// member's name.
-    pub fn approve(mut self, passphrase: &Passphrase) -> Result<Approved, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    pub fn approve(mut self, unlock: impl Into<Unlock>) -> Result<Approved, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         let Successor {
             sequence, digest, ..
         } = self.successor;
@@ -193,7 +199,7 @@ impl Review {
                 Err(error) => return Err(error),
             }
             let approval = approval(seat, subject.0, digest, wall_clock());
-            let approval = Signed::sign(approval, &keys.signing_key());
+            let approval = keys.sign(approval)?;
             let file = approval_file(sequence, keys.name(), seat.role);
             let effect = Effect::published(&file, &to_bytes(&approval))?;
             let said = content(&self.manifest, seat, &approval);
@@ -257,6 +263,9 @@ fn decide(
     let successor = check_successor(genesis, approved, candidate, reshare)?;
     check_history(pins, approved, &successor)?;
     let definition = genesis.definition();
+    let epoch = approved
+        .last()
+        .map_or(genesis.epoch(), |link| link.manifest.epoch);
     let (manifest_set, share_set) = match approved.last() {
         Some(link) => (&link.manifest.manifest_set, &link.manifest.share_set),
         None => (&definition.manifest_set, &definition.share_set),
@@ -274,6 +283,9 @@ fn decide(
         (Role::ShareSet, shares.and_then(person)),
     ] {
         let Some(person) = person else { continue };
+        if role == Role::ShareSet && !genesis.is_active(person.index, epoch) {
+            continue;
+        }
         if person.signing_key != *key {
             return Err(StepError::KeysDiffer { name: name.clone() }.into());
         }

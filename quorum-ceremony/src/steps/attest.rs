@@ -57,6 +57,14 @@ pub struct Attested {
     pub(crate) looked: Looked,
 }
 
+impl Attested {
+    /// When and for which nonce it was attested.
+    #[must_use]
+    pub const fn looked(&self) -> &Looked {
+        &self.looked
+    }
+}
+
 /// Verifies an instance against the member's pins and the newest approved manifest.
 ///
 /// # Errors

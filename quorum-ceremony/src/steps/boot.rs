@@ -12,7 +12,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{BootRequest, Booted};
-use quorate_verify::chain::walk;
+use quorate_verify::chain::{VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::newest_approved;
@@ -22,7 +22,7 @@ use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{Binary, InputError};
 use crate::upload::{Progress, upload};
-use crate::workspace::{IgnoredApproval, Workspace};
+use crate::workspace::{EnclaveRole, IgnoredApproval, Links, Workspace};
 
 /// An enclave that says it has booted. A claim until it is attested.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,28 @@ pub fn boot(
     sequence: Option<u64>,
     tell: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Started, CeremonyError> {
+    prepare(folder, binaries, sequence)?.boot(socket, tell)
+}
+
+/// What an enclave would be given: the files are those of the approved manifest.
+#[derive(Debug)]
+pub struct Ready {
+    workspace: Workspace,
+    genesis: VerifiedGenesis,
+    chain: VerifiedChain,
+    links: Links,
+    files: Vec<(Name, BinaryFile)>,
+}
+
+/// Compares the binaries with the newest approved manifest, or the one of `sequence`.
+///
+/// # Errors
+/// A chain that is not approved; [`StepError::BinaryDiffers`] and its like.
+pub fn prepare(
+    folder: &Path,
+    binaries: &[Binary],
+    sequence: Option<u64>,
+) -> Result<Ready, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
     let mut found = workspace.links(genesis.definition(), sequence)?;
@@ -71,29 +93,70 @@ pub fn boot(
     };
     found.links.truncate(chain.links().len());
 
-    let mut files = matching(chain.manifest(), binaries)?;
-    let socket = socket.into();
-    let mut client = Client::connect(&socket)?;
-    let mut uploaded = 0_u64;
-    for (name, binary) in &mut files {
-        let sent = upload(&socket, &mut client, name, binary, tell)?;
-        uploaded = uploaded.saturating_add(sent);
-    }
-    let digest = genesis.digest();
-    let definition = genesis.definition().clone();
-    let claimed = client.boot(BootRequest {
-        record: genesis.into_record(),
-        chain: found.links,
-    })?;
-    Ok(Started {
-        claimed,
-        genesis: digest,
-        definition,
-        manifest: chain.manifest().clone(),
-        digest: chain.digest(),
-        uploaded,
-        ignored: found.ignored,
+    let files = matching(chain.manifest(), binaries)?;
+    Ok(Ready {
+        workspace,
+        genesis,
+        chain,
+        links: found,
+        files,
     })
+}
+
+impl Ready {
+    /// What would run.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        self.chain.manifest()
+    }
+
+    /// The definition of its namespace.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        self.genesis.definition()
+    }
+
+    /// Uploads the binaries and boots.
+    ///
+    /// # Errors
+    /// What the enclave answers.
+    pub fn boot(
+        self,
+        socket: impl Into<Address>,
+        tell: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Started, CeremonyError> {
+        let Self {
+            workspace,
+            genesis,
+            chain,
+            links: found,
+            mut files,
+        } = self;
+        let socket = socket.into();
+        let mut client = Client::connect(&socket)?;
+        let mut uploaded = 0_u64;
+        for (name, binary) in &mut files {
+            let sent = upload(&socket, &mut client, name, binary, tell)?;
+            uploaded = uploaded.saturating_add(sent);
+        }
+        let digest = genesis.digest();
+        let definition = genesis.definition().clone();
+        // A hint for the members, before there is anything they would wait for.
+        workspace.publish_enclave(EnclaveRole::Instance, &socket)?;
+        let claimed = client.boot(BootRequest {
+            record: genesis.into_record(),
+            chain: found.links,
+        })?;
+        Ok(Started {
+            claimed,
+            genesis: digest,
+            definition,
+            manifest: chain.manifest().clone(),
+            digest: chain.digest(),
+            uploaded,
+            ignored: found.ignored,
+        })
+    }
 }
 
 /// The file of each application, if it is the one that was approved.

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use quorate_protocol::cbor::to_bytes;
-use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::transcript::{Act, Fact};
 
 use super::Member;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::{Passphrase, PublicKeys};
+use crate::keyfile::PublicKeys;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, add, object, people, refused};
@@ -58,12 +58,7 @@ fn look(
     let definition = workspace.definition()?;
     // A root that no tool can use later would make a namespace nobody can join.
     workspace.anchors(&definition)?;
-    decide(
-        &member.pins,
-        &member.key_file.public(),
-        &definition,
-        expected,
-    )?;
+    decide(&member.pins, &member.keys.public(), &definition, expected)?;
     Ok(Review {
         workspace,
         member,
@@ -78,12 +73,18 @@ impl Review {
         &self.definition
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the definition, signs and publishes the consent.
     ///
     /// # Errors
-    /// A wrong passphrase; a file that cannot be written.
-    pub fn consent(mut self, passphrase: &Passphrase) -> Result<Consented, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; a file that cannot be written.
+    pub fn consent(mut self, unlock: impl Into<Unlock>) -> Result<Consented, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         // The header was only claimed until now.
         decide(&self.member.pins, &keys.public(), &self.definition, None)?;
         self.member.pins.pin_definition(&self.definition)?;
@@ -93,7 +94,15 @@ impl Review {
             definition: fingerprint,
             member: keys.name().clone(),
         };
-        let consent = Signed::sign(consent, &keys.signing_key());
+        // A token signs differently each time, so a consent that is there is taken, not made anew.
+        let consent = match self.workspace.find_consent(keys.name())? {
+            Some(known) if known.verify(&keys.public().signing) == Ok(&consent) => known,
+            Some(_) => {
+                let name = keys.name().clone();
+                return Err(StepError::SignedWrong { name, role: None }.into());
+            }
+            None => keys.sign(consent)?,
+        };
         let journal = self
             .member
             .journal(&self.workspace, people(&self.definition, &[]));

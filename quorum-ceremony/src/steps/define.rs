@@ -49,12 +49,70 @@ pub struct Defined {
     pub published: Published,
 }
 
+impl Plan {
+    /// What the plan in a ceremony's folder asks for.
+    ///
+    /// # Errors
+    /// No plan, or one that cannot be used.
+    pub fn of_workspace(folder: &Path) -> Result<Self, CeremonyError> {
+        let workspace = Workspace::open(folder)?;
+        let plan = workspace.plan()?;
+        Ok(Self {
+            root: workspace.planned_root(&plan)?,
+            measurements: workspace.planned_measurements(&plan)?,
+            namespace: plan.namespace,
+            members: plan.members,
+            manifest_members: plan.manifest_members,
+            manifest_threshold: plan.manifest_threshold,
+            share_threshold: plan.share_threshold,
+        })
+    }
+}
+
+/// A definition that was made, and is not written yet.
+#[derive(Debug)]
+pub struct Drafted {
+    workspace: Workspace,
+    definition: Definition,
+    root: TrustAnchor,
+}
+
+/// Makes the definition from the cards in the folder, and writes it.
+///
+/// # Errors
+/// As [`draft`]; a different definition that is there already.
+pub fn define(folder: &Path, plan: &Plan) -> Result<Defined, CeremonyError> {
+    draft(folder, plan)?.publish()
+}
+
+impl Drafted {
+    /// The definition.
+    #[must_use]
+    pub const fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// A different definition that is there already.
+    pub fn publish(self) -> Result<Defined, CeremonyError> {
+        let published = self
+            .workspace
+            .publish_definition(&self.definition, &self.root)?;
+        Ok(Defined {
+            fingerprint: Digest::of(&self.definition),
+            definition: self.definition,
+            published,
+        })
+    }
+}
+
 /// Makes the definition from the cards in the folder.
 ///
 /// # Errors
-/// A card that is missing or wrong; [`StepError::DefinitionInvalid`]; a different definition that
-/// is there already.
-pub fn define(folder: &Path, plan: &Plan) -> Result<Defined, CeremonyError> {
+/// A card that is missing or wrong; [`StepError::DefinitionInvalid`].
+pub fn draft(folder: &Path, plan: &Plan) -> Result<Drafted, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let mut cards = Vec::new();
     let manifest_members = plan.manifest_members.iter().flatten();
@@ -64,12 +122,40 @@ pub fn define(folder: &Path, plan: &Plan) -> Result<Defined, CeremonyError> {
         }
     }
     let definition = compose(plan, &cards)?;
-    let published = workspace.publish_definition(&definition, &plan.root)?;
-    Ok(Defined {
-        fingerprint: Digest::of(&definition),
+    Ok(Drafted {
+        workspace,
         definition,
-        published,
+        root: plan.root.clone(),
     })
+}
+
+/// Whether names and thresholds can make a definition, before anybody has a key.
+pub(super) fn check_numbers(
+    members: &[Name],
+    manifest_members: Option<&[Name]>,
+    share_threshold: u8,
+    manifest_threshold: u8,
+) -> Result<(), CeremonyError> {
+    let approving = manifest_members.unwrap_or(members);
+    for (list, threshold) in [(members, share_threshold), (approving, manifest_threshold)] {
+        for (place, name) in list.iter().enumerate() {
+            if list.iter().skip(place + 1).any(|other| other == name) {
+                return Err(InputError::NameRepeated { name: name.clone() }.into());
+            }
+        }
+        let count = list.len();
+        if !(2..=255).contains(&count) {
+            let (min, max, found) = (2, 255, count);
+            let invalid = Invalid::ListLength { min, max, found };
+            return Err(StepError::DefinitionInvalid(invalid).into());
+        }
+        if threshold < 2 || usize::from(threshold) > count {
+            let members = count;
+            let invalid = Invalid::Threshold { threshold, members };
+            return Err(StepError::DefinitionInvalid(invalid).into());
+        }
+    }
+    Ok(())
 }
 
 /// The definition of these cards. A person has one index in both sets: their place in `members`,

@@ -18,7 +18,9 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Origin};
-use quorate_protocol::forward::{Confirmed, ExportRequest, ForwardApproval, ForwardRecord};
+use quorate_protocol::forward::{
+    Confirmed, ExportRequest, ForwardApproval, ForwardConfirmation, ForwardReceived, ForwardRecord,
+};
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::message::{Phase, Stage, Status};
@@ -46,6 +48,10 @@ pub struct Forwarded {
     pub found: Found,
     /// The exporter's record.
     pub record: ForwardRecord,
+    /// What the new instance confirmed it with.
+    pub confirmation: Digest<ForwardConfirmation>,
+    /// Sequences of the manifests that forwarded and received.
+    pub sequences: (u64, u64),
     /// What the new instance's evidence shows; it was accepted.
     pub facts: Facts,
     /// Names under which the folder has something else than an approval of this forward.
@@ -95,11 +101,16 @@ pub fn forward(folder: &Path, from: &Path, to: &Path) -> Result<Forwarded, Cerem
     await_end(&mut exporter)?;
     let evidence = evidence(&mut importer)?;
     let facts = accepted(&workspace, &genesis, &evidence)?;
+    let received = received(&evidence)?;
+    let ends = facts.forwarded_from.as_ref().zip(facts.sequence);
+    let (from, to) = ends.ok_or(StepError::NotForwarded)?;
     Ok(Forwarded {
         genesis: genesis.digest(),
         definition: genesis.definition().clone(),
         found,
-        record: record(&evidence)?,
+        record: received.record.unverified().clone(),
+        confirmation: received.confirmation.digest(),
+        sequences: (from.from, to),
         facts,
         ignored,
     })
@@ -168,22 +179,18 @@ fn evidence(client: &mut Client) -> Result<Evidence, CeremonyError> {
 
 /// The importer's word, out of its evidence.
 fn confirmation(evidence: &Evidence) -> Result<Confirmed, StepError> {
-    match &evidence.provisioning {
-        Some(given) => match &given.origin {
-            Origin::Forwarded(received) => Ok(Confirmed {
-                certificate: given.certificate.clone(),
-                confirmation: received.confirmation.clone(),
-            }),
-            Origin::Members(_) => Err(StepError::NotForwarded),
-        },
-        None => Err(StepError::NotForwarded),
-    }
+    let received = received(evidence)?;
+    let given = evidence.provisioning.as_ref();
+    Ok(Confirmed {
+        certificate: given.ok_or(StepError::NotForwarded)?.certificate.clone(),
+        confirmation: received.confirmation.clone(),
+    })
 }
 
-fn record(evidence: &Evidence) -> Result<ForwardRecord, StepError> {
+fn received(evidence: &Evidence) -> Result<&ForwardReceived, StepError> {
     match evidence.provisioning.as_ref().map(|given| &given.origin) {
-        Some(Origin::Forwarded(received)) => Ok(received.record.unverified().clone()),
-        _ => Err(StepError::NotForwarded),
+        Some(Origin::Forwarded(received)) => Ok(received),
+        Some(Origin::Members(_)) | None => Err(StepError::NotForwarded),
     }
 }
 

@@ -7,7 +7,8 @@
 
 use std::path::Path;
 
-use quorate_protocol::atoms::ShareIndex;
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -15,6 +16,7 @@ use quorate_protocol::forward::{ForwardApproval, ForwardPolicy};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::{Member as Person, Role};
+use quorate_protocol::transcript::{Act, Fact};
 use quorate_verify::chain::{Successor, VerifiedChain, walk};
 use quorate_verify::forward::{Relation, needs_approvals};
 use quorate_verify::genesis::VerifiedGenesis;
@@ -22,10 +24,11 @@ use quorate_verify::genesis::VerifiedGenesis;
 use super::{Member, newest_approved};
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
-use crate::workspace::{Workspace, is_forward_approval};
+use crate::transcript::{Content, Effect, add, object, people, refused, remark};
+use crate::workspace::{Workspace, forward_approval_file, is_forward_approval};
 
 /// A forward that this member may approve.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub struct Review {
     member: Member,
     genesis: VerifiedGenesis,
     chain: VerifiedChain,
+    people: Vec<(Name, VerificationKey)>,
     step: Step,
 }
 
@@ -73,6 +77,10 @@ pub fn review(
     private: &Path,
     sequence: Option<u64>,
 ) -> Result<Review, CeremonyError> {
+    look(folder, private, sequence).map_err(|error| refused(private, Act::Forward, error))
+}
+
+fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let genesis = member.verified_genesis(&workspace)?;
@@ -85,9 +93,10 @@ pub fn review(
         return Err(StepError::ManifestMissing { sequence }.into());
     }
     let links = found.links.get(..chain.links().len()).unwrap_or_default();
-    let key = member.key_file.public().signing;
+    let key = member.keys.public().signing;
     let step = decide(&member.pins, &key, &chain, links)?;
     Ok(Review {
+        people: people(genesis.definition(), links),
         workspace,
         member,
         genesis,
@@ -133,17 +142,32 @@ impl Review {
         self.genesis.definition()
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the manifest, signs and publishes the approval.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
-    pub fn approve(mut self, passphrase: &Passphrase) -> Result<Approved, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
+    pub fn approve(self, unlock: impl Into<Unlock>) -> Result<Approved, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.sign(unlock.into())
+            .map_err(|error| refused(&private, Act::Forward, error))
+    }
+
+    fn sign(mut self, unlock: Unlock) -> Result<Approved, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
+        let journal = self.member.journal(&self.workspace, self.people.clone());
+        journal.settle(&keys)?;
         let Step {
             from, to, index, ..
-        } = self.step;
+        } = &self.step;
+        let (from, to, index) = (from.clone(), to.clone(), *index);
         let public = keys.public();
         let person = Person {
             name: keys.name().clone(),
@@ -157,6 +181,9 @@ impl Review {
             .find_forward_approval(to.sequence, keys.name());
         let published = match known {
             Ok(Some(known)) if is_forward_approval(&known, subject, &person) => {
+                if !journal.tells(&keys, Act::Forward, &object(known.digest()))? {
+                    add(&self.member.private, &self.content(&known), Effect::None)?;
+                }
                 Published::AlreadyThere
             }
             Ok(None) => {
@@ -168,8 +195,11 @@ impl Review {
                     index,
                     time: wall_clock(),
                 };
-                let approval = Signed::sign(approval, &keys.signing_key());
+                let approval = keys.sign(approval)?;
                 let sequence = to.sequence;
+                let file = forward_approval_file(sequence, keys.name());
+                let effect = Effect::published(&file, &to_bytes(&approval))?;
+                add(&self.member.private, &self.content(&approval), effect)?;
                 self.workspace
                     .publish_forward_approval(sequence, keys.name(), &approval)?
             }
@@ -179,6 +209,7 @@ impl Review {
             }
             Err(error) => return Err(error),
         };
+        journal.settle(&keys)?;
         Ok(Approved {
             development: self.genesis.definition().attestation_root.is_development(),
             from,
@@ -186,6 +217,25 @@ impl Review {
             index,
             published,
         })
+    }
+
+    /// What the record says.
+    fn content(&self, approval: &Signed<ForwardApproval>) -> Content {
+        let Step { from, to, .. } = &self.step;
+        let mut facts = vec![
+            object(approval.digest()),
+            object(self.genesis.digest()),
+            object(Digest::of(from)),
+            object(Digest::of(to)),
+            Fact::Role(Role::ShareSet),
+        ];
+        let end =
+            |title, manifest: &Manifest| remark(title, &format!("manifest {}", manifest.sequence));
+        facts.extend([end("from", from), end("to", to)].into_iter().flatten());
+        Content {
+            act: Act::Forward,
+            facts,
+        }
     }
 }
 

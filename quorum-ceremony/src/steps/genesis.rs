@@ -6,6 +6,8 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::Bytes;
+use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Genesis, GenesisOutput};
 use quorate_protocol::message::{GenesisRequest, Stage};
@@ -19,7 +21,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::random;
 use crate::storage::StorageError;
-use crate::workspace::Workspace;
+use crate::workspace::{EnclaveRole, Workspace};
 
 /// A genesis that was held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,23 +34,79 @@ pub struct Born {
     pub facts: DocumentFacts,
 }
 
+/// What a genesis enclave would be asked.
+#[derive(Debug)]
+pub struct Ready {
+    workspace: Workspace,
+    definition: Definition,
+    consents: Vec<Signed<DefinitionConsent>>,
+    /// What one has made already, if the rest of its answer is missing.
+    known: Option<GenesisOutput>,
+}
+
 /// Asks the enclave for a genesis and writes what it made into the folder.
 ///
-/// If the answer was written only in part before, the rest is asked for again.
+/// # Errors
+/// As [`prepare`] and [`Ready::hold`].
+pub fn hold(folder: &Path, socket: impl Into<Address>) -> Result<Born, CeremonyError> {
+    prepare(folder)?.hold(socket)
+}
+
+/// Sees that everybody has consented and that no key was made yet.
 ///
 /// # Errors
-/// [`StepError::GenesisExists`]; consents that are missing; what the enclave answers.
-pub fn hold(folder: &Path, socket: impl Into<Address>) -> Result<Born, CeremonyError> {
+/// [`StepError::GenesisExists`]; consents that are missing.
+pub fn prepare(folder: &Path) -> Result<Ready, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let definition = workspace.definition()?;
     let consents = workspace.consents(&definition)?;
     check_consents(&definition, &consents)?;
-    let anchors = workspace.anchors(&definition)?;
     let known = workspace.find_output()?;
     if known.is_some() && !is_missing(workspace.genesis_document())? {
         return Err(StepError::GenesisExists.into());
     }
+    Ok(Ready {
+        workspace,
+        definition,
+        consents,
+        known,
+    })
+}
+
+impl Ready {
+    /// What the key would be made under.
+    #[must_use]
+    pub const fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Asks the enclave. If its answer was written only in part before, for the rest.
+    ///
+    /// # Errors
+    /// What the enclave answers; an attestation that does not hold.
+    pub fn hold(self, socket: impl Into<Address>) -> Result<Born, CeremonyError> {
+        let Self {
+            workspace,
+            definition,
+            consents,
+            known,
+        } = self;
+        let socket = socket.into();
+        ask(&workspace, &definition, consents, known, &socket)
+    }
+}
+
+fn ask(
+    workspace: &Workspace,
+    definition: &Definition,
+    consents: Vec<Signed<DefinitionConsent>>,
+    known: Option<GenesisOutput>,
+    socket: &Address,
+) -> Result<Born, CeremonyError> {
+    let anchors = workspace.anchors(definition)?;
     let mut client = Client::connect(socket)?;
+    // A hint for the members, before there is anything they would wait for.
+    workspace.publish_enclave(EnclaveRole::Genesis, socket)?;
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
     let (output, document) = match known {
@@ -65,10 +123,10 @@ pub fn hold(folder: &Path, socket: impl Into<Address>) -> Result<Born, CeremonyE
             (answer.output, answer.document)
         }
     };
-    let genesis = check_output(&definition, &output)?;
+    let genesis = check_output(definition, &output)?;
     let facts = verify_genesis_document(
         document.as_slice(),
-        &definition,
+        definition,
         &genesis,
         &anchors,
         &challenge.freshness(),

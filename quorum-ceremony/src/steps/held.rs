@@ -9,12 +9,12 @@ use quorate_protocol::genesis::{
     CommitmentList, Epoch, GenesisOutput, MemberShare, SealContext, genesis_share_context,
 };
 use quorate_protocol::reshare::reshare_share_context;
-use quorate_sealing::open;
+use quorate_sealing::ExternalOpenError;
 use quorate_sharing::{SCALAR_LEN, Share};
 use zeroize::Zeroizing;
 
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::MemberKeys;
+use crate::keys::UnlockedKeys;
 use crate::private::{NewShare, PrivateFolder};
 
 /// A sealed share and what it belongs to.
@@ -62,18 +62,19 @@ impl Held {
     }
 
     /// Opens it and checks it against the commitments.
-    pub(crate) fn open(&self, keys: &MemberKeys) -> Result<Share, CeremonyError> {
+    pub(crate) fn open(&self, keys: &UnlockedKeys) -> Result<Share, CeremonyError> {
         let index = self.share.index;
         let unreadable = StepError::ShareUnreadable { index };
-        let plain = open(
-            self.share.sealed.suite,
-            keys.decryption_key(),
+        let opened = keys.open(
             self.context.info.as_bytes(),
             &self.context.aad,
-            &self.share.sealed.sealed(),
+            &self.share.sealed,
             SCALAR_LEN,
-        )
-        .map_err(|_| unreadable.clone())?;
+        );
+        let plain = opened.map_err(|error| match error {
+            ExternalOpenError::Key(error) => CeremonyError::from(error),
+            ExternalOpenError::Message(_) => unreadable.clone().into(),
+        })?;
         let mut scalar = Zeroizing::new([0; SCALAR_LEN]);
         if plain.len() != SCALAR_LEN {
             return Err(unreadable.into());

@@ -9,10 +9,14 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
+use quorate_protocol::card::MemberCard;
 use quorate_protocol::cbor::to_bytes;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
+use quorate_protocol::token::TokenIdentity;
 use quorate_protocol::transcript::Act;
+use quorate_token::{Inserted, Pin};
 use quorate_verify::chain::HighestSeen;
 use quorate_verify::genesis::VerifiedGenesis;
 
@@ -20,9 +24,11 @@ use super::newest_approved;
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
 use crate::keyfile::{KeyFile, MemberKeys, Passphrase, PublicKeys};
-use crate::pins::Pins;
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
+use crate::pins::{PinError, Pins};
 use crate::private::PrivateFolder;
 use crate::storage::{Published, StorageError};
+use crate::token::{KeyChoice, NamedKeys, TokenIntent, TokenKeys, check_able};
 use crate::transcript::{Content, Effect, Journal, add, object};
 use crate::workspace::Workspace;
 
@@ -32,7 +38,7 @@ pub struct Joining {
     workspace: Workspace,
     private: PrivateFolder,
     name: Name,
-    key_file: Option<KeyFile>,
+    keys: Option<LockedKeys>,
     adopted: Option<Adopted>,
 }
 
@@ -50,10 +56,21 @@ pub struct Joined {
     pub name: Name,
     /// Their public keys, as on the card.
     pub keys: PublicKeys,
+    /// The token the keys are in; none for a key file.
+    pub token: Option<JoinedToken>,
     /// Whether they had joined before.
     pub before: bool,
     /// The namespace that is pinned; none before there is one.
     pub genesis: Option<Digest<Genesis>>,
+}
+
+/// The token that somebody joined with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedToken {
+    /// What it says it is.
+    pub identity: TokenIdentity,
+    /// Whether it says that it drew both keys itself, where it tells.
+    pub drawn_on_token: Option<bool>,
 }
 
 /// Opens both folders, or makes them.
@@ -70,21 +87,22 @@ pub fn prepare(
     let workspace = Workspace::create(folder)?;
     let adopted = genesis.map(|given| adopt(&workspace, given)).transpose()?;
     let private = PrivateFolder::create(private)?;
-    let key_file = private.find_key_file()?;
-    if let Some(file) = &key_file
-        && file.name() != name
+    let keys = private.find_keys()?;
+    if let Some(keys) = &keys
+        && keys.name() != name
     {
         return Err(StepError::OtherName {
             expected: name.clone(),
-            found: file.name().clone(),
+            found: keys.name().clone(),
         }
         .into());
     }
+    private.bind(&workspace)?;
     Ok(Joining {
         workspace,
         private,
         name: name.clone(),
-        key_file,
+        keys,
         adopted,
     })
 }
@@ -104,41 +122,132 @@ fn adopt(workspace: &Workspace, given: Digest<Genesis>) -> Result<Adopted, Cerem
     Ok(Adopted { genesis, highest })
 }
 
+/// Whether the namespace in the folder is the one that was named, and its chain holds.
+///
+/// # Errors
+/// [`StepError::OtherGenesis`]; what the record or chain break.
+pub fn check_genesis(folder: &Path, given: Digest<Genesis>) -> Result<(), CeremonyError> {
+    adopt(&Workspace::open(folder)?, given).map(drop)
+}
+
 impl Joining {
     /// Whether keys will be made, so that the passphrase is a new one.
     #[must_use]
     pub const fn is_new(&self) -> bool {
-        self.key_file.is_none()
+        self.keys.is_none()
     }
 
-    /// Makes the keys if there are none, and publishes the card.
+    /// The keys that are there already.
+    #[must_use]
+    pub const fn keys(&self) -> Option<&LockedKeys> {
+        self.keys.as_ref()
+    }
+
+    /// Makes the keys if there are none, in a file or in the token, and publishes the card.
     ///
     /// # Errors
-    /// [`StepError::NameTaken`]; a passphrase that is too short or wrong.
-    pub fn join(self, passphrase: &Passphrase) -> Result<Joined, CeremonyError> {
+    /// [`StepError::NameTaken`]; a passphrase that is too short or wrong; what the token says;
+    /// [`StepError::JoinedOtherwise`].
+    pub fn join(self, unlock: impl Into<Unlock>) -> Result<Joined, CeremonyError> {
+        self.with(unlock.into(), None)
+    }
+
+    /// Takes two keys that are in a token already, and publishes the card.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join); [`StepError::JoinedOtherwise`] if the keys of `join` are others.
+    pub fn join_with(self, unlock: Unlock, named: &NamedKeys) -> Result<Joined, CeremonyError> {
+        self.with(unlock, Some(named))
+    }
+
+    fn with(self, unlock: Unlock, named: Option<&NamedKeys>) -> Result<Joined, CeremonyError> {
         hardening::protect()?;
-        let before = self.key_file.is_some();
-        let keys = match &self.key_file {
-            Some(file) => file.unlock(passphrase)?,
-            None => {
-                let keys = MemberKeys::generate(self.name.clone())?;
-                self.private
-                    .store_key_file(&KeyFile::lock(&keys, passphrase)?)?;
-                keys
+        let before = self.keys.is_some();
+        let module = unlock.module().map(Path::to_owned);
+        let keys = match (&self.keys, unlock) {
+            (Some(LockedKeys::File(_)), Unlock::Token(..)) => {
+                return Err(self.joined_otherwise(false));
+            }
+            (Some(LockedKeys::Token(_)), Unlock::Passphrase(_)) => {
+                return Err(self.joined_otherwise(true));
+            }
+            (Some(known), unlock) => known.unlock(unlock)?,
+            (None, Unlock::Passphrase(passphrase)) => UnlockedKeys::File(self.draw(&passphrase)?),
+            (None, Unlock::Token(token, pin)) => {
+                check_able(token.report())?;
+                UnlockedKeys::Token(Box::new(self.take(token, &pin, named)?))
             }
         };
+        if let (UnlockedKeys::Token(keys), Some(named), true) = (&keys, named, before)
+            && !keys.are(named)?
+        {
+            return Err(self.joined_otherwise(true));
+        }
+        if let Some(module) = module {
+            self.private.remember_module(&module)?;
+        }
+        self.publish(&keys, before)
+    }
+
+    fn joined_otherwise(&self, token: bool) -> CeremonyError {
+        let name = self.name.clone();
+        StepError::JoinedOtherwise { name, token }.into()
+    }
+
+    /// New keys in a file.
+    fn draw(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
+        let keys = MemberKeys::generate(self.name.clone())?;
+        self.private
+            .store_key_file(&KeyFile::lock(&keys, passphrase)?)?;
+        Ok(keys)
+    }
+
+    /// Keys in a token: those that are named, or new ones. Which ones will be made is written down
+    /// first, so that an interruption leaves none behind that nobody knows.
+    fn take(
+        &self,
+        token: Inserted,
+        pin: &Pin,
+        named: Option<&NamedKeys>,
+    ) -> Result<TokenKeys, CeremonyError> {
+        let choice = match (named, self.private.token_intent()?) {
+            (Some(named), _) => KeyChoice::Existing(named),
+            (None, Some(intent)) => {
+                intent.check_token(token.report())?;
+                if *intent.name() != self.name {
+                    return Err(StepError::OtherName {
+                        expected: self.name.clone(),
+                        found: intent.name().clone(),
+                    }
+                    .into());
+                }
+                KeyChoice::Make(intent)
+            }
+            (None, None) => KeyChoice::Make(TokenIntent::draw(&self.name, token.report())?),
+        };
+        let token = token.log_in(pin)?;
+        if let KeyChoice::Make(intent) = &choice {
+            self.private.store_token_intent(intent)?;
+        }
+        let keys = TokenKeys::join(&self.name, token, &choice)?;
+        self.private.store_token_file(keys.file())?;
+        Ok(keys)
+    }
+
+    fn publish(self, keys: &UnlockedKeys, before: bool) -> Result<Joined, CeremonyError> {
         // Pins that are lost are not made anew: they would forget what must not come back. A join
-        // that ended between key file and pins has nothing to forget, since no card is out.
+        // that ended between key file and pins has nothing to forget, since no card is out. Keys in a
+        // token may come into a new folder and have a card already.
         let card = keys.card()?;
+        let known = self.known(&card)?;
         if !self.private.has_pins()? {
-            if before && self.workspace.card(&self.name).is_ok() {
-                let path = self.private.path().join("pins.cbor");
-                return Err(StorageError::Missing { path }.into());
+            if known.is_some() || (before && self.workspace.card(&self.name).is_ok()) {
+                return Err(PinError::Lost.into());
             }
             self.private.store_pins(&Pins::new(self.name.clone()))?;
         }
-        if let (Some(adopted), Some(file)) = (&self.adopted, self.private.find_key_file()?) {
-            let mut pins = self.private.pins(&file)?;
+        if let (Some(adopted), Some(locked)) = (&self.adopted, self.private.find_keys()?) {
+            let mut pins = self.private.pins(&locked)?;
             // Who holds a share of the genesis has pinned it by a receipt.
             pins.check_genesis(adopted.genesis.digest())?;
             pins.pin_definition(adopted.genesis.definition())?;
@@ -150,9 +259,11 @@ impl Joining {
             }
             self.private.store_pins(&pins)?;
         }
+        // A token signs differently each time.
+        let card = known.unwrap_or(card);
         let journal = Journal::new(&self.private, &self.workspace, None, Vec::new());
         let told = object(card.digest());
-        if !journal.tells(&keys, Act::Join, &told)? {
+        if !journal.tells(keys, Act::Join, &told)? {
             let file = ["members".into(), format!("{}.cbor", self.name)];
             let content = Content {
                 act: Act::Join,
@@ -168,13 +279,34 @@ impl Joining {
             }
             Err(error) => return Err(error.into()),
         }
-        Journal::new(&self.private, &self.workspace, None, Vec::new()).settle(&keys)?;
+        Journal::new(&self.private, &self.workspace, None, Vec::new()).settle(keys)?;
+        let token = match keys {
+            UnlockedKeys::File(_) => None,
+            UnlockedKeys::Token(keys) => Some(JoinedToken {
+                identity: keys.identity().clone(),
+                drawn_on_token: keys.drawn_on_token(),
+            }),
+        };
         Ok(Joined {
             name: self.name,
             keys: keys.public(),
+            token,
             before,
             genesis: self.adopted.map(|adopted| adopted.genesis.digest()),
         })
+    }
+
+    /// The same card, if it is out.
+    fn known(
+        &self,
+        card: &Signed<MemberCard>,
+    ) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
+        match self.workspace.find_card(&self.name) {
+            Ok(Some(known)) if known.verify_self() == Ok(card.unverified()) => Ok(Some(known)),
+            // What is no card has taken the name.
+            Ok(_) | Err(CeremonyError::Decode { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

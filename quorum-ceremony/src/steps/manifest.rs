@@ -7,17 +7,20 @@ use std::path::Path;
 
 use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::cbor::Checked;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{Definition, Measurements};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::exception::GenesisException;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
-use quorate_protocol::genesis::GenesisRecord;
+use quorate_protocol::genesis::{GenesisOutput, GenesisReceipt, GenesisRecord};
 use quorate_protocol::manifest::{Application, Link, Manifest, ManifestFields, Validity};
 use quorate_sealing::Suite;
 use quorate_verify::attestation::Freshness;
 use quorate_verify::chain::{ChainError, check_successor, walk};
-use quorate_verify::genesis::VerifiedGenesis;
+use quorate_verify::genesis::{VerifiedGenesis, check_output};
 use quorate_verify::instance::verify_genesis_document;
 
+use super::exception::{self, Receipts};
 use crate::binary::BinaryFile;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
@@ -67,8 +70,18 @@ pub struct Proposed {
     pub digest: Digest<Manifest>,
     /// The definition of its namespace.
     pub definition: Definition,
+    /// What it would replace: the manifest before it; none for the first.
+    pub before: Option<Manifest>,
     /// Whether the genesis record was put together now.
     pub record: Published,
+}
+
+/// A manifest that was made, and is not written yet.
+#[derive(Debug)]
+pub struct Prepared {
+    workspace: Workspace,
+    genesis: VerifiedGenesis,
+    proposed: Proposed,
 }
 
 /// Puts the record together if all receipts are there, and writes the next manifest.
@@ -77,6 +90,32 @@ pub struct Proposed {
 /// Receipts that are missing or wrong; [`StepError::ManifestPending`] if the newest manifest is
 /// not approved; [`StepError::ManifestInvalid`].
 pub fn propose(folder: &Path, plan: &Plan) -> Result<Proposed, CeremonyError> {
+    prepare(folder, plan)?.publish()
+}
+
+impl Prepared {
+    /// What would be written.
+    #[must_use]
+    pub const fn proposed(&self) -> &Proposed {
+        &self.proposed
+    }
+
+    /// Writes the record, if it is new, and the manifest.
+    ///
+    /// # Errors
+    /// [`StorageError::Differs`](crate::storage::StorageError::Differs) if there is another one.
+    pub fn publish(self) -> Result<Proposed, CeremonyError> {
+        self.workspace.publish_record(self.genesis.record())?;
+        self.workspace.publish_manifest(&self.proposed.manifest)?;
+        Ok(self.proposed)
+    }
+}
+
+/// Puts the record together if all receipts are there, and makes the next manifest.
+///
+/// # Errors
+/// As [`propose`], but for what is written.
+pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let (genesis, record) = record(&workspace)?;
     let links = workspace.links(genesis.definition(), None)?.links;
@@ -92,13 +131,27 @@ pub fn propose(folder: &Path, plan: &Plan) -> Result<Proposed, CeremonyError> {
         validity,
         forward: forward(wall_clock(), plan.forward, &links)?,
     };
-    let manifest = next(&genesis, &links, parts)?;
-    workspace.publish_manifest(&manifest)?;
-    Ok(Proposed {
+    let manifest = match next(&genesis, &links, parts.clone()) {
+        Err(CeremonyError::Step(StepError::ManifestPending { .. })) => {
+            again(&genesis, &links, plan, parts)?
+        }
+        made => made?,
+    };
+    let before = links.iter().rev().find(|link| {
+        let sequence = link.manifest.sequence;
+        sequence < manifest.sequence
+    });
+    let proposed = Proposed {
         digest: Digest::of(&manifest),
         manifest,
         definition: genesis.definition().clone(),
+        before: before.map(|link| link.manifest.clone()),
         record,
+    };
+    Ok(Prepared {
+        workspace,
+        genesis,
+        proposed,
     })
 }
 
@@ -111,11 +164,14 @@ fn record(workspace: &Workspace) -> Result<(VerifiedGenesis, Published), Ceremon
         ));
     }
     let definition = workspace.definition()?;
+    let output = workspace.output()?;
+    let (receipts, exceptions) = receipts(workspace, &definition, &output)?;
     let record = GenesisRecord {
         consents: workspace.consents(&definition)?,
-        output: workspace.output()?,
         document: workspace.genesis_document()?,
-        receipts: workspace.receipts(&definition)?,
+        receipts,
+        exceptions,
+        output,
         definition,
     };
     let genesis = VerifiedGenesis::from_record(record)?;
@@ -127,8 +183,39 @@ fn record(workspace: &Workspace) -> Result<(VerifiedGenesis, Published), Ceremon
         &workspace.anchors(genesis.definition())?,
         &Freshness::Archived { at_unix: None },
     )?;
-    workspace.publish_record(record)?;
     Ok((genesis, Published::Written))
+}
+
+type Finishing = (
+    Vec<Signed<GenesisReceipt>>,
+    Option<Vec<Signed<GenesisException>>>,
+);
+
+/// The receipts of the folder; where one is missing and others have signed exceptions, those, with
+/// the receipts that count.
+fn receipts(
+    workspace: &Workspace,
+    definition: &Definition,
+    output: &GenesisOutput,
+) -> Result<Finishing, CeremonyError> {
+    let all = workspace.receipts(definition)?;
+    let found = Receipts::of(workspace, definition, output)?;
+    if found.missing.is_empty() {
+        return Ok((all, None));
+    }
+    let genesis = Digest::of(&check_output(definition, output)?);
+    let subject = (genesis, output.commitments.epoch());
+    let exceptions = exception::signed(workspace, subject, &found.indices(), &found.given)?;
+    if exceptions.is_empty() {
+        // What is wrong or missing is named when the record is verified.
+        return Ok((all, None));
+    }
+    let counts = |receipt: &Signed<GenesisReceipt>| {
+        let index = receipt.unverified().index;
+        found.given.iter().any(|person| person.index == index)
+    };
+    let receipts = all.into_iter().filter(counts).collect();
+    Ok((receipts, Some(exceptions)))
 }
 
 pub(super) fn validity(now: UnixMillis, days: u32) -> Result<Validity, InputError> {
@@ -160,7 +247,49 @@ fn forward(
     })
 }
 
+/// The manifest that waits for approvals, if it is the very one that is asked for: then the command
+/// is repeated, and only the clock has moved.
+fn again(
+    genesis: &VerifiedGenesis,
+    links: &[Link],
+    plan: &Plan,
+    parts: Parts,
+) -> Result<Manifest, CeremonyError> {
+    let Some((pending, before)) = links.split_last() else {
+        return next(genesis, links, parts);
+    };
+    let known = &pending.manifest;
+    let span = |v: &Validity| v.not_after.0.saturating_sub(v.not_before.0);
+    let same_span = span(&known.validity) == span(&parts.validity);
+    let same_forward = match plan.forward {
+        ForwardPlan::For { approvals, .. } => known
+            .forward
+            .as_ref()
+            .is_some_and(|policy| policy.approvals == approvals),
+        ForwardPlan::Keep | ForwardPlan::Never => true,
+    };
+    let forward = match plan.forward {
+        ForwardPlan::For { .. } => known.forward.clone(),
+        kind => forward(wall_clock(), kind, before)?,
+    };
+    let made = next(
+        genesis,
+        before,
+        Parts {
+            validity: known.validity.clone(),
+            forward,
+            ..parts
+        },
+    )?;
+    if same_span && same_forward && made == *known {
+        return Ok(made);
+    }
+    let sequence = known.sequence;
+    Err(StepError::ManifestPending { sequence }.into())
+}
+
 /// What a new manifest brings.
+#[derive(Clone)]
 struct Parts {
     measurements: Measurements,
     applications: Vec<Application>,

@@ -9,6 +9,7 @@ pub mod boot;
 pub mod consent;
 pub mod define;
 pub mod evidence;
+pub mod exception;
 pub mod forward;
 pub mod forward_approve;
 pub mod genesis;
@@ -16,6 +17,9 @@ pub(crate) mod held;
 pub mod join;
 pub mod log;
 pub mod manifest;
+pub mod new;
+pub mod next;
+pub mod preflight;
 pub mod provision;
 pub mod receipt;
 pub mod reshare;
@@ -24,6 +28,9 @@ pub mod rotate;
 pub mod share;
 pub mod status;
 pub mod transcript;
+
+#[cfg(test)]
+mod resume;
 
 use std::path::Path;
 
@@ -38,36 +45,41 @@ use quorate_verify::genesis::VerifiedGenesis;
 
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
-use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{GenesisPin, Pins};
 use crate::private::PrivateFolder;
 use crate::random;
 use crate::transcript::Journal;
 use crate::workspace::Workspace;
 
-/// A member at their machine: private folder, key file, pins. The key is still locked.
+/// A member at their machine: private folder, keys, pins. The keys are still locked.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) private: PrivateFolder,
-    pub(crate) key_file: KeyFile,
+    pub(crate) keys: LockedKeys,
     pub(crate) pins: Pins,
 }
 
 impl Member {
     pub(crate) fn open(path: &Path) -> Result<Self, CeremonyError> {
         let private = PrivateFolder::open(path)?;
-        let key_file = private.key_file()?;
-        let pins = private.pins(&key_file)?;
+        let keys = private.keys()?;
+        let pins = private.pins(&keys)?;
         Ok(Self {
             private,
-            key_file,
+            keys,
             pins,
         })
     }
 
-    pub(crate) fn unlock(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
+    pub(crate) fn unlock(&self, unlock: Unlock) -> Result<UnlockedKeys, CeremonyError> {
         hardening::protect()?;
-        Ok(self.key_file.unlock(passphrase)?)
+        let module = unlock.module().map(Path::to_owned);
+        let keys = self.keys.unlock(unlock)?;
+        if let Some(module) = module {
+            self.private.remember_module(&module)?;
+        }
+        Ok(keys)
     }
 
     /// This member's journal, in a ceremony of these people.

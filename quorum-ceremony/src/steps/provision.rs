@@ -6,7 +6,7 @@
 //! the document and the ciphertext, and believes a receipt only under the same attested keys.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
@@ -36,12 +36,13 @@ use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
-use crate::keyfile::{MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
 
-/// Longest time between the verified attestation and the passphrase.
+/// Longest time between the making of the nonce and the passphrase. The decision itself is taken
+/// within [`MAX_AGE`](crate::challenge::MAX_AGE) where a screen asks for it.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How many older manifests are tried to name what a refused instance runs.
@@ -58,7 +59,6 @@ pub struct Verified {
     index: ShareIndex,
     share: Held,
     ignored: Vec<IgnoredApproval>,
-    verified: Instant,
     workspace: Workspace,
     looked: Looked,
     /// Who may have written records so far.
@@ -103,6 +103,9 @@ fn look(
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = decide(&member.pins, &genesis, &links)?;
     let index = decide_share(&member.pins, &chain)?;
+    if !genesis.is_active(index, chain.manifest().epoch) {
+        return Err(StepError::ShareInactive { index }.into());
+    }
     let record = genesis.record();
     let born = (&record.definition, &record.output);
     let share = Held::find(&member.private, born, chain.manifest().epoch)?;
@@ -137,7 +140,6 @@ fn look(
         workspace,
         socket,
         ignored: links.ignored,
-        verified: Instant::now(),
         member,
         genesis,
         chain,
@@ -178,26 +180,38 @@ impl Verified {
         &self.setup
     }
 
+    /// When and for which nonce it was attested.
+    #[must_use]
+    pub const fn looked(&self) -> &Looked {
+        &self.looked
+    }
+
     /// Files that are in somebody's name and are not theirs.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredApproval] {
         &self.ignored
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Gives the share to the verified instance and keeps its receipt.
     ///
     /// # Errors
-    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase; a share that does not
+    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase or PIN; a share that does not
     /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
-    pub fn give(self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
+    pub fn give(self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.hand_over(passphrase)
+        self.hand_over(unlock.into())
             .map_err(|error| refused(&private, Act::Provision, error))
     }
 
-    fn hand_over(mut self, passphrase: &Passphrase) -> Result<Given, CeremonyError> {
-        check_patience(self.verified.elapsed())?;
-        let keys = self.member.unlock(passphrase)?;
+    fn hand_over(mut self, unlock: Unlock) -> Result<Given, CeremonyError> {
+        check_patience(self.looked.age())?;
+        let keys = self.member.unlock(unlock)?;
         let share = self.share.open(&keys)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
@@ -254,7 +268,7 @@ impl Verified {
     fn grant(
         &self,
         share: &Share,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         time: UnixMillis,
     ) -> Result<(Signed<ShareGrant>, SealedShare), CeremonyError> {
         let (genesis, manifest) = (self.genesis.digest(), self.chain.digest());
@@ -272,7 +286,7 @@ impl Verified {
             sealed: Digest::of(&sealed),
             time,
         };
-        Ok((Signed::sign(grant, &keys.signing_key()), sealed))
+        Ok((keys.sign(grant)?, sealed))
     }
 }
 

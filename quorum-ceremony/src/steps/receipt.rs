@@ -19,7 +19,7 @@ use quorate_protocol::message::Stage;
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_sharing::Share;
 use quorate_verify::attestation::Freshness;
-use quorate_verify::genesis::{GenesisError, check_output};
+use quorate_verify::genesis::{GenesisError, VerifiedGenesis, check_output};
 use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
 
 use super::Member;
@@ -29,7 +29,7 @@ use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
-use crate::keyfile::{MemberKeys, Passphrase};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{Pins, SharePin};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, Journal, Looked, add, object, people, refused};
@@ -85,6 +85,9 @@ fn look(
     let definition = workspace.definition()?;
     let output = workspace.output()?;
     let genesis = decide(&member.pins, &definition, &output)?;
+    if let Some(index) = share_index(&definition, member.pins.name()) {
+        check_active(&workspace, index)?;
+    }
     let anchors = workspace.anchors(&definition)?;
     // What goes into the record must hold as well, or the record will not.
     verify_genesis_document(
@@ -135,10 +138,22 @@ impl Review {
         Digest::of(&self.genesis)
     }
 
+    /// When and for which nonce it was attested.
+    #[must_use]
+    pub const fn looked(&self) -> &Looked {
+        &self.looked
+    }
+
     /// About the attestation.
     #[must_use]
     pub const fn facts(&self) -> &DocumentFacts {
         &self.facts
+    }
+
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
     }
 
     /// Whether the member holds a share, so that a receipt is due.
@@ -153,15 +168,15 @@ impl Review {
     /// Checks the share, keeps it, pins the genesis, and signs and publishes the receipt.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn acknowledge(self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
+    /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn acknowledge(self, unlock: impl Into<Unlock>) -> Result<Received, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.sign(passphrase)
+        self.sign(unlock.into())
             .map_err(|error| refused(&private, Act::Receipt, error))
     }
 
-    fn sign(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    fn sign(mut self, unlock: Unlock) -> Result<Received, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         let (genesis, epoch) = (self.genesis(), self.output.commitments.epoch());
         let mut received = Received {
             genesis,
@@ -203,7 +218,7 @@ impl Review {
             }
             None => {
                 let document = received.facts.document;
-                let receipt = sign(subject, document, wall_clock(), &share, &keys);
+                let receipt = sign(subject, document, wall_clock(), &share, &keys)?;
                 self.note(&keys, Some(&receipt))?;
                 let published = self.workspace.publish_receipt(keys.name(), &receipt)?;
                 self.journal().settle(&keys)?;
@@ -223,7 +238,7 @@ impl Review {
     /// Notes what was verified, once; the note waits for the receipt.
     fn note(
         &self,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         receipt: Option<&Signed<GenesisReceipt>>,
     ) -> Result<(), CeremonyError> {
         let journal = self.journal();
@@ -253,7 +268,7 @@ impl Review {
 
     fn record(
         &self,
-        keys: &MemberKeys,
+        keys: &UnlockedKeys,
         receipt: Option<&Signed<GenesisReceipt>>,
     ) -> Result<(), CeremonyError> {
         self.note(keys, receipt)?;
@@ -274,6 +289,18 @@ fn decide(
     let genesis = check_output(definition, output)?;
     pins.check_genesis(Digest::of(&genesis))?;
     Ok(genesis)
+}
+
+/// A genesis that was finished without this holder gives them nothing to sign for.
+fn check_active(workspace: &Workspace, index: ShareIndex) -> Result<(), CeremonyError> {
+    let Some(record) = workspace.find_record()? else {
+        return Ok(());
+    };
+    let genesis = VerifiedGenesis::from_record(record)?;
+    if genesis.inactive().contains(&index) {
+        return Err(StepError::ShareInactive { index }.into());
+    }
+    Ok(())
 }
 
 fn share_index(definition: &Definition, name: &Name) -> Option<ShareIndex> {
@@ -301,7 +328,7 @@ pub(super) fn open_share(
     definition: &Definition,
     output: &GenesisOutput,
     share: &MemberShare,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> Result<Share, CeremonyError> {
     Held::of_genesis(definition, output, share.clone()).open(keys)
 }
@@ -312,8 +339,8 @@ fn sign(
     document: quorate_protocol::atoms::Sha256,
     time: UnixMillis,
     share: &Share,
-    keys: &MemberKeys,
-) -> Signed<GenesisReceipt> {
+    keys: &UnlockedKeys,
+) -> Result<Signed<GenesisReceipt>, CeremonyError> {
     let receipt = GenesisReceipt {
         genesis: subject.genesis,
         epoch: subject.epoch,
@@ -322,7 +349,7 @@ fn sign(
         time,
         possession: Signed::sign(subject, &share.signing_key()),
     };
-    Signed::sign(receipt, &keys.signing_key())
+    keys.sign(receipt)
 }
 
 /// Whether a receipt in the folder is this member's, for this very share.
@@ -330,7 +357,7 @@ fn is_receipt(
     receipt: &Signed<GenesisReceipt>,
     subject: &Possession,
     output: &GenesisOutput,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> bool {
     let Ok(claim) = receipt.verify(&keys.public().signing) else {
         return false;

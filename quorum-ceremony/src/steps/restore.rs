@@ -4,14 +4,14 @@
 //! the pins in the private folder, or, where they are lost, the genesis digest that the member gives
 //! (it stands on the sheet, and every other member knows it). Never from the shared folder: whoever
 //! writes there could make up a genesis of which this very share is a share, and have it given to
-//! an enclave of theirs. [`Restoring::prove`] holds the backup to it, and only then a passphrase is
-//! asked for; [`Restoring::restore`] seals the share to the member's key and writes.
+//! an enclave of theirs. [`Restoring::prove`] holds the backup to it, and only then a passphrase or
+//! PIN is asked for; [`Restoring::restore`] seals the share to the member's key and writes.
 //!
 //! Guarantees: nothing is written before the share is proved and the key unlocked; a share that is
 //! kept already is never replaced. A restore that was interrupted is repeated.
 //!
 //! Does not: bring back keys. A grant is signed by the key that the newest manifest names for this
-//! member, so without the old key file (or a copy, [`Plan::key_file`]) the share can be restored
+//! member, so without the old keys (or a copy of their file, [`Plan::key_file`]) the share can be restored
 //! but not given, until the members approve a manifest that names the new keys
 //! ([`Admission::Nowhere`] says so).
 
@@ -36,10 +36,12 @@ use super::share::Subject;
 use super::{newest_approved, receipt};
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
-use crate::keyfile::{KeyFile, MemberKeys, Passphrase};
+use crate::keyfile::KeyFile;
+use crate::keys::{LockedKeys, LockedToken, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins, SharePin};
 use crate::private::{NewShare, PrivateFolder};
 use crate::storage::{Published, StorageError, read_named};
+use crate::token::TokenFile;
 use crate::workspace::Workspace;
 
 mod error;
@@ -51,11 +53,11 @@ pub use self::error::RestoreError;
 pub struct Plan<'a> {
     /// The shared folder.
     pub folder: &'a Path,
-    /// The private folder; made if it is not there and a key file is given.
+    /// The private folder; made if it is not there and a copy is given.
     pub private: &'a Path,
     /// The genesis, where the private folder does not know it.
     pub genesis: Option<Digest<Genesis>>,
-    /// A copy of the member's key file, where the private folder has none.
+    /// A copy of the member's key file or token file, where the private folder has none.
     pub key_file: Option<&'a Path>,
 }
 
@@ -64,7 +66,7 @@ pub struct Plan<'a> {
 pub struct Restoring {
     path: PathBuf,
     private: Option<PrivateFolder>,
-    key_file: KeyFile,
+    keys: LockedKeys,
     pins: Pins,
     subject: Subject,
     /// The share as a resharing made it, where the newest is not that of the genesis.
@@ -83,7 +85,7 @@ pub struct Renewed {
     pub admission: Admission,
 }
 
-/// Whether the share set that counts now names the keys in the key file.
+/// Whether the share set that counts now names the keys of the member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It does: the share can be given.
@@ -124,10 +126,10 @@ pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
         Err(StorageError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let key_file = key_file(plan, private.as_ref())?;
+    let keys = keys(plan, private.as_ref())?;
     let mut pins = match &private {
-        Some(folder) if folder.has_pins()? => folder.pins(&key_file)?,
-        _ => Pins::new(key_file.name().clone()),
+        Some(folder) if folder.has_pins()? => folder.pins(&keys)?,
+        _ => Pins::new(keys.name().clone()),
     };
     if let Some(given) = plan.genesis {
         pins.check_genesis(given)?;
@@ -137,7 +139,7 @@ pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
         Some(_) => None,
         None => {
             let given = plan.genesis.ok_or(RestoreError::GenesisUnknown)?;
-            Some(renew(&mut pins, &key_file, &workspace, &subject, given)?)
+            Some(renew(&mut pins, &keys, &workspace, &subject, given)?)
         }
     };
     let anew = anew(&workspace, private.as_ref(), &pins, &subject)?;
@@ -149,7 +151,7 @@ pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
         },
         anew,
         private,
-        key_file,
+        keys,
         pins,
         subject,
         renewed,
@@ -160,7 +162,13 @@ impl Restoring {
     /// Whose share must come back.
     #[must_use]
     pub fn member(&self) -> &Name {
-        self.key_file.name()
+        self.keys.name()
+    }
+
+    /// The keys it will be sealed to, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.keys
     }
 
     /// Its index.
@@ -208,27 +216,33 @@ impl Restoring {
         }
     }
 
-    /// Seals a share that was proved to the member's key and keeps it, with key file and pins where
-    /// they were lost.
+    /// Seals a share that was proved to the member's key and keeps it, with key or token file and
+    /// pins where they were lost.
     ///
     /// # Errors
-    /// [`RestoreError::Mismatch`] for another share than the one to restore; a wrong passphrase;
+    /// [`RestoreError::Mismatch`] for another share than the one to restore; a wrong passphrase or
+    /// PIN; [`StepError::ShareUnreadable`] if the member's key does not open what is sealed to it;
     /// [`RestoreError::OtherKept`] if something else is kept in its place; [`StorageError`]. What
     /// was written before that is complete, and the command can be repeated.
     pub fn restore(
         self,
         backup: &Backup,
-        passphrase: &Passphrase,
+        unlock: impl Into<Unlock>,
     ) -> Result<Restored, CeremonyError> {
         let share = self.prove(backup)?;
         let epoch = self.commitments().epoch();
         hardening::protect()?;
-        let keys = self.key_file.unlock(passphrase)?;
+        let unlock = unlock.into();
+        let module = unlock.module().map(Path::to_owned);
+        let keys = self.keys.unlock(unlock)?;
         let private = match self.private {
             Some(private) => private,
             None => PrivateFolder::create(&self.path)?,
         };
-        private.store_key_file(&self.key_file)?;
+        private.store_keys(&self.keys)?;
+        if let Some(module) = module {
+            private.remember_module(&module)?;
+        }
         let published = match self.anew {
             Some(kept) => keep_anew(&private, kept, &share, &keys)?,
             None => keep(&private, &self.subject, &share, &keys)?,
@@ -248,19 +262,26 @@ impl Restoring {
     }
 }
 
-/// The key file in the private folder or the copy; where there are both they must be the same.
-fn key_file(plan: &Plan<'_>, private: Option<&PrivateFolder>) -> Result<KeyFile, CeremonyError> {
-    let kept = private.map(PrivateFolder::find_key_file).transpose()?;
-    let copy = plan.key_file.map(|path| read_named(path, KeyFile::MAX));
-    let copy = copy.transpose()?;
-    let copy = copy.map(|bytes| KeyFile::from_bytes(&bytes)).transpose()?;
+/// The keys of the private folder or of the copy; where there are both they must be the same.
+fn keys(plan: &Plan<'_>, private: Option<&PrivateFolder>) -> Result<LockedKeys, CeremonyError> {
+    let kept = private.map(PrivateFolder::find_keys).transpose()?;
+    let copy = plan.key_file.map(copy).transpose()?;
     match (kept.flatten(), copy) {
-        (Some(kept), Some(copy)) if kept != copy => Err(StorageError::Differs {
-            path: plan.private.join("key.cbor"),
+        (Some(kept), Some(copy)) if !kept.is_file_of(&copy) => Err(StorageError::Differs {
+            path: plan.private.join(kept.file_name()),
         }
         .into()),
-        (Some(file), _) | (None, Some(file)) => Ok(file),
+        (Some(keys), _) | (None, Some(keys)) => Ok(keys),
         (None, None) => Err(StepError::NotJoined.into()),
+    }
+}
+
+/// A copy of a key file or of a token file: neither can be read as the other.
+fn copy(path: &Path) -> Result<LockedKeys, CeremonyError> {
+    let bytes = read_named(path, KeyFile::MAX.max(TokenFile::MAX))?;
+    match TokenFile::from_bytes(&bytes) {
+        Ok(file) => Ok(LockedKeys::Token(LockedToken { file, module: None })),
+        Err(_) => Ok(LockedKeys::File(KeyFile::from_bytes(&bytes)?)),
     }
 }
 
@@ -268,7 +289,7 @@ fn key_file(plan: &Plan<'_>, private: Option<&PrivateFolder>) -> Result<KeyFile,
 /// approved manifest.
 fn renew(
     pins: &mut Pins,
-    key_file: &KeyFile,
+    keys: &LockedKeys,
     workspace: &Workspace,
     subject: &Subject,
     given: Digest<Genesis>,
@@ -288,11 +309,11 @@ fn renew(
         Some(chain) => &chain.manifest().share_set,
         None => &genesis.definition().share_set,
     };
-    let name = key_file.name();
+    let name = keys.name();
     let member = set
         .named(name)
         .ok_or_else(|| StepError::NoShare { name: name.clone() })?;
-    let public = key_file.public();
+    let public = keys.public();
     let same = member.signing_key == public.signing && member.encryption_key == public.encryption;
     let born = subject.output.commitments.epoch();
     let share = SharePin {
@@ -369,7 +390,7 @@ fn keep_anew(
     private: &PrivateFolder,
     mut kept: NewShare,
     share: &Share,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> Result<Published, CeremonyError> {
     let epoch = kept.commitments.epoch();
     match private.new_share(epoch) {
@@ -388,6 +409,8 @@ fn keep_anew(
         index: share.index(),
         sealed: seal_share(share, &keys.public().encryption, &context)?,
     };
+    // A token may have lost the key that its owner's card names.
+    Held::of_reshare(kept.clone()).open(keys)?;
     private.store_new_share(&kept)?;
     Ok(Published::Written)
 }
@@ -397,7 +420,7 @@ fn keep(
     private: &PrivateFolder,
     subject: &Subject,
     share: &Share,
-    keys: &MemberKeys,
+    keys: &UnlockedKeys,
 ) -> Result<Published, CeremonyError> {
     let (definition, output) = (&subject.definition, &subject.output);
     match private.share() {
@@ -414,10 +437,13 @@ fn keep(
     }
     let context = genesis_share_context(&Digest::of(definition), share.index());
     let sealed = seal_share(share, &keys.public().encryption, &context)?;
-    private.store_share(&MemberShare {
+    let kept = MemberShare {
         index: share.index(),
         sealed,
-    })?;
+    };
+    // A token may have lost the key that its owner's card names.
+    receipt::open_share(definition, output, &kept, keys)?;
+    private.store_share(&kept)?;
     Ok(Published::Written)
 }
 

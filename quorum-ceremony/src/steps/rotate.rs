@@ -64,13 +64,51 @@ pub struct Rotated {
     pub ignored: Vec<Name>,
 }
 
+/// The next manifest, checked and not yet written.
+#[derive(Debug)]
+pub struct Prepared {
+    workspace: Workspace,
+    completed: Option<CompletedReshare>,
+    rotated: Rotated,
+}
+
 /// Writes the next manifest.
+///
+/// # Errors
+/// As [`prepare`]; [`StorageError`](crate::storage::StorageError).
+pub fn propose(folder: &Path, plan: &Plan) -> Result<Rotated, CeremonyError> {
+    prepare(folder, plan)?.publish()
+}
+
+impl Prepared {
+    /// What would be written.
+    #[must_use]
+    pub const fn rotated(&self) -> &Rotated {
+        &self.rotated
+    }
+
+    /// Writes it, after the resharing that it names.
+    ///
+    /// # Errors
+    /// [`StorageError`](crate::storage::StorageError).
+    pub fn publish(self) -> Result<Rotated, CeremonyError> {
+        let manifest = &self.rotated.manifest;
+        if let Some(completed) = &self.completed {
+            self.workspace
+                .publish_reshare_of(manifest.sequence, completed)?;
+        }
+        self.workspace.publish_manifest(manifest)?;
+        Ok(self.rotated)
+    }
+}
+
+/// Makes the next manifest and checks that it follows. Nothing is written.
 ///
 /// # Errors
 /// [`StepError::ManifestPending`] if the newest manifest is not approved;
 /// [`StepError::NothingToRotate`]; a resharing that is not completed, or was ordered under another
 /// manifest than the newest; people without a card.
-pub fn propose(folder: &Path, plan: &Plan) -> Result<Rotated, CeremonyError> {
+pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
     let links = workspace.links(genesis.definition(), None)?.links;
@@ -87,17 +125,17 @@ pub fn propose(folder: &Path, plan: &Plan) -> Result<Rotated, CeremonyError> {
     };
     let manifest = next(&workspace, &chain, plan, completed.as_ref())?;
     let successor = check_successor(&genesis, &links, &manifest, completed.as_ref())?;
-    if let Some(completed) = &completed {
-        workspace.publish_reshare_of(manifest.sequence, completed)?;
-    }
-    workspace.publish_manifest(&manifest)?;
-    Ok(Rotated {
-        digest: Digest::of(&manifest),
-        before: chain.manifest().clone(),
-        definition: genesis.definition().clone(),
-        successor,
-        manifest,
-        ignored,
+    Ok(Prepared {
+        workspace,
+        completed,
+        rotated: Rotated {
+            digest: Digest::of(&manifest),
+            before: chain.manifest().clone(),
+            definition: genesis.definition().clone(),
+            successor,
+            manifest,
+            ignored,
+        },
     })
 }
 

@@ -25,7 +25,7 @@ use super::Member;
 use super::held::Held;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::{PinError, Pins};
 use crate::workspace::Workspace;
 
@@ -116,12 +116,18 @@ impl Kept {
         self.subject.origin()
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Opens the share and checks it against the pinned commitments.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn prove(self, passphrase: &Passphrase) -> Result<Proved, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn prove(self, unlock: impl Into<Unlock>) -> Result<Proved, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         let unlocked = Instant::now();
         let Subject {
             definition,

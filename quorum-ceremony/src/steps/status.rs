@@ -184,18 +184,32 @@ fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), Cerem
         Err(ChainError::Empty) => 0,
         Err(error) => return Err(error.into()),
     };
+    let definition = genesis.definition();
+    let mut before = (
+        definition.manifest_set.clone(),
+        definition.share_set.clone(),
+    );
     for link in found.links {
+        // Those before approve, and of the approvers those who are new besides.
+        let (manifest_set, share_set) = &before;
         let approvals = link.approvals.iter().filter_map(|approval| {
             let claim = approval.unverified();
-            let set = match claim.role {
-                Role::ManifestSet => &link.manifest.manifest_set,
-                Role::ShareSet => &link.manifest.share_set,
+            let sets = match claim.role {
+                Role::ManifestSet => vec![manifest_set, &link.manifest.manifest_set],
+                Role::ShareSet => vec![share_set],
             };
-            set.member(claim.index)
-                .map(|member| (member.name.clone(), claim.role))
+            let mut people = sets.into_iter().filter_map(|set| set.member(claim.index));
+            people
+                .find(|person| approval.verify(&person.signing_key).is_ok())
+                .map(|person| (person.name.clone(), claim.role))
         });
+        let approvals = approvals.collect();
+        before = (
+            link.manifest.manifest_set.clone(),
+            link.manifest.share_set.clone(),
+        );
         progress.manifests.push(ManifestProgress {
-            approvals: approvals.collect(),
+            approvals,
             digest: Digest::of(&link.manifest),
             approved: link.manifest.sequence <= approved,
             manifest: link.manifest,

@@ -13,7 +13,7 @@ use quorate_transcript::{Expected, Verified};
 
 use super::Member;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::transcript::{Content, Gathered, gather, object, people, waiting};
 use crate::workspace::Workspace;
 
@@ -55,7 +55,7 @@ pub fn review(folder: &Path, private: &Path) -> Result<Review, CeremonyError> {
         [] => None,
         _ => Some(gathered.verify(&expected(&member, &gathered))?),
     };
-    let key = member.key_file.public().signing;
+    let key = member.keys.public().signing;
     let waiting = waiting(&member.private)?.0.len();
     let unseen = journal_people(&gathered, &definition);
     let unseen = member.journal(&workspace, unseen).unseen(&key)?;
@@ -88,12 +88,18 @@ impl Review {
         self.before.as_ref()
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Signs what waits, and a record that names everybody's newest where that is new.
     ///
     /// # Errors
-    /// A wrong passphrase; a file that cannot be written.
-    pub fn sign(self, passphrase: &Passphrase) -> Result<Witnessed, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    /// A wrong passphrase or PIN; a file that cannot be written.
+    pub fn sign(self, unlock: impl Into<Unlock>) -> Result<Witnessed, CeremonyError> {
+        let keys = self.member.unlock(unlock.into())?;
         let people = journal_people(&self.gathered, self.gathered.transcript.origin.definition());
         let journal = self.member.journal(&self.workspace, people);
         // What waits names everybody's newest already, if something does.

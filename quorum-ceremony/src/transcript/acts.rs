@@ -1,12 +1,13 @@
 //! What each step has to say.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use quorate_protocol::atoms::{Sha256, Text};
+use quorate_protocol::atoms::{Pcr, Sha256, Text};
 use quorate_protocol::cbor::Object;
 use quorate_protocol::definition::{AttestationRoot, Measurements};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::message::Nonce;
+use quorate_protocol::token::TokenIdentity;
 use quorate_protocol::transcript::{Act, Fact, Word};
 use quorate_verify::instance::DocumentFacts;
 
@@ -16,7 +17,7 @@ use crate::challenge::Challenge;
 use crate::error::CeremonyError;
 use crate::inputs::InputError;
 use crate::steps::reshare::{order, run};
-use crate::steps::{attest, boot, define, evidence, genesis, manifest, rotate};
+use crate::steps::{attest, boot, define, evidence, forward, genesis, manifest, rotate};
 
 /// What a record will say, beside who wrote it, when and with which tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +36,13 @@ pub trait Noted {
 
 /// An attestation document as it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Looked {
+pub struct Looked {
     facts: DocumentFacts,
     measurements: Measurements,
     root: AttestationRoot,
     nonce: Nonce,
     age: Duration,
+    since: Instant,
 }
 
 impl Looked {
@@ -58,7 +60,25 @@ impl Looked {
             root: root.clone(),
             nonce: challenge.nonce().map_err(InputError::from)?,
             age: challenge.elapsed(),
+            since: Instant::now(),
         })
+    }
+
+    /// The nonce that was made here and came back.
+    #[must_use]
+    pub const fn nonce(&self) -> &Nonce {
+        &self.nonce
+    }
+
+    /// The registers that were compared.
+    pub fn registers(&self) -> impl Iterator<Item = (u8, Pcr)> {
+        self.measurements.registers()
+    }
+
+    /// How long ago the nonce was made, on this machine's monotonic clock.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age.saturating_add(self.since.elapsed())
     }
 
     pub(crate) fn facts(&self) -> Vec<Fact> {
@@ -94,6 +114,21 @@ pub(crate) fn object<T: Object>(digest: Digest<T>) -> Fact {
     Fact::Object(label, Sha256(*digest.as_bytes()))
 }
 
+/// The token whose key signs a record, as it tells about itself.
+pub(super) fn signed_with(token: &TokenIdentity) -> Fact {
+    // Model and serial number are shorter than a word.
+    let word = |text: &str| Word::new(text).unwrap_or_default();
+    let firmware = match token.firmware {
+        Some(version) => word(&version.to_string()),
+        None => word("not told"),
+    };
+    Fact::Token(
+        word(token.model.as_str()),
+        word(token.serial.as_str()),
+        firmware,
+    )
+}
+
 /// This tool.
 pub(crate) fn tool() -> Result<Fact, JournalError> {
     let word = |text| Word::new(text).map_err(|what| JournalError::Line { what });
@@ -101,7 +136,8 @@ pub(crate) fn tool() -> Result<Fact, JournalError> {
     Ok(Fact::Tool(word("quorate")?, version))
 }
 
-fn remark(about: &str, text: &str) -> Option<Fact> {
+/// A line in words.
+pub(crate) fn remark(about: &str, text: &str) -> Option<Fact> {
     Some(Fact::Remark(Word::new(about).ok()?, sentence(text)))
 }
 
@@ -191,6 +227,39 @@ impl Noted for evidence::Collected {
         facts.extend(remark("provisioned", provisioned));
         Content {
             act: Act::Evidence,
+            facts,
+        }
+    }
+}
+
+impl Noted for forward::Forwarded {
+    fn content(&self) -> Content {
+        let record = &self.record;
+        let mut facts = vec![
+            object(Digest::of(record)),
+            object(self.confirmation),
+            object(self.genesis),
+            object(record.from),
+            object(record.to),
+        ];
+        let end = |title, sequence, module| {
+            remark(title, &format!("manifest {sequence}, enclave {module}"))
+        };
+        let (from, to) = self.sequences;
+        facts.extend(end("from", from, &record.exporter_module));
+        facts.extend(end("to", to, &record.importer_module));
+        facts.extend(remark("forward", &record.count.to_string()));
+        // Of the new instance's evidence, which this member's tool has verified.
+        facts.extend(self.facts.document.map(Fact::Document));
+        facts.extend(self.facts.timestamp.map(Fact::Attested));
+        let found = match self.found {
+            forward::Found::Nothing => "nothing",
+            forward::Found::Imported => "the new enclave had the key",
+            forward::Found::HandedOver => "all of it",
+        };
+        facts.extend(remark("done before", found));
+        Content {
+            act: Act::Forward,
             facts,
         }
     }

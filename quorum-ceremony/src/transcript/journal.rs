@@ -3,7 +3,6 @@
 use minicbor::{Decode, Encode};
 use quorate_protocol::atoms::{Name, Sha256};
 use quorate_protocol::cbor::{Checked, Object, from_bytes, to_bytes};
-use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::keys::VerificationKey;
@@ -14,11 +13,11 @@ use quorate_protocol::transcript::{
 };
 
 use super::JournalError;
-use super::acts::{Content, object};
+use super::acts::{Content, object, signed_with};
 use super::gather::authors;
 use super::notes::{Effect, Note, Notes, leaf, sentence, store, waiting};
 use crate::error::CeremonyError;
-use crate::keyfile::MemberKeys;
+use crate::keys::Signs;
 use crate::private::PrivateFolder;
 use crate::workspace::Workspace;
 
@@ -84,7 +83,7 @@ impl<'a> Journal<'a> {
     ///
     /// # Errors
     /// [`JournalError`]; nothing was signed then.
-    pub(crate) fn settle(&self, keys: &MemberKeys) -> Result<usize, CeremonyError> {
+    pub(crate) fn settle(&self, keys: &impl Signs) -> Result<usize, CeremonyError> {
         let (name, key) = (keys.name(), keys.public().signing);
         let mut own = self.own(name, &key)?;
         let mut notes = waiting(self.private)?;
@@ -99,9 +98,12 @@ impl<'a> Journal<'a> {
             if has(&own, &note) {
                 continue;
             }
-            let Some(lines) = self.lines(&note)? else {
+            let Some(mut lines) = self.lines(&note)? else {
                 continue;
             };
+            if let Some(token) = keys.token() {
+                lines.push(leaf(signed_with(token))?);
+            }
             let news = seen.take().unwrap_or_default();
             let entry = self.sign(keys, own.last(), &news, &note, lines)?;
             let file = [
@@ -134,7 +136,7 @@ impl<'a> Journal<'a> {
     /// Whether this member's chain already tells of this act and object.
     pub(crate) fn tells(
         &self,
-        keys: &MemberKeys,
+        keys: &impl Signs,
         act: Act,
         of: &Fact,
     ) -> Result<bool, CeremonyError> {
@@ -171,7 +173,10 @@ impl<'a> Journal<'a> {
             let next = match (kept, shared) {
                 (None, None) => break,
                 (Some(kept), None) => kept,
-                (Some(kept), Some(shared)) if kept.record == shared.record => kept,
+                // The same record, however often a token signed it.
+                (Some(kept), Some(shared)) if kept.record.digest() == shared.record.digest() => {
+                    kept
+                }
                 (Some(_), Some(_)) => return Err(JournalError::OwnForked { sequence }.into()),
                 (None, Some(shared)) => {
                     let before = own.last().map(|entry| entry.record.digest());
@@ -244,7 +249,7 @@ impl<'a> Journal<'a> {
 
     fn sign(
         &self,
-        keys: &MemberKeys,
+        keys: &impl Signs,
         before: Option<&Entry>,
         seen: &[Seen],
         note: &Note,
@@ -266,7 +271,7 @@ impl<'a> Journal<'a> {
         let openings = lines.into_iter().zip(0..);
         let openings = openings.map(|(leaf, line)| Opening { line, leaf });
         let entry = EntryFields {
-            record: Signed::sign(record, &keys.signing_key()),
+            record: keys.sign(record)?,
             openings: openings.collect(),
         };
         Ok(Checked::new(entry).map_err(invalid)?)
@@ -408,7 +413,7 @@ impl<'a> Journal<'a> {
     /// Makes a note and signs it at once, with whatever waited before it.
     pub(crate) fn record(
         &self,
-        keys: &MemberKeys,
+        keys: &impl Signs,
         content: &Content,
     ) -> Result<usize, CeremonyError> {
         super::notes::add(self.private, content, Effect::None)?;

@@ -24,7 +24,7 @@ use crate::random;
 /// Notes that may wait, at most.
 pub(crate) const MAX_WAITING: usize = 64;
 /// Lines kept free for what becomes known only when a note is signed.
-const LATER_LINES: usize = 2;
+const LATER_LINES: usize = 3;
 
 const NOTES: &[&str] = &["transcript", "notes.cbor"];
 
@@ -140,14 +140,15 @@ pub(crate) fn leaf(fact: Fact) -> Result<Leaf, CeremonyError> {
 /// A folder that is not a member's; too many notes.
 pub fn note(private: &Path, done: &impl Noted) -> Result<(), CeremonyError> {
     let private = PrivateFolder::open(private)?;
-    private.key_file()?;
+    private.keys()?;
     add(&private, &done.content(), Effect::None)
 }
 
 /// Notes that `act` was refused because of somebody else, or by an enclave, and gives the error back.
 ///
 /// A note that cannot be written does not hide the refusal: the person sees it in any case.
-pub(crate) fn refused(private: &Path, act: Act, error: CeremonyError) -> CeremonyError {
+#[must_use]
+pub fn refused(private: &Path, act: Act, error: CeremonyError) -> CeremonyError {
     let explanation = error.explain();
     // What an enclave refuses is told, whoever is to blame.
     let by_enclave = matches!(error, CeremonyError::Client(ClientError::Refused(_)));
@@ -170,7 +171,7 @@ pub(crate) fn refused(private: &Path, act: Act, error: CeremonyError) -> Ceremon
         facts: facts.into_iter().flatten().collect(),
     };
     if let Ok(private) = PrivateFolder::open(private)
-        && private.key_file().is_ok()
+        && private.keys().is_ok()
     {
         let _ = add(&private, &content, Effect::None);
     }

@@ -411,7 +411,7 @@ fn a_refusal_is_noted_once_and_what_is_the_persons_own_is_not() {
         let back = refused(&path, Act::Provision, theirs.clone());
         assert_eq!(back, theirs);
     }
-    refused(&path, Act::Provision, JournalError::Full.into());
+    drop(refused(&path, Act::Provision, JournalError::Full.into()));
     let private = PrivateFolder::open(&path).unwrap();
     let notes = waiting(&private).unwrap();
     assert_eq!(notes.0.len(), 1);

@@ -102,9 +102,9 @@ impl Workspace {
         name: &Name,
         consent: &Signed<ReshareConsent>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}-{}.cbor", role_name(consent.unverified().role));
-        let file = ["reshares", &place(number), "consents", &file];
-        self.folder().publish(&file, &to_bytes(consent))
+        let file = reshare_consent_file(number, name, consent.unverified().role);
+        self.folder()
+            .publish(&file.each_ref().map(String::as_str), &to_bytes(consent))
     }
 
     /// The consents of the two sets of a manifest that are their members', and the names under which
@@ -119,11 +119,15 @@ impl Workspace {
         order: Digest<ReshareOrder>,
     ) -> Result<(Vec<Signed<ReshareConsent>>, Vec<Name>), CeremonyError> {
         let (mut consents, mut ignored) = (Vec::new(), Vec::new());
+        let inactive = self.inactive(running.epoch)?;
         for (role, set) in [
             (Role::ManifestSet, &running.manifest_set),
             (Role::ShareSet, &running.share_set),
         ] {
             for member in &set.members {
+                if role == Role::ShareSet && inactive.contains(&member.index) {
+                    continue;
+                }
                 match self.find_reshare_consent(number, &member.name, role) {
                     Ok(Some(consent)) if is_reshare_consent(&consent, role, order, member) => {
                         consents.push(consent);
@@ -208,9 +212,9 @@ impl Workspace {
         name: &Name,
         receipt: &Signed<ReshareReceipt>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}.cbor");
-        let file = ["reshares", &place(number), "receipts", &file];
-        self.folder().publish(&file, &to_bytes(receipt))
+        let file = reshare_receipt_file(number, name);
+        self.folder()
+            .publish(&file.each_ref().map(String::as_str), &to_bytes(receipt))
     }
 
     /// A resharing with the receipts that are their members', ascending by index, and the names
@@ -290,10 +294,40 @@ impl Workspace {
         name: &Name,
         destroyed: &Signed<ShareDestroyed>,
     ) -> Result<Published, StorageError> {
-        let file = format!("{name}.cbor");
-        let file = ["manifests", &place(sequence), "destroyed", &file];
-        self.folder().publish(&file, &to_bytes(destroyed))
+        let file = destroyed_file(sequence, name);
+        self.folder()
+            .publish(&file.each_ref().map(String::as_str), &to_bytes(destroyed))
     }
+}
+
+/// Where a member's consent in one role is.
+pub(crate) fn reshare_consent_file(number: u64, name: &Name, role: Role) -> [String; 4] {
+    [
+        "reshares".into(),
+        place(number),
+        "consents".into(),
+        format!("{name}-{}.cbor", role_name(role)),
+    ]
+}
+
+/// Where a new member's receipt is.
+pub(crate) fn reshare_receipt_file(number: u64, name: &Name) -> [String; 4] {
+    [
+        "reshares".into(),
+        place(number),
+        "receipts".into(),
+        format!("{name}.cbor"),
+    ]
+}
+
+/// Where a holder's word that they destroyed their share is.
+pub(crate) fn destroyed_file(sequence: u64, name: &Name) -> [String; 4] {
+    [
+        "manifests".into(),
+        place(sequence),
+        "destroyed".into(),
+        format!("{name}.cbor"),
+    ]
 }
 
 /// Whether a consent is this member's, in this role, to this order.

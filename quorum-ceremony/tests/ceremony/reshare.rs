@@ -50,11 +50,11 @@ fn plan(members: &[&str], threshold: u8) -> order::Plan {
 }
 
 fn sign_as(place: &Place, member: &str) -> Result<sign::Consented, CeremonyError> {
-    sign::review(&place.folder(), &place.private(member), None)?.consent(&words(member))
+    sign::review(&place.folder(), &place.private(member), None)?.consent(words(member))
 }
 
 fn receive_as(place: &Place, member: &str) -> Result<receipt::Received, CeremonyError> {
-    receipt::review(&place.folder(), &place.private(member), None)?.acknowledge(&words(member))
+    receipt::review(&place.folder(), &place.private(member), None)?.acknowledge(words(member))
 }
 
 fn rotation(manifest_members: Option<&[&str]>, reshare: rotate::Reshared) -> rotate::Plan {
@@ -70,7 +70,7 @@ fn rotation(manifest_members: Option<&[&str]>, reshare: rotate::Reshared) -> rot
 fn join_late(place: &Place, member: &str, genesis: Digest<Genesis>) -> Result<(), CeremonyError> {
     let (folder, private) = (place.folder(), place.private(member));
     let step = join::prepare(&folder, &private, &name(member), Some(genesis))?;
-    step.join(&words(member)).map(drop)
+    step.join(words(member)).map(drop)
 }
 
 fn ring(socket: &Path) -> Vec<RingEntry> {
@@ -208,7 +208,7 @@ fn other_people_take_the_shares_and_the_key_stays() {
     // It counts when the present holders and both manifest sets have approved. Until then old shares
     // do; and nobody destroys anything.
     assert_eq!(
-        destroy::review(&folder, &place.private("alice")).err(),
+        destroy::review(&folder, &place.private("alice"), false).err(),
         Some(StepError::NothingToDestroy.into())
     );
     approve_as(&place, "alice").unwrap();
@@ -284,21 +284,21 @@ fn other_people_take_the_shares_and_the_key_stays() {
 fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     let folder = place.folder();
     // Who stays keeps key and new share; who leaves can destroy the key too.
-    let look = |member: &str| destroy::review(&folder, &place.private(member));
-    let seated = look("alice").unwrap().destroy(&words("alice"), true);
+    let look = |member: &str, key| destroy::review(&folder, &place.private(member), key);
+    let seated = look("alice", true);
     let expected = StepError::StillSeated {
         name: name("alice"),
     };
     assert_eq!(seated.err(), Some(expected.into()));
     let kept = place.private("alice").join("share.cbor");
     assert!(kept.exists());
-    look("alice")
+    look("alice", false)
         .unwrap()
-        .destroy(&words("alice"), false)
+        .destroy(words("alice"))
         .unwrap();
     assert!(!kept.exists());
     let proved = share::open(&folder, &place.private("alice")).unwrap();
-    let proved = proved.prove(&words("alice")).unwrap();
+    let proved = proved.prove(words("alice")).unwrap();
     assert_eq!(proved.facts().threshold, 3);
     assert_eq!(proved.facts().members, 4);
     // The new share comes back from paper, lost with or without its pins.
@@ -314,7 +314,7 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     let bring = |plan: &restore::Plan<'_>| {
         restore::prepare(plan)
             .unwrap()
-            .restore(&backup, &words("alice"))
+            .restore(&backup, words("alice"))
             .unwrap()
     };
     assert_eq!(bring(&plan).published, Published::AlreadyThere);
@@ -335,9 +335,9 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
         (Published::Written, epoch)
     );
     assert!(file.exists() && restored.renewed.is_some());
-    let gone = look("carol").unwrap();
+    let gone = look("carol", true).unwrap();
     assert!(!gone.is_seated());
-    let done = gone.destroy(&words("carol"), true).unwrap();
+    let done = gone.destroy(words("carol")).unwrap();
     assert_eq!((done.shares.len(), done.with_key), (1, true));
     let private = place.private("carol");
     assert!(!private.join("share.cbor").exists() && !private.join("key.cbor").exists());
@@ -348,5 +348,8 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
         .unwrap();
     assert_eq!(word.unverified().genesis, genesis);
     // What was never a share cannot be destroyed.
-    assert_eq!(look("dave").err(), Some(StepError::NothingToDestroy.into()));
+    assert_eq!(
+        look("dave", false).err(),
+        Some(StepError::NothingToDestroy.into())
+    );
 }

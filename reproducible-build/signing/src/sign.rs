@@ -5,11 +5,12 @@
 
 use quorate_eif::PcrValue;
 use quorate_eif::signature::{SignatureError, SignatureSection, to_be_signed};
+use quorate_token::TokenError;
 use thiserror::Error;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::key::FileKey;
-use crate::token::{TokenError, TokenKey};
+use crate::token::TokenKey;
 
 /// Who signs.
 pub enum Signer {
@@ -20,7 +21,7 @@ pub enum Signer {
 }
 
 /// Why nothing was signed.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignError {
     /// The certificate cannot be used now.

@@ -4,14 +4,14 @@
 //! checks the signature before it relies on it, as [`sign`](crate::sign) does for images.
 
 use quorate_eif::signature::Algorithm;
+use quorate_token::TokenError;
 use thiserror::Error;
 
 use crate::Signer;
 use crate::public::PublicKey;
-use crate::token::TokenError;
 
 /// Why a key cannot sign a statement.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StatementError {
     /// The key is on another curve.

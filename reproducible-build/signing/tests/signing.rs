@@ -121,7 +121,7 @@ fn a_file_that_is_no_certificate_fails_closed() {
 
 fn sign_refused(pem: &[u8], key: &[u8], pcr0: PcrValue, now: u64, expected: SignError) {
     let refused = sign(pcr0, &certificate(pem), &signer(key), now);
-    assert_eq!(refused, Err(expected));
+    assert_eq!(refused, Err(expected.clone()));
     assert!(!expected.remedy().is_empty());
     signed(P384);
 }

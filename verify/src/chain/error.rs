@@ -83,6 +83,17 @@ pub enum ChainError {
         /// In which role.
         role: Role,
     },
+    /// An approval for the share set is at an index that an exception left out.
+    #[error(
+        "an approval of manifest {sequence} for the share set is at index {index}, which is \
+         inactive since the genesis"
+    )]
+    ApprovalOfInactive {
+        /// The manifest at hand.
+        sequence: u64,
+        /// The index in the approval.
+        index: ShareIndex,
+    },
     /// No member of the set has the index in an approval.
     #[error("an approval of manifest {sequence} is by member {index}, who is not in the {}",
         role_name(*.role))]
@@ -221,6 +232,7 @@ impl ChainError {
         match self {
             Self::ApprovalOfAnother { .. } => "chain-approval-of-another",
             Self::ApprovalOfAnotherGenesis { .. } => "chain-approval-of-another-genesis",
+            Self::ApprovalOfInactive { .. } => "chain-approval-of-inactive",
             Self::ApprovalOfStranger { .. } => "chain-approval-of-stranger",
             Self::ApprovalRepeated { .. } => "chain-approval-repeated",
             Self::ApprovalSignature { .. } => "chain-approval-signature",
@@ -250,6 +262,9 @@ impl ChainError {
             | Self::ApprovalRepeated { .. }
             | Self::TooManyApprovals { .. } => {
                 "Put the approvals together again: one a member and role, of this manifest."
+            }
+            Self::ApprovalOfInactive { .. } => {
+                "Leave it out: nobody proved to hold the share at that index, so it counts nowhere."
             }
             Self::ApprovalOfStranger { .. } | Self::ApprovalSignature { .. } => {
                 "Ask whoever sent this who signed it. Only members of the sets before this \

@@ -151,6 +151,12 @@ pub enum EvidenceError {
         /// How many there are.
         found: usize,
     },
+    /// A grant is of a share that an exception left out at genesis.
+    #[error("there is a grant of share {index}, which is inactive since the genesis")]
+    GrantOfInactive {
+        /// The index in the grant.
+        index: ShareIndex,
+    },
     /// A grant is by nobody of the share set.
     #[error("there is a grant of share {index}, which no member has")]
     GrantOfStranger {
@@ -302,6 +308,7 @@ impl EvidenceError {
             Self::ForwardsDiffer => "forwards-differ",
             Self::Genesis(error) => error.code(),
             Self::GrantCount { .. } => "grant-count",
+            Self::GrantOfInactive { .. } => "grant-of-inactive",
             Self::GrantOfStranger { .. } => "grant-of-stranger",
             Self::HandedOverTwice => "handed-over-twice",
             Self::Instance(error) => error.code(),
@@ -385,6 +392,7 @@ impl EvidenceError {
             | Self::ForwardsDiffer
             | Self::HandedOverTwice
             | Self::GrantCount { .. }
+            | Self::GrantOfInactive { .. }
             | Self::GrantOfStranger { .. }
             | Self::Mismatch { .. }
             | Self::OutOfOrder { .. }

@@ -140,6 +140,10 @@ fn check_grants<'a>(
         let member = set
             .member(index)
             .ok_or(EvidenceError::GrantOfStranger { index })?;
+        let epoch = instance.chain.manifest().epoch;
+        if !instance.genesis.is_active(index, epoch) {
+            return Err(EvidenceError::GrantOfInactive { index });
+        }
         if members.last().is_some_and(|last| last.index >= index) {
             return Err(EvidenceError::OutOfOrder {
                 part: Part::Grant,

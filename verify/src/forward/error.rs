@@ -88,6 +88,12 @@ pub enum ForwardError {
         /// The index in the approval.
         index: ShareIndex,
     },
+    /// An approval is at an index that an exception left out at genesis.
+    #[error("an approval of the forward is at index {index}, which is inactive since the genesis")]
+    ApprovalOfInactive {
+        /// The index in the approval.
+        index: ShareIndex,
+    },
     /// An approval is by nobody of the exporter's share set.
     #[error("there is an approval by member {index}, which the share set does not have")]
     ApprovalOfStranger {
@@ -180,6 +186,7 @@ impl ForwardError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::ApprovalOfAnother { .. } => "forward-approval-of-another",
+            Self::ApprovalOfInactive { .. } => "forward-approval-of-inactive",
             Self::ApprovalOfStranger { .. } => "forward-approval-of-stranger",
             Self::ApprovalRepeated { .. } => "forward-approval-repeated",
             Self::ApprovalSignature { .. } => "forward-approval-signature",
@@ -212,6 +219,7 @@ impl ForwardError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::ApprovalOfAnother { .. }
+            | Self::ApprovalOfInactive { .. }
             | Self::ApprovalOfStranger { .. }
             | Self::ApprovalRepeated { .. }
             | Self::ApprovalSignature { .. } => {

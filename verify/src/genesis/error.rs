@@ -60,6 +60,57 @@ pub enum GenesisError {
         /// The definition in the consent.
         found: Digest<Definition>,
     },
+    /// An exception is for another namespace or epoch.
+    #[error("the exception of {name} is not for this genesis")]
+    ExceptionForAnother {
+        /// Whose.
+        name: Name,
+    },
+    /// Somebody who gave a receipt signed no exception.
+    #[error("the exception of {} is missing", Listed(.names))]
+    ExceptionMissing {
+        /// Whose, in order of index.
+        names: Vec<Name>,
+    },
+    /// There is an exception although every receipt is there.
+    #[error("there is an exception, but every holder gave a receipt")]
+    ExceptionNeedless,
+    /// An exception leaves out others than those whose receipt is missing.
+    #[error("the exception of {name} leaves out others than those without a receipt")]
+    ExceptionOfOthers {
+        /// Whose.
+        name: Name,
+    },
+    /// An exception is by nobody who gave a receipt.
+    #[error("there is an exception of member {index}, who gave no receipt")]
+    ExceptionOfStranger {
+        /// The index in the exception.
+        index: ShareIndex,
+    },
+    /// Exceptions are not in ascending order of index, or one is there twice.
+    #[error("the exception of {name}, share {index}, is out of order or there twice")]
+    ExceptionOutOfOrder {
+        /// Whose.
+        name: Name,
+        /// Their index.
+        index: ShareIndex,
+    },
+    /// The signature on an exception is not by the member it names.
+    #[error("the exception for share {index} is not signed with the key of {name}")]
+    ExceptionSignature {
+        /// Whose it should be.
+        name: Name,
+        /// Their index.
+        index: ShareIndex,
+    },
+    /// Too few receipts for an exception.
+    #[error("an exception needs {need} receipts, there are {have}")]
+    ExceptionTooFew {
+        /// How many it takes.
+        need: usize,
+        /// How many there are.
+        have: usize,
+    },
     /// The output was made under another definition.
     #[error("the genesis output was made under the definition {found}, not under {expected}")]
     OutputOfAnother {
@@ -167,6 +218,14 @@ impl GenesisError {
             Self::ConsentRepeated { .. } => "genesis-consent-repeated",
             Self::ConsentSignature { .. } => "genesis-consent-signature",
             Self::ConsentToAnother { .. } => "genesis-consent-to-another",
+            Self::ExceptionForAnother { .. } => "genesis-exception-for-another",
+            Self::ExceptionMissing { .. } => "genesis-exception-missing",
+            Self::ExceptionNeedless => "genesis-exception-needless",
+            Self::ExceptionOfOthers { .. } => "genesis-exception-of-others",
+            Self::ExceptionOfStranger { .. } => "genesis-exception-of-stranger",
+            Self::ExceptionOutOfOrder { .. } => "genesis-exception-out-of-order",
+            Self::ExceptionSignature { .. } => "genesis-exception-signature",
+            Self::ExceptionTooFew { .. } => "genesis-exception-too-few",
             Self::OutputOfAnother { .. } => "genesis-output-of-another",
             Self::PossessionOfAnother { .. } => "genesis-possession-of-another",
             Self::PossessionSignature { .. } => "genesis-possession-signature",
@@ -208,6 +267,20 @@ impl GenesisError {
                 "Do not use this output: the enclave of this definition does not make it. Hold the \
                  genesis again."
             }
+            Self::ExceptionForAnother { .. }
+            | Self::ExceptionMissing { .. }
+            | Self::ExceptionOfOthers { .. } => {
+                "Ask the members named to sign an exception for this genesis that leaves out exactly \
+                 those whose receipt is missing."
+            }
+            Self::ExceptionNeedless => "Put the record together again without the exceptions.",
+            Self::ExceptionOfStranger { .. } | Self::ExceptionOutOfOrder { .. } => {
+                "Put the exceptions together again: one of everybody who gave a receipt, in order \
+                 of index."
+            }
+            Self::ExceptionTooFew { .. } => {
+                "Get more receipts, or hold the genesis again: too few hold a share they proved."
+            }
             Self::PossessionOfAnother { .. } | Self::PossessionSignature { .. } => {
                 "Ask the member named to check their share and to make a new receipt. If they \
                  cannot, hold the genesis again."
@@ -222,7 +295,7 @@ impl GenesisError {
             Self::ReceiptEpoch { .. } | Self::ReceiptForAnother { .. } => {
                 "Ask the member named which genesis they took part in. This is not it."
             }
-            Self::ReceiptSignature { .. } => {
+            Self::ExceptionSignature { .. } | Self::ReceiptSignature { .. } => {
                 "Ask the member named to sign again, and compare their key with the definition."
             }
         }

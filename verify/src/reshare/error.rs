@@ -89,6 +89,12 @@ pub enum ReshareError {
         /// The index in the consent.
         index: ShareIndex,
     },
+    /// A consent among the holders is by somebody who holds no share that counts.
+    #[error("there is a consent at index {index}, which is inactive since the genesis")]
+    ConsentOfInactive {
+        /// The index in the consent.
+        index: ShareIndex,
+    },
     /// A member's consent in one role is there twice.
     #[error("the consent of member {index} of the {} is there twice", role_name(*.role))]
     ConsentRepeated {
@@ -183,6 +189,7 @@ impl ReshareError {
         match self {
             Self::ConsentOfAnother { .. } => "reshare-consent-of-another",
             Self::ConsentOfStranger { .. } => "reshare-consent-of-stranger",
+            Self::ConsentOfInactive { .. } => "reshare-consent-of-inactive",
             Self::ConsentRepeated { .. } => "reshare-consent-repeated",
             Self::ConsentSignature { .. } => "reshare-consent-signature",
             Self::ConsentsMissing { .. } => "reshare-consents-missing",
@@ -213,6 +220,7 @@ impl ReshareError {
         match self {
             Self::ConsentOfAnother { .. }
             | Self::ConsentOfStranger { .. }
+            | Self::ConsentOfInactive { .. }
             | Self::ConsentRepeated { .. }
             | Self::ConsentSignature { .. } => {
                 "Remove that consent, and ask the member to sign this very order. Somebody in both \

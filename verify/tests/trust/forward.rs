@@ -18,7 +18,7 @@ use quorate_verify::chain::{ApprovingSet, ChainError, walk};
 use quorate_verify::evidence::{Report, Verdict};
 use quorate_verify::explain::text;
 use quorate_verify::forward::{
-    ForwardError, Relation, approvers, changes_only_applications, needs_approvals, policy, relate,
+    ForwardError, Relation, changes_only_applications, needs_approvals, policy, relate,
 };
 
 use crate::common::nitro::MODULE_ID;
@@ -249,14 +249,24 @@ fn approvals_count_by_index_and_extra_ones_do_no_harm() {
     let second = check(World::after(&first));
     let mut given = approvals(&first, &second);
     given.push(Signed::sign(approval(&first, &second, 2), &signing("bob")));
-    let counted = approvers(&always(), Relation::Successor, &first, &second, &given).unwrap();
+    let counted = world
+        .count(&always(), Relation::Successor, &first, &second, &given)
+        .unwrap();
     let names: Vec<&str> = counted.iter().map(|a| a.name.as_str()).collect();
     assert_eq!(names, ["alice", "bob", "dave", "erin"]);
     // Too few are enough where none are needed, and still none of them may be wrong.
     let few = &given[..1];
-    assert!(approvers(&always(), Relation::Same, &first, &first, &[]).is_ok());
+    assert!(
+        world
+            .count(&always(), Relation::Same, &first, &first, &[])
+            .is_ok()
+    );
     let rule = until(1, ApprovalRule::ExceptApplications);
-    assert!(approvers(&rule, Relation::Successor, &first, &second, few).is_ok());
+    assert!(
+        world
+            .count(&rule, Relation::Successor, &first, &second, few)
+            .is_ok()
+    );
 }
 
 /// One defect in a list of approvals that would be enough.
@@ -268,7 +278,9 @@ fn refused(
     let second = check(World::after(&first));
     let mut given = approvals(&first, &second);
     change(&first, &second, &mut given);
-    approvers(&always(), Relation::Successor, &first, &second, &given).unwrap_err()
+    world
+        .count(&always(), Relation::Successor, &first, &second, &given)
+        .unwrap_err()
 }
 
 #[test]

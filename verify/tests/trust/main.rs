@@ -9,6 +9,7 @@ mod common;
 
 mod chain;
 mod evidence;
+mod exception;
 mod explain;
 mod flips;
 mod forward;

@@ -21,6 +21,7 @@ use quorate_protocol::definition::{
 };
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
+use quorate_protocol::forward::{ForwardApproval, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Genesis, GenesisOutputFields, GenesisReceipt, GenesisRecord,
     MemberShare, Possession, SealedShare,
@@ -37,6 +38,8 @@ use quorate_protocol::provision::{Provision, ProvisionReceipt, ShareGrant};
 use quorate_sealing::Suite;
 use quorate_sharing::{Secret, Share, split};
 use quorate_verify::attestation::TrustAnchors;
+use quorate_verify::chain::Approver;
+use quorate_verify::forward::{ForwardError, Relation, approvers};
 use quorate_verify::genesis::VerifiedGenesis;
 use sha2::{Digest as _, Sha256 as Hash};
 
@@ -290,6 +293,7 @@ impl World {
                 output,
                 document: Bytes::new(vec![0]).unwrap(),
                 receipts: Vec::new(),
+                exceptions: None,
             },
             secret,
             shares,
@@ -314,6 +318,18 @@ impl World {
 
     pub(crate) fn verified(&self) -> VerifiedGenesis {
         VerifiedGenesis::from_record(self.record.clone()).unwrap()
+    }
+
+    /// Who approved a forward between manifests of this namespace.
+    pub(crate) fn count(
+        &self,
+        policy: &ForwardPolicy,
+        relation: Relation,
+        from: &Manifest,
+        to: &Manifest,
+        given: &[Signed<ForwardApproval>],
+    ) -> Result<Vec<Approver>, ForwardError> {
+        approvers(&self.verified(), policy, relation, from, to, given)
     }
 
     pub(crate) fn birth_paper(&self) -> Paper {

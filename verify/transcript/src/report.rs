@@ -103,6 +103,7 @@ impl<'a> Report<'a> {
             "manifests": self.manifests().map(|m| m.json()).collect::<Vec<_>>(),
             "attested": records_json(self.attested()),
             "shares_given": records_json(self.of(Act::Provision)),
+            "forwards": records_json(self.of(Act::Forward)),
             "refusals": records_json(self.of(Act::Refusal)),
             "records": records_json(verified.records.iter()),
             "evidence": self.evidence.map(evidence_json),

@@ -57,6 +57,15 @@ pub fn words(fingerprint: &Fingerprint) -> Vec<&'static str> {
         .collect()
 }
 
+/// Two words for the first two bytes of a digest: enough to say what one agrees to, and no proof of
+/// it.
+#[must_use]
+pub fn pair(digest: &[u8; 32]) -> [&'static str; 2] {
+    let [first, second, ..] = digest;
+    let row = |byte: u8| pairs().nth(usize::from(byte)).unwrap_or_default();
+    [row(*first).0, row(*second).1]
+}
+
 /// The words in rows of four, numbered, as they are read aloud.
 #[must_use]
 pub fn rows(fingerprint: &Fingerprint) -> Vec<String> {

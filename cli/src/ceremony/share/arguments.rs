@@ -20,8 +20,9 @@ What you have lost, and what brings it back:
 
   share.cbor                   share restore, from the paper
   laptop, with a copy of       share restore --key-file COPY --genesis DIGEST, from the paper
-  key.cbor and the passphrase
-  key.cbor or the passphrase   share restore brings the share back under new keys; it can be given
+  key.cbor and the passphrase,
+  or of token.cbor and the token
+  key.cbor, passphrase, token  share restore brings the share back under new keys; it can be given
                                once the members have approved a manifest that names those, or reshare
   the paper                    nothing is lost while the rest is there: make another")]
 pub(crate) enum Share {
@@ -102,12 +103,12 @@ pub(crate) enum Form {
 #[command(after_help = "\
 Asks for the six rows of the sheet, or with --from words for the thirty words. In each row one wrong
 character is put right and named, and up to three that you type as ? are filled in; more wrong ones are
-noticed. What was typed must be your share by the commitments; only then the passphrase is asked for,
+noticed. What was typed must be your share by the commitments; only then passphrase or PIN is asked for,
 and only after that something is written. A share that is kept already is never replaced.
 
 In a new private folder nothing says which genesis is yours, and the shared folder is not to be
 believed: give the digest from the sheet, or have another member read it to you. Without a copy of your
-old key.cbor, make new keys with `quorate ceremony join` first.
+old key.cbor or token.cbor, make new keys with `quorate ceremony join` first.
 
 Examples:
   quorate ceremony share restore --folder ceremony --private ~/quorum
@@ -132,7 +133,7 @@ pub(crate) struct RestoreArguments {
     #[arg(long, value_name = "HEX", value_parser = genesis)]
     pub(crate) genesis: Option<Digest<Genesis>>,
 
-    /// A copy of your key.cbor, where the private folder has none
+    /// A copy of your key.cbor or token.cbor, where the private folder has none
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
 }

@@ -40,7 +40,7 @@ pub(super) fn check(a: &RestoreArguments, output: Output) -> Result<(), Failure>
         None if output.format() == Format::Json => Screen::check(output),
         Some(path) if is_stdin(path) && a.keyed.is_stdin() => Err(Failure::usage(
             "input-twice",
-            "passphrase and backup cannot both come from standard input",
+            "passphrase or PIN and backup cannot both come from standard input",
             "give one of them as a file",
         )),
         _ => Ok(()),

@@ -24,14 +24,15 @@ use zeroize::Zeroizing;
 
 use self::arguments::{BackupArguments, CheckArguments, Form, RestoreArguments, Share};
 use self::screen::Screen;
-use super::{before_key, passphrase, protect};
+pub(super) use self::screen::guard;
+use super::place::At;
+use super::{before_key, protect, unlock};
 use crate::failure::Failure;
 use crate::output::{Format, Output};
 
 /// Runs one of the three.
 pub(super) fn run(share: &Share, output: Output) -> Result<(), Failure> {
-    protect()?;
-    screen::guard(output)?;
+    protect(output)?;
     match share {
         Share::Check(a) => check(a, output),
         Share::Backup(a) => backup(a, output),
@@ -40,21 +41,23 @@ pub(super) fn run(share: &Share, output: Output) -> Result<(), Failure> {
 }
 
 fn check(a: &CheckArguments, output: Output) -> Result<(), Failure> {
-    let kept = share::open(&a.shared.folder, &a.keyed.private)?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    output.print(&show::checked(&kept.prove(&entered)?))
+    let at = At::of_member(&a.shared, &a.keyed)?;
+    let kept = share::open(at.folder(), at.private()?)?;
+    let entered = unlock::unlock(&a.keyed, kept.keys(), output)?;
+    output.print(&show::checked(&kept.prove(entered)?))
 }
 
 fn backup(a: &BackupArguments, output: Output) -> Result<(), Failure> {
+    let at = At::of_member(&a.shared, &a.keyed)?;
     match &a.out {
-        Some(out) => refuse_shared(out, &a.shared.folder)?,
+        Some(out) => refuse_shared(out, at.folder())?,
         None if a.form == Form::Page => return Err(page_needs_file()),
         None => Screen::check(output)?,
     }
-    let kept = share::open(&a.shared.folder, &a.keyed.private)?;
+    let kept = share::open(at.folder(), at.private()?)?;
     before_key(output, &show::backup_review(&kept, a))?;
-    let entered = passphrase::read(&a.keyed, false)?;
-    let proved = kept.prove(&entered)?;
+    let entered = unlock::unlock(&a.keyed, kept.keys(), output)?;
+    let proved = kept.prove(entered)?;
     let Some(out) = &a.out else {
         let text = seen(&proved, a.form)?;
         let mut screen = Screen::open(output)?;
@@ -94,22 +97,23 @@ fn unencodable(error: QrError) -> Failure {
 
 fn bring_back(a: &RestoreArguments, output: Output) -> Result<(), Failure> {
     input::check(a, output)?;
+    let at = At::of_member(&a.shared, &a.keyed)?;
     let restoring = restore::prepare(&Plan {
-        folder: &a.shared.folder,
-        private: &a.keyed.private,
+        folder: at.folder(),
+        private: at.private_to_make()?,
         genesis: a.genesis,
         key_file: a.key_file.as_deref(),
     })?;
     let review = show::restore_review(&restoring);
     before_key(output, &review)?;
     let (backup, repairs) = input::read(a, &restoring, output)?;
-    // Proved before the passphrase is asked for, and again before anything is written.
+    // Proved before passphrase or PIN is asked for, and again before anything is written.
     drop(restoring.prove(&backup).map_err(CeremonyError::from)?);
     if output.format() == Format::Text {
         output.note("this is your share, by the commitments");
     }
-    let entered = passphrase::read(&a.keyed, false)?;
-    let restored = restoring.restore(&backup, &entered)?;
+    let entered = unlock::unlock(&a.keyed, restoring.keys(), output)?;
+    let restored = restoring.restore(&backup, entered)?;
     output.print(&show::restored(&restored, &repairs))
 }
 

@@ -43,7 +43,7 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// If signals cannot be handled.
-pub(super) fn guard(output: Output) -> Result<(), Failure> {
+pub(in crate::ceremony) fn guard(output: Output) -> Result<(), Failure> {
     let terminal = File::open(TERMINAL).ok();
     let before = terminal.and_then(|terminal| {
         let state = tcgetattr(&terminal).ok()?;
@@ -257,11 +257,11 @@ fn unusable(why: &str) -> Failure {
     )
 }
 
-fn interrupted() -> Failure {
+pub(in crate::ceremony) fn interrupted() -> Failure {
     Failure::refused(
         Fault::Caller,
         "interrupted",
-        "it was interrupted; no share is left on the screen",
-        "run it again; a restore goes on where it ended",
+        "it was interrupted; nothing secret is left on the screen",
+        "run it again: it goes on where it ended, and nothing is asked twice",
     )
 }

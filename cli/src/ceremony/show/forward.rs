@@ -6,7 +6,7 @@ use quorate_quorum_ceremony::steps::forward::{Forwarded, Found};
 use quorate_quorum_ceremony::steps::forward_approve::{Approved, Review};
 use serde_json::{Value, json};
 
-use super::{NEWEST, changes, count, manifest, time, title};
+use super::{NEWEST, count, differences, manifest, time, title};
 use crate::ceremony::report::Report;
 
 /// Whether, until when and to what the key may go.
@@ -42,9 +42,8 @@ pub(in crate::ceremony) fn forward_review(step: &Review) -> Report {
     .fact("genesis", "genesis digest", to.genesis)
     .fact("from", "from manifest", Digest::of(from));
     let report = policy(report, Some(step.policy()));
-    let words = changes(Some(from), to, step.successor());
-    manifest(report, to, Digest::of(to))
-        .row("changes", "changes", words.clone(), json!(words))
+    let report = manifest(report, to, Digest::of(to));
+    differences(report, step.definition(), Some(from), to)
         .number("index", "your index", step.index().get().into())
         .development(step.definition().attestation_root.is_development())
         .note("this is no approval of the manifest and gives no share away")
@@ -91,6 +90,7 @@ pub(in crate::ceremony) fn forwarded(done: &Forwarded) -> Report {
         .fact("exporter", "from enclave", &record.exporter_module)
         .fact("importer", "to enclave", &record.importer_module)
         .fact("record", "record", Digest::of(record))
+        .fact("confirmation", "confirmation", done.confirmation)
         .number("count", "its forward number", record.count)
         .row(
             "time",

@@ -3,22 +3,24 @@
 use quorate_protocol::digest::Digest;
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Manifest;
+use quorate_protocol::members::MemberSet;
 use quorate_protocol::reshare::ReshareOrder;
 use quorate_quorum_ceremony::steps::reshare::destroy::{self, Destroyed};
-use quorate_quorum_ceremony::steps::reshare::order::Ordered;
+use quorate_quorum_ceremony::steps::reshare::order::{self, Ordered};
 use quorate_quorum_ceremony::steps::reshare::receipt::{self, Received};
-use quorate_quorum_ceremony::steps::reshare::run::Done;
+use quorate_quorum_ceremony::steps::reshare::run::{self, Done};
 use quorate_quorum_ceremony::steps::reshare::sign::{self, Consented};
 use quorate_quorum_ceremony::steps::rotate::Rotated;
+use quorate_screens::ChangeKind;
 use quorate_verify::chain::Approver;
-use quorate_verify::reshare::{VerifiedCompletion, VerifiedReshare};
+use quorate_verify::reshare::{Consenters, VerifiedCompletion, VerifiedReshare};
 use serde_json::json;
 
-use super::{NEWEST, changes, count, document, manifest, seats, set, time, title};
+use super::{NEWEST, count, differences, document, manifest, seats, set, time, title};
 use crate::ceremony::report::Report;
 
 /// What an order asks for, beside what is now.
-fn order(report: Report, number: u64, order: &ReshareOrder, running: Option<&Manifest>) -> Report {
+fn asked(report: Report, number: u64, order: &ReshareOrder, running: Option<&Manifest>) -> Report {
     let after = &order.share_set;
     let mut report = report
         .number("order", "order", number)
@@ -37,7 +39,12 @@ fn order(report: Report, number: u64, order: &ReshareOrder, running: Option<&Man
     let Some(running) = running else {
         return report;
     };
-    let before = &running.share_set;
+    let words = people_change(&running.share_set, after);
+    report.row("changes", "changes", words.clone(), json!(words))
+}
+
+/// Who comes, goes, or gets other keys, and whether the threshold is another.
+fn people_change(before: &MemberSet, after: &MemberSet) -> Vec<String> {
     let mut words = Vec::new();
     for person in &after.members {
         match before.named(&person.name) {
@@ -60,7 +67,40 @@ fn order(report: Report, number: u64, order: &ReshareOrder, running: Option<&Man
     if words.is_empty() {
         words.push("new shares for the same people".into());
     }
-    report.row("changes", "changes", words.clone(), json!(words))
+    words
+}
+
+/// What an order changes, for a screen.
+pub(in crate::ceremony) fn order_changes(step: &sign::Review) -> Vec<quorate_screens::Change> {
+    let words = people_change(&step.running().share_set, &step.order().share_set);
+    let grave = |words: String| quorate_screens::Change {
+        kind: ChangeKind::Grave,
+        words: words.into(),
+    };
+    words.into_iter().map(grave).collect()
+}
+
+pub(in crate::ceremony) fn order_draft(ready: &order::Ready) -> Report {
+    let report = Report::new("reshare order", "these people would hold the new shares").row(
+        "until",
+        "at the latest until",
+        vec![time(ready.until())],
+        ready.until().0.into(),
+    );
+    let running = ready.running();
+    let report = report.number("sequence", "under manifest", running.sequence);
+    let report = set(report, "share_set", "NEW HOLDERS", ready.share_set());
+    let words = people_change(&running.share_set, ready.share_set());
+    report
+        .row("changes", "changes", words.clone(), json!(words))
+        .development(ready.definition().attestation_root.is_development())
+}
+
+pub(in crate::ceremony) fn run_review(ready: &run::Ready, consenters: &Consenters) -> Report {
+    let report = Report::new("reshare run", "enough have consented to this order");
+    let report = asked(report, ready.number(), ready.order(), Some(ready.running()));
+    consented(report, consenters)
+        .development(ready.definition().attestation_root.is_development())
 }
 
 pub(in crate::ceremony) fn ordered(done: &Ordered) -> Report {
@@ -68,7 +108,7 @@ pub(in crate::ceremony) fn ordered(done: &Ordered) -> Report {
         "reshare order",
         "the order is written and waits for consents",
     );
-    let report = order(report, done.number, &done.order, Some(&done.running));
+    let report = asked(report, done.number, &done.order, Some(&done.running));
     document(report, &done.facts)
         .development(done.definition.attestation_root.is_development())
         .next(format!(
@@ -82,7 +122,7 @@ pub(in crate::ceremony) fn order_review(step: &sign::Review) -> Report {
         "reshare sign",
         "you are about to consent that the key is shared anew",
     );
-    let report = order(report, step.number(), step.order(), Some(step.running()));
+    let report = asked(report, step.number(), step.order(), Some(step.running()));
     seats(report, step.seats())
         .development(step.definition().attestation_root.is_development())
         .note("compare the fingerprint by voice with the other members")
@@ -92,27 +132,32 @@ pub(in crate::ceremony) fn order_review(step: &sign::Review) -> Report {
 
 pub(in crate::ceremony) fn order_consented(done: &Consented) -> Report {
     let report = Report::new("reshare sign", title("your consent", done.published));
-    seats(order(report, done.number, &done.order, None), &done.seats)
+    seats(asked(report, done.number, &done.order, None), &done.seats)
         .development(done.development)
         .next("when enough of both sets have consented: quorate ceremony reshare run")
 }
 
 /// What was verified of a resharing.
 fn verified(report: Report, verified: &VerifiedReshare) -> Report {
-    let consenters = &verified.consenters;
+    let report = report
+        .fact("fingerprint", "fingerprint", verified.order)
+        .fact("record", "record", verified.record)
+        .fact("before", "replaces the shares", verified.before)
+        .fact("epoch", "new shares", verified.epoch)
+        .row(
+            "time",
+            "made at",
+            vec![time(verified.time)],
+            verified.time.0.into(),
+        );
+    consented(report, &verified.consenters)
+}
+
+/// Who consented, set by set.
+fn consented(report: Report, consenters: &Consenters) -> Report {
     people(
         people(
-            report
-                .fact("fingerprint", "fingerprint", verified.order)
-                .fact("record", "record", verified.record)
-                .fact("before", "replaces the shares", verified.before)
-                .fact("epoch", "new shares", verified.epoch)
-                .row(
-                    "time",
-                    "made at",
-                    vec![time(verified.time)],
-                    verified.time.0.into(),
-                ),
+            report,
             "consented_manifest_set",
             "manifest set",
             &consenters.manifest_set,
@@ -185,13 +230,9 @@ pub(in crate::ceremony) fn rotated(done: &Rotated) -> Report {
         "rotate",
         format!("manifest {} waits for approvals", done.manifest.sequence),
     );
-    let words = changes(Some(&done.before), &done.manifest, &done.successor);
-    let mut report = manifest(report, &done.manifest, done.digest).row(
-        "changes",
-        "changes",
-        words.clone(),
-        json!(words),
-    );
+    let report = manifest(report, &done.manifest, done.digest);
+    let before = Some(&done.before);
+    let mut report = differences(report, &done.definition, before, &done.manifest);
     if done.successor.changes_manifest_set {
         let people = &done.manifest.manifest_set;
         report = set(report, "manifest_set", "NEW APPROVERS", people);
@@ -229,10 +270,10 @@ fn shares(report: Report, shares: &[quorate_quorum_ceremony::pins::SharePin]) ->
     report.row("shares", "shares", lines.clone(), json!(lines))
 }
 
-pub(in crate::ceremony) fn destroy_review(step: &destroy::Review, with_key: bool) -> Report {
+pub(in crate::ceremony) fn destroy_review(step: &destroy::Review) -> Report {
     let report = Report::new(
         "reshare destroy",
-        match with_key {
+        match step.with_key() {
             true => "YOU ARE ABOUT TO DESTROY YOUR OLD SHARE AND YOUR KEY FILE",
             false => "YOU ARE ABOUT TO DESTROY YOUR OLD SHARE",
         },

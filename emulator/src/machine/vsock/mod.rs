@@ -14,7 +14,6 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -28,14 +27,14 @@ use vhost_user_backend::{VhostUserBackend, VringRwLock, VringT as _};
 use virtio_queue::QueueOwnedT as _;
 use vm_memory::{GuestAddressSpace as _, GuestMemoryAtomic, GuestMemoryMmap};
 use vmm_sys_util::epoll::EventSet;
-use vmm_sys_util::event::{EventConsumer, EventNotifier};
 
 use self::heartbeat::Heartbeat;
 use self::packet::{HEADER_LEN, Header};
 use self::ports::{Event, Ports, Target};
 use self::switch::{PAYLOAD_MAX, Switch};
 use super::fault::{VsockFaults, VsockLoss};
-use super::queue::{self, Memory};
+use super::queue::{self, End, Memory};
+use super::served::Device;
 
 mod connection;
 mod credit;
@@ -68,9 +67,8 @@ pub(crate) struct Vsock(Arc<Shared>);
 struct Shared {
     guest_cid: u64,
     state: Mutex<State>,
-    exit: Mutex<Option<(EventConsumer, EventNotifier)>>,
-    /// Whether the machine is gone: whoever still talks to its sockets is not served.
-    ending: AtomicBool,
+    /// The machine is gone: whoever still talks to its sockets is not served.
+    end: End,
 }
 
 struct State {
@@ -112,14 +110,8 @@ impl Vsock {
         Ok(Self(Arc::new(Shared {
             guest_cid: u64::from(guest_cid),
             state: Mutex::new(state),
-            exit: Mutex::new(Some(queue::exit_event()?)),
-            ending: AtomicBool::new(false),
+            end: End::new()?,
         })))
-    }
-
-    /// Serves nobody any more.
-    pub(crate) fn end(&self) {
-        self.0.ending.store(true, Ordering::Release);
     }
 
     /// Makes the socket for a port of the guest.
@@ -144,6 +136,14 @@ impl Vsock {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Device for Vsock {
+    const END: u64 = TIMER + 1;
+
+    fn end(&self) -> &End {
+        &self.0.end
     }
 }
 
@@ -182,11 +182,6 @@ impl VhostUserBackend for Vsock {
         Ok(())
     }
 
-    fn exit_event(&self, _thread: usize) -> Option<(EventConsumer, EventNotifier)> {
-        let mut exit = self.0.exit.lock().unwrap_or_else(PoisonError::into_inner);
-        exit.take()
-    }
-
     fn handle_event(
         &self,
         _event: u16,
@@ -195,12 +190,12 @@ impl VhostUserBackend for Vsock {
         _thread: usize,
     ) -> io::Result<()> {
         let [receive, transmit] = vrings else {
-            return Ok(());
+            return self.0.end.check();
         };
         // The lock is given back between rounds: a new socket does not wait for a busy guest.
         loop {
-            let ending = self.0.ending.load(Ordering::Acquire);
-            if ending || !self.state().round(receive, transmit) {
+            self.0.end.check()?;
+            if !self.state().round(receive, transmit) {
                 return Ok(());
             }
         }

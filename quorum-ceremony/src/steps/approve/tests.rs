@@ -1,6 +1,7 @@
 use std::fs;
 
 use quorate_protocol::cbor::{Checked, to_bytes};
+use quorate_protocol::cose::Signed;
 use quorate_verify::chain::{ChainError, Rollback, walk};
 
 use super::*;
@@ -293,7 +294,7 @@ fn person_who_does_not_count_fails_closed() {
 }
 
 fn approve(folders: &Folders, member: usize) -> Result<Approved, CeremonyError> {
-    review(&folders.shared(), &folders.private(member), None)?.approve(&passphrase(WORDS))
+    review(&folders.shared(), &folders.private(member), None)?.approve(passphrase(WORDS))
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn definition_changed_after_consent_fails_closed() {
         .publish_definition(&world.definition, &anchor)
         .unwrap();
 
-    let consent = || review(&shared, &private, None)?.consent(&passphrase(WORDS));
+    let consent = || review(&shared, &private, None)?.consent(passphrase(WORDS));
     let given = consent().unwrap();
     assert_eq!(given.published, Published::Written);
     let consents = folders.workspace().consents(&world.definition).unwrap();
@@ -97,7 +97,7 @@ fn wrong_passphrase_pins_and_signs_nothing_fails_closed() {
         .publish_definition(&world.definition, &world.nitro.anchor())
         .unwrap();
     let step = review(&folders.shared(), &folders.private(0), None).unwrap();
-    let refused = step.consent(&passphrase("something else entirely"));
+    let refused = step.consent(passphrase("something else entirely"));
     assert_eq!(refused, Err(KeyFileError::WrongPassphrase.into()));
     assert_eq!(
         folders.workspace().consents(&world.definition),

@@ -70,7 +70,7 @@ fn evidence_without_a_forward_fails_closed() {
         forwards: Vec::new(),
     };
     assert_eq!(confirmation(&evidence), Err(StepError::NotForwarded));
-    assert_eq!(record(&evidence).err(), Some(StepError::NotForwarded));
+    assert_eq!(received(&evidence).err(), Some(StepError::NotForwarded));
     let refused = accepted(&folders.workspace(), &world.verified(), &evidence);
     let code = refused.err().map(|error| error.code());
     assert_eq!(code, Some("evidence-refused"));

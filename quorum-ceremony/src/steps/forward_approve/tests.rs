@@ -1,5 +1,6 @@
 use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::cbor::Checked;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::forward::ApprovalRule;
 use quorate_protocol::manifest::Approval;
 use quorate_verify::chain::Rollback;
@@ -162,7 +163,7 @@ fn a_forged_approval_in_the_members_name_fails_closed() {
     assert_eq!((given.len(), ignored), (0, vec![name.clone()]));
 
     let review = || review(&folders.shared(), &folders.private(0), None).unwrap();
-    let refused = review().approve(&passphrase(WORDS));
+    let refused = review().approve(passphrase(WORDS));
     let expected = StepError::SignedWrong {
         name: name.clone(),
         role: None,
@@ -170,10 +171,83 @@ fn a_forged_approval_in_the_members_name_fails_closed() {
     assert_eq!(refused, Err(expected.into()));
     let file = format!("manifests/0002/forwards/{name}.cbor");
     std::fs::remove_file(folders.shared().join(file)).unwrap();
-    let first = review().approve(&passphrase(WORDS)).unwrap();
+    let first = review().approve(passphrase(WORDS)).unwrap();
     assert_eq!(first.published, Published::Written);
-    let again = review().approve(&passphrase(WORDS)).unwrap();
+    let again = review().approve(passphrase(WORDS)).unwrap();
     assert_eq!(again.published, Published::AlreadyThere);
     let (given, ignored) = workspace.forward_approvals(from, to).unwrap();
     assert_eq!((given.len(), ignored.len()), (1, 0));
+}
+
+fn told(folders: &Folders) -> Vec<quorate_transcript::VerifiedRecord> {
+    let gathered = crate::transcript::gather(&folders.workspace()).unwrap();
+    let verified = gathered.verify(&quorate_transcript::Expected::default());
+    verified.unwrap().records
+}
+
+/// What the record of an approval says, once however often the step is run.
+#[test]
+fn an_approval_is_told_once_with_both_manifests() {
+    let (world, folders) = (World::new(), Folders::new());
+    let links = links(&world, Some(policy(ApprovalRule::Always)));
+    folders.publish(&world, &links);
+    folders.member(&world, 0, &world.pins(0));
+    let approve = || {
+        let review = review(&folders.shared(), &folders.private(0), None).unwrap();
+        review.approve(passphrase(WORDS)).unwrap()
+    };
+    approve();
+    let records = told(&folders);
+    let [record] = records.as_slice() else {
+        panic!("{records:?}");
+    };
+    assert_eq!(record.act, Act::Forward);
+    let (from, to) = (&links[0].manifest, &links[1].manifest);
+    let given = folders.workspace().forward_approvals(from, to).unwrap().0;
+    let expected = [
+        object(given[0].digest()),
+        object(world.verified().digest()),
+        object(Digest::of(from)),
+        object(Digest::of(to)),
+        Fact::Role(Role::ShareSet),
+        remark("from", "manifest 1").unwrap(),
+        remark("to", "manifest 2").unwrap(),
+    ];
+    // The first line is the tool's.
+    assert!(record.facts().skip(1).eq(&expected));
+
+    assert_eq!(approve().published, Published::AlreadyThere);
+    assert_eq!(told(&folders).len(), 1);
+    // As if it had ended between approval and record.
+    for folder in [folders.shared(), folders.private(0)] {
+        std::fs::remove_dir_all(folder.join("transcript")).unwrap();
+    }
+    approve();
+    let again = told(&folders);
+    assert!(again[0].facts().skip(1).eq(&expected) && again.len() == 1);
+}
+
+/// A refusal that is somebody else's fault is told with the member's next signature.
+#[test]
+fn a_refused_forward_is_told() {
+    let (world, folders) = (World::new(), Folders::new());
+    let links = links(&world, Some(policy(ApprovalRule::Always)));
+    folders.publish(&world, &links);
+    let mut pins = world.pins(0);
+    let seen = quorate_verify::chain::HighestSeen {
+        sequence: 2,
+        digest: Digest::from_bytes([5; 32]),
+    };
+    pins.pin_manifest(seen).unwrap();
+    folders.member(&world, 0, &pins);
+    let refused = review(&folders.shared(), &folders.private(0), None).unwrap_err();
+    let private = crate::private::PrivateFolder::open(&folders.private(0)).unwrap();
+    let notes = crate::transcript::waiting(&private).unwrap().0;
+    let facts: Vec<_> = notes[0].lines.iter().map(|leaf| &leaf.fact).collect();
+    assert_eq!((notes.len(), notes[0].act), (1, Act::Refusal));
+    assert_eq!(facts[1], &Fact::During(Act::Forward));
+    assert!(
+        matches!(facts[2], Fact::Refused(code, _) if code.as_str() == refused.code()),
+        "{facts:?}"
+    );
 }

@@ -142,10 +142,17 @@ fn missing_receipt_fails_closed() {
     );
     assert_eq!(
         folders.workspace().find_manifest(1),
-        Ok(Some(proposed.manifest))
+        Ok(Some(proposed.manifest.clone()))
     );
+    // The same again is the one that waits; another has to wait for it.
+    let again = propose(&folders.shared(), &plan).unwrap();
+    assert_eq!(again.manifest, proposed.manifest);
+    let other = Plan {
+        valid_days: plan.valid_days + 1,
+        ..plan
+    };
     assert_eq!(
-        propose(&folders.shared(), &plan).err(),
+        propose(&folders.shared(), &other).err(),
         Some(StepError::ManifestPending { sequence: 1 }.into())
     );
 }

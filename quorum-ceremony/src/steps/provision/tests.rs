@@ -100,7 +100,7 @@ fn acknowledge(
 }
 
 fn give(folders: &Folders) -> Result<Given, CeremonyError> {
-    attest(&folders.shared(), &folders.private(0), &folders.socket())?.give(&passphrase(WORDS))
+    attest(&folders.shared(), &folders.private(0), &folders.socket())?.give(passphrase(WORDS))
 }
 
 #[test]

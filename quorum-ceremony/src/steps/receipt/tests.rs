@@ -10,7 +10,7 @@ use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::InstanceError;
 
 use super::*;
-use crate::fixture::{Folders, WORDS, World, enclave, name, passphrase, seal_share};
+use crate::fixture::{Folders, WORDS, World, enclave, name, passphrase, seal_share, unlocked};
 use crate::pins::PinError;
 
 /// Pins of somebody who has consented.
@@ -70,7 +70,7 @@ fn own_share_opens_and_is_checked() {
     let world = World::new();
     for (keys, share) in world.keys.iter().zip(&world.shares) {
         let sealed = sealed_share(&world.definition, &world.output, keys.name()).unwrap();
-        let opened = open_share(&world.definition, &world.output, sealed, keys).unwrap();
+        let opened = open_share(&world.definition, &world.output, sealed, &unlocked(keys)).unwrap();
         assert_eq!(*opened.to_bytes(), *share.to_bytes());
     }
     assert_eq!(
@@ -86,12 +86,22 @@ fn wrong_share_in_the_output_fails_closed() {
     let index = alice.index;
     // A share of another polynomial, properly sealed to Alice.
     let foreign = seal_share(&world.definition, alice, &other.shares[0]);
-    let refused = open_share(&world.definition, &world.output, &foreign, &world.keys[0]);
+    let refused = open_share(
+        &world.definition,
+        &world.output,
+        &foreign,
+        &unlocked(&world.keys[0]),
+    );
     assert_eq!(refused.err(), Some(StepError::ShareWrong { index }.into()));
     // Bob's share, sealed to Alice under her index.
     let bobs = Share::from_bytes(index, &world.shares[1].to_bytes()).unwrap();
     let bobs = seal_share(&world.definition, alice, &bobs);
-    let refused = open_share(&world.definition, &world.output, &bobs, &world.keys[0]);
+    let refused = open_share(
+        &world.definition,
+        &world.output,
+        &bobs,
+        &unlocked(&world.keys[0]),
+    );
     assert_eq!(refused.err(), Some(StepError::ShareWrong { index }.into()));
 }
 
@@ -100,11 +110,21 @@ fn share_sealed_to_another_or_for_another_definition_fails_closed() {
     let (world, other) = (World::new(), World::new());
     let unreadable = |index| Some(StepError::ShareUnreadable { index }.into());
     let share = &world.output.shares[0];
-    let refused = open_share(&world.definition, &world.output, share, &world.keys[1]);
+    let refused = open_share(
+        &world.definition,
+        &world.output,
+        share,
+        &unlocked(&world.keys[1]),
+    );
     assert_eq!(refused.err(), unreadable(share.index));
     let alice = &world.definition.share_set.members[0];
     let share = seal_share(&other.definition, alice, &world.shares[0]);
-    let refused = open_share(&world.definition, &world.output, &share, &world.keys[0]);
+    let refused = open_share(
+        &world.definition,
+        &world.output,
+        &share,
+        &unlocked(&world.keys[0]),
+    );
     assert_eq!(refused.err(), unreadable(share.index));
 }
 
@@ -133,7 +153,7 @@ fn genesis_enclave(
 
 fn receive(folders: &Folders) -> Result<Received, CeremonyError> {
     review(&folders.shared(), &folders.private(0), &folders.socket())?
-        .acknowledge(&passphrase(WORDS))
+        .acknowledge(passphrase(WORDS))
 }
 
 fn refusal(document: impl Fn(&World, &[u8]) -> Document + Send + 'static) -> Option<CeremonyError> {
@@ -189,7 +209,7 @@ fn receipts_make_a_record() {
                 index: share.index(),
             };
             let document = quorate_protocol::atoms::Sha256::of(b"x");
-            sign(subject, document, wall_clock(), share, keys)
+            sign(subject, document, wall_clock(), share, &unlocked(keys)).unwrap()
         })
         .collect();
     assert!(VerifiedGenesis::from_record(record).is_ok());

@@ -6,15 +6,20 @@
 //!
 //! What this cannot do: the record of the genesis or resharing holds the share sealed, and everybody
 //! has that record. It opens with the member's key for ever. Who leaves the namespace destroys the
-//! key too ([`Review::destroy`] with `with_key`); who stays keeps one that opens old records. And
-//! nobody can check that there is no copy: only a new key takes an old share's power away.
+//! key too (`with_key`); who stays keeps one that opens old records. And
+//! nobody can check that there is no copy: only a new key takes an old share's power away. A key in
+//! a token is destroyed with the token's own tool, before or after: this command refuses to say it
+//! had done it.
 
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
+use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Epoch;
+use quorate_protocol::instance::Index;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::reshare::ShareDestroyed;
@@ -24,13 +29,13 @@ use quorate_verify::genesis::VerifiedGenesis;
 
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::SharePin;
 use crate::steps::Member;
 use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, add, object, people, refused};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, destroyed_file};
 
 /// Shares that are out of use.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub struct Review {
     genesis: VerifiedGenesis,
     chain: VerifiedChain,
     old: Vec<SharePin>,
+    with_key: bool,
     people: Vec<(Name, VerificationKey)>,
 }
 
@@ -58,12 +64,13 @@ pub struct Destroyed {
     pub development: bool,
 }
 
-/// Finds the shares of this member that the newest approved manifest does not name.
+/// Finds the shares of this member that the newest approved manifest does not name; `with_key` says
+/// that the key file goes too.
 ///
 /// # Errors
 /// [`StepError::NotReceived`]; a record or chain that contradicts the pins;
-/// [`StepError::NothingToDestroy`].
-pub fn review(folder: &Path, private: &Path) -> Result<Review, CeremonyError> {
+/// [`StepError::NothingToDestroy`]; [`StepError::StillSeated`], [`StepError::KeyInToken`].
+pub fn review(folder: &Path, private: &Path, with_key: bool) -> Result<Review, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
@@ -86,14 +93,23 @@ pub fn review(folder: &Path, private: &Path) -> Result<Review, CeremonyError> {
         return Err(StepError::NothingToDestroy.into());
     }
     let known = links.links.get(..chain.links().len()).unwrap_or_default();
-    Ok(Review {
+    let review = Review {
         people: people(genesis.definition(), known),
         workspace,
         member,
         genesis,
         chain,
         old,
-    })
+        with_key,
+    };
+    if with_key && review.is_seated() {
+        let name = review.member.pins.name().clone();
+        return Err(StepError::StillSeated { name }.into());
+    }
+    if with_key && review.member.keys.token().is_some() {
+        return Err(StepError::KeyInToken.into());
+    }
+    Ok(review)
 }
 
 impl Review {
@@ -122,31 +138,36 @@ impl Review {
         self.genesis.definition()
     }
 
-    /// Signs and publishes the word for the newest of them, and destroys the files; `with_key` the
-    /// key file too.
+    /// Whether the key file goes too.
+    #[must_use]
+    pub const fn with_key(&self) -> bool {
+        self.with_key
+    }
+
+    /// The newest approved manifest, which the word names.
+    #[must_use]
+    pub fn digest(&self) -> Digest<Manifest> {
+        self.chain.digest()
+    }
+
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
+    /// Signs and publishes the word for the newest of them, and destroys the files.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::StillSeated`]; [`StepError::SignedWrong`].
-    pub fn destroy(
-        self,
-        passphrase: &Passphrase,
-        with_key: bool,
-    ) -> Result<Destroyed, CeremonyError> {
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`].
+    pub fn destroy(self, unlock: impl Into<Unlock>) -> Result<Destroyed, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.carry_out(passphrase, with_key)
+        self.carry_out(unlock.into())
             .map_err(|error| refused(&private, Act::Reshare, error))
     }
 
-    fn carry_out(
-        mut self,
-        passphrase: &Passphrase,
-        with_key: bool,
-    ) -> Result<Destroyed, CeremonyError> {
-        if with_key && self.is_seated() {
-            let name = self.member.pins.name().clone();
-            return Err(StepError::StillSeated { name }.into());
-        }
-        let keys = self.member.unlock(passphrase)?;
+    fn carry_out(mut self, unlock: Unlock) -> Result<Destroyed, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
         let journal = self.member.journal(&self.workspace, self.people.clone());
@@ -157,6 +178,9 @@ impl Review {
         let known = self.workspace.find_destroyed(manifest.sequence, name)?;
         let published = match known {
             Some(known) if is_word(&known, last, &self.chain, &keys.public().signing) => {
+                if !journal.tells(&keys, Act::Reshare, &object(known.digest()))? {
+                    add(&self.member.private, &content(&known), Effect::None)?;
+                }
                 Published::AlreadyThere
             }
             Some(_) => {
@@ -171,18 +195,12 @@ impl Review {
                     manifest: self.chain.digest(),
                     time: wall_clock(),
                 };
-                let word = Signed::sign(word, &keys.signing_key());
-                let facts = vec![
-                    object(word.digest()),
-                    object(self.chain.digest()),
-                    Fact::Share(last.index, last.epoch),
-                ];
-                let published = self
-                    .workspace
-                    .publish_destroyed(manifest.sequence, name, &word)?;
-                let act = Act::Reshare;
-                add(&self.member.private, &Content { act, facts }, Effect::None)?;
-                published
+                let word = keys.sign(word)?;
+                let file = destroyed_file(manifest.sequence, name);
+                let effect = Effect::published(&file, &to_bytes(&word))?;
+                add(&self.member.private, &content(&word), effect)?;
+                self.workspace
+                    .publish_destroyed(manifest.sequence, name, &word)?
             }
         };
         journal.settle(&keys)?;
@@ -196,16 +214,29 @@ impl Review {
             }
         }
         private.store_pins(&self.member.pins)?;
-        if with_key {
+        if self.with_key {
             private.destroy_key_file()?;
         }
         Ok(Destroyed {
             manifest: manifest.clone(),
             shares: self.old,
             published,
-            with_key,
+            with_key: self.with_key,
             development: self.genesis.definition().attestation_root.is_development(),
         })
+    }
+}
+
+/// What the record of a word says.
+fn content(word: &Signed<ShareDestroyed>) -> Content {
+    let claim = word.unverified();
+    Content {
+        act: Act::Reshare,
+        facts: vec![
+            object(word.digest()),
+            object(claim.manifest),
+            Fact::Share(Index(claim.index), claim.epoch),
+        ],
     }
 }
 

@@ -11,8 +11,9 @@ use quorate_protocol::cbor::Checked;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::Manifest;
-use quorate_protocol::members::MemberSetFields;
+use quorate_protocol::members::{MemberSet, MemberSetFields};
 use quorate_protocol::reshare::ReshareOrder;
+use quorate_verify::chain::VerifiedChain;
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live};
 
@@ -55,16 +56,21 @@ pub struct Ordered {
     pub facts: DocumentFacts,
 }
 
-/// Verifies the enclave at `socket`, asks it for a nonce and writes an order.
+/// What can be asked of an enclave: the people are known and the numbers make a set.
+#[derive(Debug)]
+pub struct Ready {
+    workspace: Workspace,
+    genesis: VerifiedGenesis,
+    chain: VerifiedChain,
+    share_set: MemberSet,
+    until: UnixMillis,
+}
+
+/// Checks who shall hold the new shares. No enclave is asked for anything.
 ///
 /// # Errors
-/// An enclave that does not run the newest approved manifest, or has no key; a person without a
-/// card; numbers that make no set.
-pub fn order(
-    folder: &Path,
-    socket: impl Into<Address>,
-    plan: &Plan,
-) -> Result<Ordered, CeremonyError> {
+/// A record or chain that does not hold; a person without a card; numbers that make no set.
+pub fn prepare(folder: &Path, plan: &Plan) -> Result<Ready, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
     let links = workspace.links(genesis.definition(), None)?.links;
@@ -86,36 +92,95 @@ pub fn order(
     let until = until.ok_or(InputError::Number {
         what: "the number of days",
     })?;
-
-    let anchors = workspace.anchors(genesis.definition())?;
-    let mut client = Client::connect(socket)?;
-    let drawn = Challenge::draw()?;
-    let evidence = client.evidence(drawn.nonce().map_err(InputError::from)?)?;
-    let live = verify_live(
-        evidence.document.as_slice(),
-        &genesis,
-        &chain,
-        &evidence.setup,
-        &anchors,
-        &drawn.freshness(),
-    )?;
-    let challenge = client.reshare_challenge()?;
-    let order = ReshareOrder {
-        genesis: genesis.digest(),
-        manifest: chain.digest(),
-        live: live.live,
-        epoch: running.epoch,
+    Ok(Ready {
+        workspace,
+        genesis,
+        chain,
         share_set,
-        nonce: challenge.nonce,
-        expires: UnixMillis(until.min(challenge.expires.0)),
-    };
-    let number = workspace.publish_order(&order)?;
-    Ok(Ordered {
-        number,
-        digest: Digest::of(&order),
-        order,
-        running: running.clone(),
-        definition: genesis.definition().clone(),
-        facts: live.facts,
+        until: UnixMillis(until),
     })
+}
+
+/// Verifies the enclave at `socket`, asks it for a nonce and writes an order.
+///
+/// # Errors
+/// As [`prepare`] and [`Ready::order`].
+pub fn order(
+    folder: &Path,
+    socket: impl Into<Address>,
+    plan: &Plan,
+) -> Result<Ordered, CeremonyError> {
+    prepare(folder, plan)?.order(socket)
+}
+
+impl Ready {
+    /// Who would hold the new shares.
+    #[must_use]
+    pub const fn share_set(&self) -> &MemberSet {
+        &self.share_set
+    }
+
+    /// What must run.
+    #[must_use]
+    pub fn running(&self) -> &Manifest {
+        self.chain.manifest()
+    }
+
+    /// What everybody consented to.
+    #[must_use]
+    pub fn definition(&self) -> &Definition {
+        self.genesis.definition()
+    }
+
+    /// The last moment at which it could be carried out; the enclave's nonce may end sooner.
+    #[must_use]
+    pub const fn until(&self) -> UnixMillis {
+        self.until
+    }
+
+    /// Verifies the enclave at `socket`, asks it for a nonce and writes the order.
+    ///
+    /// # Errors
+    /// An enclave that does not run the newest approved manifest, or has no key, or has an order
+    /// open.
+    pub fn order(self, socket: impl Into<Address>) -> Result<Ordered, CeremonyError> {
+        let Self {
+            workspace,
+            genesis,
+            chain,
+            share_set,
+            until,
+        } = self;
+        let anchors = workspace.anchors(genesis.definition())?;
+        let mut client = Client::connect(socket)?;
+        let drawn = Challenge::draw()?;
+        let evidence = client.evidence(drawn.nonce().map_err(InputError::from)?)?;
+        let live = verify_live(
+            evidence.document.as_slice(),
+            &genesis,
+            &chain,
+            &evidence.setup,
+            &anchors,
+            &drawn.freshness(),
+        )?;
+        let challenge = client.reshare_challenge()?;
+        let order = ReshareOrder {
+            genesis: genesis.digest(),
+            manifest: chain.digest(),
+            live: live.live,
+            epoch: chain.manifest().epoch,
+            share_set,
+            nonce: challenge.nonce,
+            expires: UnixMillis(until.0.min(challenge.expires.0)),
+        };
+        let number = workspace.publish_order(&order)?;
+        Ok(Ordered {
+            number,
+            digest: Digest::of(&order),
+            order,
+            running: chain.manifest().clone(),
+            definition: genesis.definition().clone(),
+            facts: live.facts,
+        })
+    }
 }

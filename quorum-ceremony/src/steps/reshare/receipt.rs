@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::genesis::Possession;
@@ -21,7 +22,7 @@ use quorate_verify::reshare::{VerifiedReshare, check_receipt, verify_reshare};
 use super::ordered_under;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::SharePin;
 use crate::private::NewShare;
 use crate::steps::Member;
@@ -29,7 +30,7 @@ use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::steps::held::Held;
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, add, object, people, refused};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, reshare_receipt_file};
 
 /// A resharing in which this member has a share, and which was verified for them.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ fn look(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, Ce
     let name = member.pins.name().clone();
     let person = reshare.order.share_set.named(&name);
     let person = person.ok_or_else(|| StepError::NoShare { name: name.clone() })?;
-    let public = member.key_file.public();
+    let public = member.keys.public();
     if person.signing_key != public.signing || person.encryption_key != public.encryption {
         return Err(StepError::KeysDiffer { name }.into());
     }
@@ -139,18 +140,24 @@ impl Review {
         self.genesis.definition()
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Checks the share, keeps and pins it, and signs and publishes the receipt.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
-    pub fn acknowledge(self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
+    /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
+    pub fn acknowledge(self, unlock: impl Into<Unlock>) -> Result<Received, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.sign(passphrase)
+        self.sign(unlock.into())
             .map_err(|error| refused(&private, Act::Reshare, error))
     }
 
-    fn sign(mut self, passphrase: &Passphrase) -> Result<Received, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    fn sign(mut self, unlock: Unlock) -> Result<Received, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         let record = self.reshare.record.unverified();
         let (index, epoch) = (self.index, self.verified.epoch);
         let sealed = record.shares.iter().find(|share| share.index == index);
@@ -180,6 +187,10 @@ impl Review {
             Ok(Some(known))
                 if check_receipt(&self.reshare, &known).is_ok_and(|by| by.name == *name) =>
             {
+                if !journal.tells(&keys, Act::Reshare, &object(known.digest()))? {
+                    let said = content(&known);
+                    add(&self.member.private, &said, Effect::None)?;
+                }
                 Published::AlreadyThere
             }
             Ok(None) => {
@@ -196,18 +207,12 @@ impl Review {
                     time: wall_clock(),
                     possession: Signed::sign(possession, &share.signing_key()),
                 };
-                let receipt = Signed::sign(receipt, &keys.signing_key());
-                let facts = vec![
-                    object(self.verified.record),
-                    object(receipt.digest()),
-                    Fact::Share(Index(index), epoch),
-                ];
-                let published =
-                    self.workspace
-                        .publish_reshare_receipt(self.number, name, &receipt)?;
-                let act = Act::Reshare;
-                add(&self.member.private, &Content { act, facts }, Effect::None)?;
-                published
+                let receipt = keys.sign(receipt)?;
+                let file = reshare_receipt_file(self.number, name);
+                let effect = Effect::published(&file, &to_bytes(&receipt))?;
+                add(&self.member.private, &content(&receipt), effect)?;
+                self.workspace
+                    .publish_reshare_receipt(self.number, name, &receipt)?
             }
             Ok(Some(_)) | Err(CeremonyError::Decode { .. }) => {
                 let (name, role) = (name.clone(), None);
@@ -225,5 +230,18 @@ impl Review {
             published,
             development: self.genesis.definition().attestation_root.is_development(),
         })
+    }
+}
+
+/// What the record of a receipt says.
+fn content(receipt: &Signed<ReshareReceipt>) -> Content {
+    let claim = receipt.unverified();
+    Content {
+        act: Act::Reshare,
+        facts: vec![
+            object(claim.record),
+            object(receipt.digest()),
+            Fact::Share(Index(claim.index), claim.epoch),
+        ],
     }
 }

@@ -7,7 +7,8 @@
 
 use std::path::Path;
 
-use quorate_protocol::atoms::ShareIndex;
+use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -22,14 +23,14 @@ use quorate_verify::reshare::check_order;
 
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keyfile::Passphrase;
+use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::steps::Member;
 use crate::steps::approve::Seat;
 use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, add, object, people, refused};
-use crate::workspace::{Workspace, is_reshare_consent};
+use crate::workspace::{Workspace, is_reshare_consent, reshare_consent_file};
 
 /// An order that this member may consent to.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub struct Review {
     number: u64,
     order: ReshareOrder,
     seats: Vec<Seat>,
-    people: Vec<(quorate_protocol::atoms::Name, VerificationKey)>,
+    people: Vec<(Name, VerificationKey)>,
 }
 
 /// An order that was consented to.
@@ -80,8 +81,8 @@ fn look(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, Ce
     if wall_clock() > order.expires {
         return Err(StepError::OrderExpired { number }.into());
     }
-    let key = member.key_file.public().signing;
-    let seats = decide(&member.pins, &key, &chain, &order)?;
+    let key = member.keys.public().signing;
+    let seats = decide(&member.pins, &key, &genesis, &chain, &order)?;
     let known = links.links.get(..chain.links().len()).unwrap_or_default();
     Ok(Review {
         people: people(genesis.definition(), known),
@@ -126,18 +127,25 @@ impl Review {
         self.genesis.definition()
     }
 
+    /// The member's keys, still locked.
+    #[must_use]
+    pub const fn keys(&self) -> &LockedKeys {
+        &self.member.keys
+    }
+
     /// Pins the manifest that runs, signs and publishes the consents.
     ///
     /// # Errors
-    /// A wrong passphrase; [`StepError::SignedWrong`] if somebody wrote one in the member's name.
-    pub fn consent(self, passphrase: &Passphrase) -> Result<Consented, CeremonyError> {
+    /// A wrong passphrase or PIN; [`StepError::SignedWrong`] if somebody wrote one in the member's
+    /// name.
+    pub fn consent(self, unlock: impl Into<Unlock>) -> Result<Consented, CeremonyError> {
         let private = self.member.private.path().to_owned();
-        self.sign(passphrase)
+        self.sign(unlock.into())
             .map_err(|error| refused(&private, Act::Reshare, error))
     }
 
-    fn sign(mut self, passphrase: &Passphrase) -> Result<Consented, CeremonyError> {
-        let keys = self.member.unlock(passphrase)?;
+    fn sign(mut self, unlock: Unlock) -> Result<Consented, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
         let journal = self.member.journal(&self.workspace, self.people.clone());
@@ -156,6 +164,10 @@ impl Review {
                 .find_reshare_consent(self.number, name, seat.role);
             match known {
                 Ok(Some(known)) if is_reshare_consent(&known, seat.role, digest, &person) => {
+                    if !journal.tells(&keys, Act::Reshare, &object(known.digest()))? {
+                        let said = content(digest, seat.role, &known);
+                        add(&self.member.private, &said, Effect::None)?;
+                    }
                     continue;
                 }
                 Ok(None) => {}
@@ -172,17 +184,14 @@ impl Review {
                 index: seat.index,
                 time: wall_clock(),
             };
-            let consent = Signed::sign(consent, &keys.signing_key());
-            self.workspace
+            let consent = keys.sign(consent)?;
+            let file = reshare_consent_file(self.number, name, seat.role);
+            let effect = Effect::published(&file, &to_bytes(&consent))?;
+            let said = content(digest, seat.role, &consent);
+            add(&self.member.private, &said, effect)?;
+            published = self
+                .workspace
                 .publish_reshare_consent(self.number, name, &consent)?;
-            let facts = vec![
-                object(digest),
-                object(consent.digest()),
-                Fact::Role(seat.role),
-            ];
-            let act = Act::Reshare;
-            add(&self.member.private, &Content { act, facts }, Effect::None)?;
-            published = Published::Written;
         }
         journal.settle(&keys)?;
         Ok(Consented {
@@ -196,11 +205,24 @@ impl Review {
     }
 }
 
+/// What the record of a consent says.
+fn content(
+    order: Digest<ReshareOrder>,
+    role: Role,
+    consent: &Signed<ReshareConsent>,
+) -> Content {
+    Content {
+        act: Act::Reshare,
+        facts: vec![object(order), object(consent.digest()), Fact::Role(role)],
+    }
+}
+
 /// Whether a member of these pins and this key may consent to an order under this chain, and in
 /// which roles.
 pub(super) fn decide(
     pins: &Pins,
     key: &VerificationKey,
+    genesis: &VerifiedGenesis,
     chain: &VerifiedChain,
     order: &ReshareOrder,
 ) -> Result<Vec<Seat>, CeremonyError> {
@@ -215,6 +237,10 @@ pub(super) fn decide(
         let Some(person) = set.named(name) else {
             continue;
         };
+        // Who holds no share that counts has no say among the holders.
+        if role == Role::ShareSet && !genesis.is_active(person.index, running.epoch) {
+            continue;
+        }
         if person.signing_key != *key {
             return Err(StepError::KeysDiffer { name: name.clone() }.into());
         }

@@ -8,9 +8,11 @@ use quorate_share_backup::Mismatch;
 
 use super::*;
 use crate::fixture::{Folders, SIGNED, WORDS, World, name, passphrase};
+use crate::keyfile::MemberKeys;
 use crate::pins::PinError;
 use crate::steps::share;
 use crate::steps::share::tests::received;
+use crate::token::TokenKeysError;
 
 fn backup(world: &World, member: usize) -> Backup {
     Backup::new(
@@ -65,8 +67,7 @@ impl Lost {
     }
 
     fn restore(&self, backup: &Backup) -> Result<Restored, CeremonyError> {
-        self.prepare(None, None)?
-            .restore(backup, &passphrase(WORDS))
+        self.prepare(None, None)?.restore(backup, passphrase(WORDS))
     }
 
     fn files(&self) -> Vec<String> {
@@ -82,7 +83,7 @@ impl Lost {
     #[track_caller]
     fn check(&self) {
         let kept = share::open(&self.folders.shared(), &self.folders.private(0)).unwrap();
-        assert!(kept.prove(&passphrase(WORDS)).is_ok());
+        assert!(kept.prove(passphrase(WORDS)).is_ok());
     }
 }
 
@@ -109,7 +110,7 @@ fn a_lost_laptop_comes_back_from_key_file_paper_and_genesis() {
         .unwrap();
     assert_eq!(lost.files(), [""; 0], "nothing is written before the proof");
     let restored = restoring
-        .restore(&backup(&lost.world, 0), &passphrase(WORDS))
+        .restore(&backup(&lost.world, 0), passphrase(WORDS))
         .unwrap();
     assert_eq!(
         restored.renewed,
@@ -126,7 +127,7 @@ fn a_lost_laptop_comes_back_from_key_file_paper_and_genesis() {
         ["key.cbor", "lock", "pins.cbor", "share.cbor"]
     );
     let private = PrivateFolder::open(&lost.folders.private(0)).unwrap();
-    let pins = private.pins(&private.key_file().unwrap()).unwrap();
+    let pins = private.pins(&private.keys().unwrap()).unwrap();
     drop(private);
     let mut expected = lost.world.pins(0);
     expected
@@ -204,7 +205,7 @@ fn a_member_with_new_keys_gets_the_share_back_and_is_told_when_it_counts() {
 
     publish(&lost, &with_new_keys(&lost.world, &first, &new));
     let restored = prepare()
-        .restore(&backup(&lost.world, 0), &passphrase(WORDS))
+        .restore(&backup(&lost.world, 0), passphrase(WORDS))
         .unwrap();
     let renewed = restored.renewed.unwrap();
     assert_eq!(renewed.admission, Admission::Named);
@@ -266,7 +267,7 @@ fn restoring_under_a_wrong_passphrase_writes_nothing_fails_closed() {
         .unwrap();
     let wrong = passphrase("incorrect horse battery");
     let error = restoring
-        .restore(&backup(&lost.world, 0), &wrong)
+        .restore(&backup(&lost.world, 0), wrong)
         .unwrap_err();
     assert_eq!(error.code(), "wrong-passphrase");
     assert!(!lost.folders.private(0).exists());
@@ -356,13 +357,37 @@ fn restoring_without_or_with_another_key_file_fails_closed() {
     );
 }
 
+/// A copy of a token file is taken where a copy of a key file is, and is unlocked by its token alone.
+#[test]
+fn a_copy_of_a_token_file_without_its_token_fails_closed() {
+    let lost = Lost::laptop();
+    let file = crate::token::tests::file();
+    let copy = lost.folders.shared().join("../token.copy");
+    fs::write(&copy, file.to_bytes()).unwrap();
+    let restoring = lost.prepare(Some(lost.genesis()), Some(&copy)).unwrap();
+    let module = None;
+    let expected = LockedKeys::Token(LockedToken { file, module });
+    assert_eq!(restoring.keys(), &expected);
+    let refused = restoring.restore(&backup(&lost.world, 0), passphrase(WORDS));
+    assert_eq!(refused, Err(TokenKeysError::NeedsPin.into()));
+    assert!(!lost.folders.private(0).exists());
+    // A folder that has keys of the other kind keeps them.
+    let lost = Lost::share();
+    let path = lost.folders.private(0).join("key.cbor");
+    assert_eq!(
+        lost.prepare(None, Some(&copy)).unwrap_err(),
+        StorageError::Differs { path }.into()
+    );
+    assert!(lost.restore(&backup(&lost.world, 0)).is_ok());
+}
+
 #[test]
 fn a_restore_that_was_interrupted_goes_on() {
     let lost = Lost::laptop();
     let again = || {
         lost.prepare(Some(lost.genesis()), Some(&lost.copy()))
             .unwrap()
-            .restore(&backup(&lost.world, 0), &passphrase(WORDS))
+            .restore(&backup(&lost.world, 0), passphrase(WORDS))
             .unwrap()
     };
     again();

@@ -28,7 +28,7 @@ fn a_share_is_proved_and_written_down() {
     let kept = open(&folders.shared(), &folders.private(0)).unwrap();
     assert_eq!(kept.member(), world.keys[0].name());
     assert_eq!(kept.origin(), Origin::Rehearsal);
-    let proved = kept.prove(&passphrase(WORDS)).ok().unwrap();
+    let proved = kept.prove(passphrase(WORDS)).ok().unwrap();
     assert_eq!(proved.index(), world.shares[0].index());
     assert_eq!(proved.epoch(), world.output.commitments.epoch());
     let facts = proved.facts();
@@ -48,7 +48,7 @@ fn a_check_with_a_wrong_passphrase_fails_closed() {
     let world = World::new();
     let folders = received(&world);
     let kept = open(&folders.shared(), &folders.private(0)).unwrap();
-    let error = kept.prove(&passphrase("incorrect horse battery")).err();
+    let error = kept.prove(passphrase("incorrect horse battery")).err();
     assert_eq!(error.unwrap().code(), "wrong-passphrase");
 }
 
@@ -65,7 +65,7 @@ fn a_share_that_is_not_on_the_polynomial_fails_closed() {
     drop(private);
     let kept = open(&folders.shared(), &folders.private(0)).unwrap();
     let index = kept.index();
-    let error = kept.prove(&passphrase(WORDS)).err();
+    let error = kept.prove(passphrase(WORDS)).err();
     assert_eq!(error, Some(StepError::ShareWrong { index }.into()));
 }
 

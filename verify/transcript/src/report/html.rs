@@ -119,6 +119,7 @@ pub(super) fn page(report: &Report<'_>) -> String {
             manifests(page, report);
             attested(page, report);
             shares(page, report);
+            forwards(page, report);
             refusals(page, report);
             evidence(page, report);
             records(page, report);
@@ -265,6 +266,17 @@ fn attested(page: &mut Page, report: &Report<'_>) {
 fn shares(page: &mut Page, report: &Report<'_>) {
     page.section(report, "Whose share was given", |page| {
         each(page, report.of(Act::Provision), "No share was given.");
+    });
+}
+
+fn forwards(page: &mut Page, report: &Report<'_>) {
+    page.section(report, "Key forwards", |page| {
+        page.say(
+            "p",
+            "Who approved that a running enclave passes the key on, and who had it done. What an \
+             enclave received, and from which one, its evidence proves.",
+        );
+        each(page, report.of(Act::Forward), "No forward was recorded.");
     });
 }
 

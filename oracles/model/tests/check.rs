@@ -1,0 +1,72 @@
+//! The models, checked exhaustively, and each rule broken on purpose.
+
+use model::ceremony::{self, Ceremony};
+use model::reshare::{self, Reshare};
+use stateright::{Checker as _, Model as _};
+
+/// Checks everything and demands that every property holds.
+fn holds<M>(model: M) -> usize
+where
+    M: stateright::Model + Send + Sync + 'static,
+    M::State: Clone + std::fmt::Debug + std::hash::Hash + PartialEq + Send + Sync,
+    M::Action: Clone + std::fmt::Debug + PartialEq + Send + Sync,
+{
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    checker.assert_properties();
+    checker.unique_state_count()
+}
+
+#[test]
+fn every_order_and_repetition_of_a_ceremony_holds() {
+    for (members, threshold, enclaves) in [(2, 2, 2), (3, 2, 2), (4, 3, 1), (5, 3, 1)] {
+        let states = holds(Ceremony::new(members, threshold, enclaves));
+        println!("{threshold} of {members}, {enclaves} enclaves: {states} states");
+        assert!(states > 100, "{states}");
+    }
+}
+
+#[test]
+fn resharing_holds_whatever_is_lost() {
+    for (old, new, draws) in [((3, 2), (4, 3), 2), ((4, 3), (3, 2), 2)] {
+        let states = holds(Reshare::new(old, new, draws));
+        println!("{old:?} to {new:?}, {draws} draws: {states} states");
+        assert!(states > 100, "{states}");
+    }
+}
+
+/// The checker finds each broken rule of a ceremony, as a violation of the property that names it.
+#[test]
+fn a_broken_rule_of_a_ceremony_fails_closed() {
+    use ceremony::Rules;
+    for (rules, property) in [
+        (Rules::GivenUnverified, ceremony::ATTESTED_FIRST),
+        (Rules::RepeatsCounted, ceremony::THRESHOLD),
+        (Rules::AnyGrantTaken, ceremony::THRESHOLD),
+        (Rules::BornBoots, ceremony::BORN_STAYS),
+        (Rules::BadShareClears, ceremony::UNCHANGED),
+        (Rules::BadSharePoisons, ceremony::COMPLETES),
+    ] {
+        let mut broken = Ceremony::new(2, 2, 2);
+        broken.rules = rules;
+        let checker = broken.checker().spawn_bfs().join();
+        let found = checker.discovery(property);
+        assert!(found.is_some(), "{rules:?} is not found as {property:?}");
+    }
+}
+
+/// The same of a reshare.
+#[test]
+fn a_broken_rule_of_a_reshare_fails_closed() {
+    use reshare::Rules;
+    for (rules, property) in [
+        (Rules::DestroyedEarly, reshare::ENOUGH),
+        (Rules::NamedUnproved, reshare::ENOUGH),
+        (Rules::DrawsMixed, reshare::PROVED),
+    ] {
+        let mut broken = Reshare::new((3, 2), (3, 2), 2);
+        broken.rules = rules;
+        let checker = broken.checker().spawn_bfs().join();
+        let found = checker.discovery(property);
+        assert!(found.is_some(), "{rules:?} is not found as {property:?}");
+    }
+}
