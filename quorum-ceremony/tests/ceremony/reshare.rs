@@ -147,7 +147,7 @@ fn other_people_take_the_shares_and_the_key_stays() {
     );
     let told = StepError::SignedWrong {
         name: name("bob"),
-        role: Some(quorate_protocol::members::Role::ShareSet),
+        role: Some(Role::ShareSet),
     };
     assert_eq!(sign_as(&place, "bob").err(), Some(told.into()));
     fs::remove_file(forged).unwrap();
