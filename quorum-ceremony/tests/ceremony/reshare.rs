@@ -5,6 +5,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::RingEntry;
 use quorate_quorum_ceremony::pins::PinError;
 use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
+use quorate_quorum_ceremony::steps::next::{self, Who};
 use quorate_quorum_ceremony::steps::{restore, rotate, share};
 use quorate_verify::chain::ChainError;
 use quorate_verify::reshare::ReshareError;
@@ -73,6 +74,32 @@ fn join_late(place: &Place, member: &str, genesis: Digest<Genesis>) -> Result<()
     step.join(words(member)).map(drop)
 }
 
+/// What is waited for first, and of how many of whom; none for the coordinator.
+type Waited = (&'static str, Option<(usize, Vec<Name>)>);
+
+fn waited(place: &Place) -> Waited {
+    let turn = next::read(&place.folder(), None, None).unwrap();
+    let due = turn.due.first().unwrap();
+    let of = match &due.who {
+        Who::Coordinator => None,
+        Who::Member(name) => Some((1, vec![name.clone()])),
+        Who::AnyOf { missing, names } => Some((*missing, names.clone())),
+    };
+    (due.step, of)
+}
+
+fn of(step: &'static str, missing: usize, names: &[&str]) -> Waited {
+    (
+        step,
+        Some((missing, names.iter().copied().map(name).collect())),
+    )
+}
+
+fn turn_of(place: &Place, member: &str) -> Option<&'static str> {
+    let turn = next::read(&place.folder(), Some(&place.private(member)), None);
+    turn.unwrap().yours
+}
+
 fn ring(socket: &Path) -> Vec<RingEntry> {
     let nonce = quorate_protocol::atoms::Bytes::new(vec![7; 32]).unwrap();
     let evidence = Client::connect(socket).unwrap().evidence(nonce).unwrap();
@@ -119,6 +146,7 @@ fn other_people_take_the_shares_and_the_key_stays() {
         .collect();
     assert_eq!(indices, [1, 2, 4, 5]);
 
+    assert_eq!(waited(&place), of("reshare sign", 2, &MEMBERS));
     // One of each set is not enough; a new member has no say; nothing is there to receive yet.
     assert_eq!(sign_as(&place, "alice").unwrap().seats.len(), 2);
     assert_eq!(
@@ -151,7 +179,12 @@ fn other_people_take_the_shares_and_the_key_stays() {
     };
     assert_eq!(sign_as(&place, "bob").err(), Some(told.into()));
     fs::remove_file(forged).unwrap();
+    assert_eq!(
+        (turn_of(&place, "alice"), turn_of(&place, "bob")),
+        (None, Some("reshare sign"))
+    );
     sign_as(&place, "bob").unwrap();
+    assert_eq!(waited(&place), ("reshare run", None));
 
     let done = run::run(&folder, &one, None).unwrap();
     assert!(done.ignored.is_empty());
@@ -169,6 +202,11 @@ fn other_people_take_the_shares_and_the_key_stays() {
         Reason::ReshareOpen
     );
 
+    assert_eq!(waited(&place), of("reshare receipt", 3, &NEXT));
+    assert_eq!(
+        (turn_of(&place, "dave"), turn_of(&place, "bob")),
+        (Some("reshare receipt"), Some("reshare receipt"))
+    );
     // Carol has no share in it under her old name. Two receipts are one too few.
     assert_eq!(
         receive_as(&place, "carol").err(),
@@ -202,6 +240,7 @@ fn other_people_take_the_shares_and_the_key_stays() {
         other => panic!("{other:?}"),
     }
     receive_as(&place, "carol-2").unwrap();
+    assert_eq!(waited(&place), ("rotate --reshare", None));
     let rotated = rotate::propose(&folder, &change).unwrap();
     assert!(rotated.successor.changes_manifest_set && rotated.successor.changes_share_set);
 
@@ -213,6 +252,11 @@ fn other_people_take_the_shares_and_the_key_stays() {
     );
     approve_as(&place, "alice").unwrap();
     approve_as(&place, "dave").unwrap();
+    assert_eq!(waited(&place), of("approve", 1, &["bob", "carol"]));
+    assert_eq!(
+        (turn_of(&place, "bob"), turn_of(&place, "dave")),
+        (Some("approve"), None)
+    );
     let two = place.start("two", b"the image");
     let early = boot::boot(&folder, &two, &binaries(), Some(2), &mut |_| {});
     assert!(
@@ -223,7 +267,21 @@ fn other_people_take_the_shares_and_the_key_stays() {
         "{early:?}"
     );
     approve_as(&place, "bob").unwrap();
+    assert_eq!(waited(&place), ("boot", None));
     boot::boot(&folder, &two, &binaries(), None, &mut |_| {}).unwrap();
+    // Who approved is told by the sets in which they did: dave is new, and no holder before.
+    let progress = status::read(&folder, None).unwrap();
+    let by = &progress.manifests.last().unwrap().approvals;
+    let by: Vec<(&str, Role)> = by.iter().map(|(n, role)| (n.as_str(), *role)).collect();
+    let (manifest_set, share_set) = (Role::ManifestSet, Role::ShareSet);
+    let expected = [
+        ("alice", manifest_set),
+        ("bob", manifest_set),
+        ("dave", manifest_set),
+        ("alice", share_set),
+        ("bob", share_set),
+    ];
+    assert_eq!(by, expected);
 
     // Old shares are refused by name; one new share too few gives nothing.
     let named = rotated.manifest.epoch;

@@ -11,8 +11,10 @@ use quorate_protocol::members::Role;
 use quorate_verify::chain::{ChainError, walk};
 use quorate_verify::forward::{ForwardError, Relation, approvers};
 use quorate_verify::genesis::{GenesisError, VerifiedGenesis, receipts_for_exception};
+use quorate_verify::reshare::ReshareError;
 
 use crate::evidence::report;
+use crate::reshare::Making;
 use crate::world::{
     Instance, MANIFEST_SET, PEOPLE, SIGNED_AT, World, approved, check, index, name, set, signing,
 };
@@ -34,6 +36,17 @@ fn signed(fields: GenesisExceptionFields, person: &str) -> Signed<GenesisExcepti
 fn exception(world: &World, place: u8, missing: &[u8]) -> Signed<GenesisException> {
     let person = PEOPLE[usize::from(place) - 1];
     signed(fields(world, place, missing), person)
+}
+
+/// The same without another one, whose place it is.
+fn without(place: u8) -> World {
+    let mut world = World::new();
+    let gone = world.record.receipts.remove(usize::from(place) - 1);
+    assert_eq!(gone.unverified().index, index(place));
+    let others = (1..=5).filter(|other| *other != place);
+    let exceptions = others.map(|other| exception(&world, other, &[place]));
+    world.record.exceptions = Some(exceptions.collect());
+    world
 }
 
 /// Three of five open the key; erin, the fifth, gave no receipt, and everybody else agreed.
@@ -260,16 +273,70 @@ fn evidence_of_a_namespace_with_an_exception_says_who_was_left_out() {
 
 #[test]
 fn a_grant_of_an_inactive_share_fails_closed() {
-    let mut world = World::new();
     // The instance's shares are of alice, bob and dave.
-    let gone = world.record.receipts.remove(3);
-    assert_eq!(gone.unverified().index, index(4));
-    let exceptions = [1, 2, 3, 5].map(|place| exception(&world, place, &[4]));
-    world.record.exceptions = Some(exceptions.to_vec());
+    let world = without(4);
     let report = report(&Instance::new(&world).evidence());
     let failed: Vec<_> = report.failed().map(|check| check.id).collect();
     assert_eq!(failed.first(), Some(&"share-grants"));
     let error = report.failed().next().unwrap().error.as_ref().unwrap();
     assert_eq!(error.code(), "grant-of-inactive");
     assert!(!report.is_accepted());
+}
+
+#[test]
+fn a_holders_consent_to_a_resharing_at_an_inactive_index_fails_closed() {
+    let world = excepted();
+    let making = Making::new(&world);
+    let chain = making.chain(Some(making.completed(making.reshare())));
+    let (sequence, index) = (3, index(5));
+    let error = ReshareError::ConsentOfInactive { index };
+    assert_eq!(
+        walk(&world.verified(), &chain).unwrap_err(),
+        ChainError::Reshare { sequence, error }
+    );
+}
+
+/// Erin was left out at the genesis. The others ordered new shares, one of them hers; by that she
+/// approves what follows, and by her old place still nothing before.
+#[test]
+fn who_gets_a_share_of_a_resharing_counts_from_then_on() {
+    let world = excepted();
+    let holders = [
+        (Role::ShareSet, "alice", 1),
+        (Role::ShareSet, "bob", 2),
+        (Role::ShareSet, "dave", 4),
+    ];
+    let mut making = Making::new(&world);
+    making.consents.retain(|(role, ..)| *role == Role::ManifestSet);
+    making.consents.extend(holders);
+    let completed = making.completed(making.reshare());
+    let votes = [&MANIFEST_SET[..], &holders].concat();
+    let mut chain = making.chain_of(making.fields(), Some(completed), &votes);
+    let verified = walk(&world.verified(), &chain).unwrap();
+    assert!(verified.manifest().share_set.member(index(5)).is_some());
+
+    let mut next = World::after(verified.manifest());
+    next.last_set_change = Some(verified.digest());
+    next.forward = Some(ForwardPolicy {
+        not_after: SIGNED_AT,
+        approvals: ApprovalRule::Always,
+    });
+    let new = [(Role::ShareSet, "erin", 5), (Role::ShareSet, "frank", 6)];
+    chain.push(approved(check(next), &[&MANIFEST_SET[..], &new].concat()));
+    let verified = walk(&world.verified(), &chain).unwrap();
+    let names = verified.approvers().share_set.iter().map(|a| a.name.clone());
+    assert_eq!(names.collect::<Vec<_>>(), ["erin", "frank"].map(name));
+
+    // Where the new shares are named she has the old place still.
+    let last = chain.pop().unwrap();
+    chain.pop();
+    let votes = [&votes[..], &new[..1]].concat();
+    let completed = making.completed(making.reshare());
+    let mut early = making.chain_of(making.fields(), Some(completed), &votes);
+    early.push(last);
+    let (sequence, index) = (3, index(5));
+    assert_eq!(
+        walk(&world.verified(), &early).unwrap_err(),
+        ChainError::ApprovalOfInactive { sequence, index }
+    );
 }

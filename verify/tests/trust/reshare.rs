@@ -187,7 +187,7 @@ impl<'a> Making<'a> {
         )
     }
 
-    fn chain_of(
+    pub(crate) fn chain_of(
         &self,
         fields: ManifestFields,
         completed: Option<CompletedReshare>,

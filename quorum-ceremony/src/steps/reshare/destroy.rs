@@ -102,12 +102,8 @@ pub fn review(folder: &Path, private: &Path, with_key: bool) -> Result<Review, C
         old,
         with_key,
     };
-    if with_key && review.is_seated() {
-        let name = review.member.pins.name().clone();
-        return Err(StepError::StillSeated { name }.into());
-    }
-    if with_key && review.member.keys.token().is_some() {
-        return Err(StepError::KeyInToken.into());
+    if with_key {
+        check_key(&review.member.keys, review.is_seated())?;
     }
     Ok(review)
 }
@@ -224,6 +220,18 @@ impl Review {
             with_key: self.with_key,
             development: self.genesis.definition().attestation_root.is_development(),
         })
+    }
+}
+
+/// Whether this command may, and can, destroy these keys.
+pub(super) fn check_key(keys: &LockedKeys, seated: bool) -> Result<(), StepError> {
+    if seated {
+        let name = keys.name().clone();
+        return Err(StepError::StillSeated { name });
+    }
+    match keys {
+        LockedKeys::File(_) => Ok(()),
+        LockedKeys::Token(_) => Err(StepError::KeyInToken),
     }
 }
 

@@ -1,20 +1,31 @@
 //! What a member's tool decides about an order, without an enclave.
 
 use quorate_protocol::atoms::{Bytes, UnixMillis};
+use quorate_protocol::cbor::Checked;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::exception::GenesisExceptionFields;
+use quorate_protocol::instance::Index;
 use quorate_protocol::keys::{EncryptionKey, KeyPair};
 use quorate_protocol::members::Role;
 use quorate_verify::chain::walk;
+use quorate_verify::genesis::VerifiedGenesis;
 
+use super::destroy::check_key;
 use super::sign::decide;
 use super::*;
 use crate::fixture::{Folders, World, name};
 use crate::keyfile::MemberKeys;
+use crate::keys::{LockedKeys, LockedToken};
 use crate::pins::Pins;
+use crate::steps::Member;
 
 /// An order for the first manifest of a world, and the chain it is under.
 fn world() -> (World, Vec<Link>, ReshareOrder) {
-    let world = World::new();
+    ordered(World::new())
+}
+
+fn ordered(world: World) -> (World, Vec<Link>, ReshareOrder) {
     let first = world.manifest(None, b"app");
     let keys = world.keys[0].public();
     let order = ReshareOrder {
@@ -131,4 +142,48 @@ fn indices_stay_with_their_people() {
     // Nobody comes without a card.
     let unknown = seats(&workspace, &[name("nobody")], &set, &[]);
     assert!(matches!(unknown, Err(CeremonyError::Storage(_))));
+}
+
+#[test]
+fn a_key_that_is_needed_or_in_a_token_is_not_destroyed_fails_closed() {
+    let folders = Folders::new();
+    let world = World::new();
+    folders.member(&world, 0, &world.pins(0));
+    let file = Member::open(&folders.private(0)).unwrap().keys;
+    assert_eq!(check_key(&file, false), Ok(()));
+    let name = world.keys[0].name().clone();
+    assert_eq!(check_key(&file, true), Err(StepError::StillSeated { name }));
+    let (file, module) = (crate::token::tests::file(), None);
+    let token = LockedKeys::Token(LockedToken { file, module });
+    assert_eq!(check_key(&token, false), Err(StepError::KeyInToken));
+}
+
+/// An inactive holder has no say among the holders, by the shares of the genesis.
+#[test]
+fn a_holder_without_a_share_consents_among_the_approvers_only() {
+    let (world, links, order) = ordered(World::four());
+    let mut record = world.record();
+    let left = record.receipts.pop().unwrap().unverified().index;
+    let exception = |member: usize| {
+        let fields = GenesisExceptionFields {
+            genesis: Digest::of(&world.genesis()),
+            epoch: world.output.commitments.epoch(),
+            index: world.shares[member].index(),
+            missing: vec![Index(left)],
+            time: UnixMillis(1),
+        };
+        let exception = Checked::new(fields).unwrap();
+        Signed::sign(exception, &world.keys[member].signing_key())
+    };
+    record.exceptions = Some((0..3).map(exception).collect());
+    let genesis = VerifiedGenesis::from_record(record).unwrap();
+    let chain = walk(&genesis, &links).unwrap();
+    let roles = |member: usize| {
+        let key = world.keys[member].public().signing;
+        let seats = decide(&world.pins(member), &key, &genesis, &chain, &order);
+        let seats = seats.unwrap();
+        seats.iter().map(|seat| seat.role).collect::<Vec<Role>>()
+    };
+    assert_eq!(roles(3), [Role::ManifestSet]);
+    assert_eq!(roles(2), [Role::ManifestSet, Role::ShareSet]);
 }
