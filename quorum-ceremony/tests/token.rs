@@ -54,7 +54,12 @@ impl Place {
     }
 
     fn join(&self, unlock: Unlock, named: Option<&NamedKeys>) -> Result<Joined, CeremonyError> {
-        let step = join::prepare(&self.0.path().join("shared"), &self.private(), &alice(), None)?;
+        let step = join::prepare(
+            &self.0.path().join("shared"),
+            &self.private(),
+            &alice(),
+            None,
+        )?;
         match named {
             Some(named) => step.join_with(unlock, named),
             None => step.join(unlock),

@@ -31,7 +31,11 @@ fn ask(a: &OrderArguments, output: Output) -> Result<Exit, Failure> {
     let ready = order::prepare(at.folder(), &a.plan())?;
     if a.acting.dry_run {
         let review = show::order_draft(&ready);
-        return dry(output, review, "ask the enclave for a nonce and write this order");
+        return dry(
+            output,
+            review,
+            "ask the enclave for a nonce and write this order",
+        );
     }
     let socket = at.instance(&a.socket)?;
     let ordered = ready
@@ -83,7 +87,11 @@ fn receive(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
     let step = receipt::review(at.folder(), at.private()?, a.order)?;
     let review = show::reshare_review(&step);
     if a.acting.dry_run {
-        return dry(output, review, "check and keep your new share and sign for it");
+        return dry(
+            output,
+            review,
+            "check and keep your new share and sign for it",
+        );
     }
     let record = step.verified().record;
     let action = "keep this share and sign that you hold it";

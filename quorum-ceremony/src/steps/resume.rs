@@ -165,7 +165,8 @@ fn what_a_coordinator_writes_survives_every_death() {
     assert!(points > 5, "{points}");
     new::begin(&folders.shared(), &wanted).unwrap();
     for (at, who) in ["alice", "bob"].into_iter().enumerate() {
-        let joining = join::prepare(&folders.shared(), &folders.private(at), &name(who), None).unwrap();
+        let joining =
+            join::prepare(&folders.shared(), &folders.private(at), &name(who), None).unwrap();
         joining.join(words()).unwrap();
     }
     let points = survives_every_death(&folders, &|shared, _| {

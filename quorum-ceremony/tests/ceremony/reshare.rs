@@ -4,8 +4,8 @@
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::RingEntry;
 use quorate_quorum_ceremony::pins::PinError;
-use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
 use quorate_quorum_ceremony::steps::next::{self, Who};
+use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
 use quorate_quorum_ceremony::steps::{restore, rotate, share};
 use quorate_verify::chain::ChainError;
 use quorate_verify::reshare::ReshareError;

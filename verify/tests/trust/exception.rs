@@ -307,7 +307,9 @@ fn who_gets_a_share_of_a_resharing_counts_from_then_on() {
         (Role::ShareSet, "dave", 4),
     ];
     let mut making = Making::new(&world);
-    making.consents.retain(|(role, ..)| *role == Role::ManifestSet);
+    making
+        .consents
+        .retain(|(role, ..)| *role == Role::ManifestSet);
     making.consents.extend(holders);
     let completed = making.completed(making.reshare());
     let votes = [&MANIFEST_SET[..], &holders].concat();
@@ -324,7 +326,11 @@ fn who_gets_a_share_of_a_resharing_counts_from_then_on() {
     let new = [(Role::ShareSet, "erin", 5), (Role::ShareSet, "frank", 6)];
     chain.push(approved(check(next), &[&MANIFEST_SET[..], &new].concat()));
     let verified = walk(&world.verified(), &chain).unwrap();
-    let names = verified.approvers().share_set.iter().map(|a| a.name.clone());
+    let names = verified
+        .approvers()
+        .share_set
+        .iter()
+        .map(|a| a.name.clone());
     assert_eq!(names.collect::<Vec<_>>(), ["erin", "frank"].map(name));
 
     // Where the new shares are named she has the old place still.

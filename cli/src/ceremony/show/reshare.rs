@@ -99,8 +99,7 @@ pub(in crate::ceremony) fn order_draft(ready: &order::Ready) -> Report {
 pub(in crate::ceremony) fn run_review(ready: &run::Ready, consenters: &Consenters) -> Report {
     let report = Report::new("reshare run", "enough have consented to this order");
     let report = asked(report, ready.number(), ready.order(), Some(ready.running()));
-    consented(report, consenters)
-        .development(ready.definition().attestation_root.is_development())
+    consented(report, consenters).development(ready.definition().attestation_root.is_development())
 }
 
 pub(in crate::ceremony) fn ordered(done: &Ordered) -> Report {

@@ -62,10 +62,12 @@ pub(super) fn pending(
         };
         let active = |index| role == Role::ManifestSet || genesis.is_active(index, running.epoch);
         let members = set.members.iter().filter(|member| active(member.index));
-        let (given, names): (Vec<_>, Vec<_>) =
-            members.partition(|member| consented(member.index));
+        let (given, names): (Vec<_>, Vec<_>) = members.partition(|member| consented(member.index));
         let missing = usize::from(set.threshold).saturating_sub(given.len());
-        let names = names.into_iter().map(|member| member.name.clone()).collect();
+        let names = names
+            .into_iter()
+            .map(|member| member.name.clone())
+            .collect();
         (missing > 0).then_some(Who::AnyOf { missing, names })
     };
     let sets = [

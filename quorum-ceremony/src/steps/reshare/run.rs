@@ -66,8 +66,7 @@ pub fn prepare(folder: &Path, number: Option<u64>) -> Result<Ready, CeremonyErro
     let chain = newest_approved(&genesis, &links)?;
     let (number, order) = workspace.order(number)?;
     let running = ordered_under(&links, &chain, &order)?.clone();
-    let (consents, ignored) =
-        workspace.reshare_consents(number, &running, Digest::of(&order))?;
+    let (consents, ignored) = workspace.reshare_consents(number, &running, Digest::of(&order))?;
     Ok(Ready {
         workspace,
         genesis,

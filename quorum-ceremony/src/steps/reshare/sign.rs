@@ -206,11 +206,7 @@ impl Review {
 }
 
 /// What the record of a consent says.
-fn content(
-    order: Digest<ReshareOrder>,
-    role: Role,
-    consent: &Signed<ReshareConsent>,
-) -> Content {
+fn content(order: Digest<ReshareOrder>, role: Role, consent: &Signed<ReshareConsent>) -> Content {
     Content {
         act: Act::Reshare,
         facts: vec![object(order), object(consent.digest()), Fact::Role(role)],

@@ -52,7 +52,13 @@ fn decided(
     order: &ReshareOrder,
 ) -> Result<Vec<Role>, CeremonyError> {
     let chain = walk(&world.verified(), links).unwrap();
-    let seats = decide(pins, &keys.public().signing, &world.verified(), &chain, order)?;
+    let seats = decide(
+        pins,
+        &keys.public().signing,
+        &world.verified(),
+        &chain,
+        order,
+    )?;
     Ok(seats.iter().map(|seat| seat.role).collect())
 }
 
