@@ -236,6 +236,45 @@ fn on_paper(stage: &Stage, genesis: &str) {
     assert_eq!(stage.with_token("alice", "share check")["index"], 1);
 }
 
+/// The same people get new shares, two of which are enough: with keys in tokens as with keys in files.
+fn reshared(stage: &Stage, emulator: &mut Emulator, init: &Path, echo: &str, socket: &str) {
+    let order = format!("reshare order --socket {socket} --members alice,bob,carol --threshold 2");
+    let before = stage.shared();
+    let dry = stage.coordinator(&format!("{order} --dry-run"));
+    assert_eq!((dry["dry_run"] == true, stage.shared()), (true, before));
+    stage.coordinator(&order);
+    let dry = stage.with_token("alice", "reshare sign --dry-run");
+    stage.refused(&with_token("alice", "reshare sign"), "654321", "wrong-pin");
+    stage.everyone("reshare sign");
+    let signed = stage.with_token("alice", "reshare sign");
+    assert_eq!(signed["fingerprint"], dry["fingerprint"]);
+    let made = stage.coordinator(&format!("reshare run --socket {socket}"));
+    stage.everyone("reshare receipt");
+    let rotated = stage.coordinator("rotate --reshare");
+    assert_eq!(rotated["epoch"], made["epoch"]);
+    stage.everyone("approve");
+    let socket = emulator.enclave("another", init);
+    stage.coordinator(&format!("boot --socket {socket} --application echo={echo}"));
+    for (name, accepted) in WITH_TOKENS.into_iter().zip(1..) {
+        let given = stage.with_token(name, &format!("provision --socket {socket}"));
+        assert_eq!(
+            (&given["accepted"], &given["threshold"], &given["epoch"]),
+            (&json!(accepted), &json!(2), &made["epoch"])
+        );
+    }
+    // The old share is destroyed, and the new one is what is checked from then on.
+    stage.refused(
+        &with_token("alice", "reshare destroy --with-key"),
+        PIN,
+        "still-seated",
+    );
+    assert!(stage.place.path("alice/share.cbor").is_file());
+    stage.with_token("alice", "reshare destroy");
+    assert!(!stage.place.path("alice/share.cbor").exists());
+    let checked = stage.with_token("alice", "share check");
+    assert_eq!(checked["epoch"], made["epoch"]);
+}
+
 #[test]
 fn a_ceremony_in_which_members_have_tokens() {
     let Some(binaries) = binaries() else { return };
@@ -288,6 +327,8 @@ fn a_ceremony_in_which_members_have_tokens() {
     // The share is nowhere but in the token's reach: what the folder holds is sealed to its key.
     assert!(stage.place.path("alice/share.cbor").is_file());
     assert!(!stage.place.path("alice/key.cbor").exists());
+
+    reshared(&stage, &mut emulator, &init, &echo, &socket);
 
     // The transcript holds, and says of each record of theirs which token signed it.
     stage.everyone("transcript sign");
