@@ -105,6 +105,8 @@ fn a_member_decides_on_screens() {
     let mut terminal = Terminal::start(&world.place, &alice("provision", &at));
     // Attested again when asked.
     page(&mut terminal, "SAFE");
+    let shown = said(&terminal.seen);
+    assert!(shown.iter().any(|word| word == "confirmed:"), "{shown:?}");
     terminal.type_in("\x12");
     agree(&mut terminal, "SAFE");
     world.person("provision", "bob", "shared", &at).good();

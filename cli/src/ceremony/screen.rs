@@ -78,6 +78,8 @@ pub(super) struct Question<'a> {
     pub(super) fingerprint: [u8; 32],
     /// The attestation it rests on.
     pub(super) looked: Option<(&'a Looked, &'a DocumentFacts)>,
+    /// How facts were confirmed, by their key in the report.
+    hows: &'static [(&'static str, &'static str)],
     /// What it changes.
     pub(super) changes: Option<Vec<Change>>,
 }
@@ -95,6 +97,7 @@ impl<'a> Question<'a> {
             action: action.into(),
             fingerprint: *fingerprint,
             looked: None,
+            hows: &[],
             changes: None,
         }
     }
@@ -105,12 +108,51 @@ impl<'a> Question<'a> {
         looked: &'a Looked,
         facts: &'a DocumentFacts,
         because: &str,
+        hows: &'static [(&'static str, &'static str)],
     ) -> Self {
+        self.hows = hows;
         self.verdict = Verdict::Safe(because.into());
         self.looked = Some((looked, facts));
         self
     }
 }
+
+/// How what is shown of an instance was confirmed.
+pub(super) const INSTANCE: &[(&str, &str)] = &[
+    ("genesis", "your pin, written at the receipt"),
+    (
+        "manifest",
+        "approved link by link from your genesis, and committed to by the enclave",
+    ),
+    ("applications", "in the approved manifest"),
+    (
+        "measurements",
+        "signed by the security module, equal to the manifest's",
+    ),
+    (
+        "document",
+        "chain of certificates up to the root of your definition",
+    ),
+    ("timestamp", "signed for your own nonce"),
+];
+
+/// How what is shown of a genesis was confirmed.
+pub(super) const GENESIS: &[(&str, &str)] = &[
+    (
+        "genesis",
+        "of the definition you signed and the enclave's output",
+    ),
+    ("fingerprint", "your pin, written at the consent"),
+    (
+        "measurements",
+        "signed by the security module, equal to the definition's",
+    ),
+    (
+        "document",
+        "chain of certificates up to the root of your definition",
+    ),
+    ("timestamp", "signed for your own nonce"),
+];
 
 /// Shows what was verified and asks.
 ///
@@ -135,7 +177,13 @@ pub(super) fn decide(
 }
 
 fn page(question: Question<'_>) -> Page {
-    let rows = question.report.rows();
+    let rows = question.report.rows(|key| {
+        question
+            .hows
+            .iter()
+            .find(|how| how.0 == key)
+            .map(|how| how.1)
+    });
     let raw = question.looked.map(evidence).unwrap_or_default();
     Page {
         title: question.report.title().into(),
