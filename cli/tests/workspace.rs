@@ -511,7 +511,7 @@ fn lost_altered_and_foreign_files_fails_closed() {
     );
     // Carol finds something in her place, and nothing of hers was overwritten.
     let (code, _) = at.run("shared", "carol", "consent").refused();
-    assert_eq!(code, "file-differs");
+    assert_eq!(code, "signed-wrong");
     fs::remove_file(file("consents/carol.cbor")).expect("removed");
     at.run("shared", "carol", "consent").good();
     let waited = at.run("shared", "alice", "next").good().json();
