@@ -25,6 +25,7 @@ mod message;
 mod time;
 mod token;
 mod transcript;
+mod visible;
 mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};
@@ -32,6 +33,7 @@ use quorate_protocol::cose::Signed;
 use serde_json::{Value, json};
 
 pub use time::rfc3339;
+pub use visible::visible;
 
 /// An object that can be shown.
 pub trait Twin {
