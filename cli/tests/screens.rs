@@ -1,6 +1,8 @@
 //! A member in front of a terminal: what is shown before anything is signed or given, and how they
 //! say yes and no. With an emulated enclave on the other side.
 
+#[path = "support/emulator.rs"]
+mod emulator;
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
