@@ -120,8 +120,8 @@ impl Report {
     }
 
     /// What to know besides.
-    pub(super) fn notes(&self) -> &[String] {
-        &self.notes
+    pub(super) fn notes(&self) -> Vec<quorate_screens::Text> {
+        self.notes.iter().map(|note| note.as_str().into()).collect()
     }
 
     /// Whether it all rests on a development root.

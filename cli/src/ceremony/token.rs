@@ -107,11 +107,7 @@ fn page(report: &Report, tries: Tries) -> Page {
                 Tries::Locked => PinTries::Locked,
             },
         },
-        notes: report
-            .notes()
-            .iter()
-            .map(|note| note.as_str().into())
-            .collect(),
+        notes: report.notes(),
         confirm: None,
     }
 }
