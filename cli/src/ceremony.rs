@@ -220,6 +220,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
                     step.looked(),
                     facts,
                     "it runs what was approved, and only it can open what you give",
+                    screen::INSTANCE,
                 );
                 Ok((screen::decide(output, way, question)?, step))
             })?;
@@ -305,6 +306,7 @@ fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Ex
             step.looked(),
             step.facts(),
             "it made the key under the definition you signed",
+            screen::GENESIS,
         );
         Ok((screen::decide(output, way, question)?, step))
     })?;

@@ -194,20 +194,9 @@ fn failure_text(failure: &Failure, style: Style) -> String {
     text
 }
 
-/// Text from outside without control characters, each replaced by U+FFFD. A terminal obeys them:
-/// they could hide or forge lines of a report.
-pub(crate) fn clean(text: &str) -> String {
-    let odd = |c: char| c.is_control() || is_bidi(c);
-    text.chars()
-        .map(|c| {
-            if odd(c) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
-}
+/// Text from outside without what steers a terminal or hides: such characters could forge lines of a
+/// report.
+pub(crate) use quorate_twins::visible as clean;
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -215,14 +204,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Characters that reorder what stands around them (Unicode TR9), and the line separators.
-const fn is_bidi(c: char) -> bool {
-    matches!(
-        c,
-        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}'
-    )
 }
 
 fn write_out(text: &str) -> Result<(), Failure> {

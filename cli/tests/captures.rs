@@ -7,6 +7,8 @@
 //!
 //! Needs the static enclave binaries (`./test` builds them first).
 
+#[path = "support/emulator.rs"]
+mod emulator;
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
@@ -14,57 +16,21 @@ mod terminal;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use serde_json::{Value, json};
+use emulator::Emulator;
+use serde_json::json;
 use support::{Place, binaries};
 use terminal::Terminal;
 
 const PASSPHRASE: &str = "gravel onion verify teapot marble sixteen";
 const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
 
-/// An emulator that takes orders.
-struct Emulator {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Emulator {
-    fn start(place: &Place) -> Self {
-        let mut command = place.command(&["emulate", "serve", "--directory", "nitro"]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("an emulator");
-        Self {
-            orders: child.stdin.take(),
-            answers: BufReader::new(child.stdout.take().expect("a pipe")),
-            child,
-        }
-    }
-
-    fn order(&mut self, order: &Value) -> Value {
-        writeln!(self.orders.as_mut().expect("open"), "{order}").expect("it listens");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("an answer");
-        serde_json::from_str(&line).expect("JSON")
-    }
-
-    fn enclave(&mut self, name: &str) {
-        let answer = self.order(&json!({ "start": { "name": name, "init": "bin/quorate-init" } }));
-        assert_eq!(answer["started"]["name"], name, "{answer}");
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        let _ = self.child.wait();
-    }
+/// Starts an enclave, by the path the guide shows.
+fn enclave(emulator: &mut Emulator, name: &str) {
+    let order = json!({ "start": { "name": name, "init": "bin/quorate-init" } });
+    let answer = emulator.order(&order);
+    assert_eq!(answer["started"]["name"], name, "{answer}");
 }
 
 /// A ceremony that is being written down.
@@ -293,7 +259,7 @@ fn the_guide_shows_what_the_program_prints() {
     for member in &MEMBERS[1..] {
         guide.unseen(&of("consent", member), &ASKED);
     }
-    emulator.enclave("genesis");
+    enclave(&mut emulator, "genesis");
     let at = " --socket nitro/genesis/operator.sock";
     guide.step(
         "genesis",
@@ -316,13 +282,13 @@ fn the_guide_shows_what_the_program_prints() {
     );
     guide.step("approve", &of("approve", "alice"), &ASKED);
     guide.unseen(&of("approve", "bob"), &ASKED);
-    emulator.enclave("one");
+    enclave(&mut emulator, "one");
     let at = " --socket nitro/one/operator.sock";
     let boot = format!("ceremony boot --folder ceremony{at} --application echo=bin/echo");
     guide.step("boot", &boot, &[]);
 
     // An enclave that is none of theirs: of no use to anybody, and refused.
-    emulator.enclave("empty");
+    enclave(&mut emulator, "empty");
     let refused = of("provision", "alice") + " --socket nitro/empty/operator.sock";
     let (code, shown) = guide.typed(&refused, &[]);
     assert_eq!(code, Some(1), "{shown}");

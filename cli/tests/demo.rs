@@ -434,7 +434,7 @@ fn an_image_that_is_none_in_machines_fails_closed() {
     ];
     let (code, told) = place.json(&line);
     assert_ne!(code, Some(0));
-    assert_eq!(told["error"]["code"], "image-unusable", "{told}");
+    assert_eq!(told["error"]["code"], "image-malformed", "{told}");
     assert!(!out.exists());
     place.assert_nothing_is_left();
 }

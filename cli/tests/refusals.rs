@@ -5,6 +5,8 @@
 //! Needs the static enclave binaries, which `./test` builds first; where `CI` is set their absence
 //! is a failure.
 
+#[path = "support/emulator.rs"]
+mod emulator;
 mod support;
 #[path = "support/world.rs"]
 mod world;

@@ -1,6 +1,8 @@
 //! A member in front of a terminal: what is shown before anything is signed or given, and how they
 //! say yes and no. With an emulated enclave on the other side.
 
+#[path = "support/emulator.rs"]
+mod emulator;
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
@@ -105,6 +107,8 @@ fn a_member_decides_on_screens() {
     let mut terminal = Terminal::start(&world.place, &alice("provision", &at));
     // Attested again when asked.
     page(&mut terminal, "SAFE");
+    let shown = said(&terminal.seen);
+    assert!(shown.iter().any(|word| word == "confirmed:"), "{shown:?}");
     terminal.type_in("\x12");
     agree(&mut terminal, "SAFE");
     world.person("provision", "bob", "shared", &at).good();

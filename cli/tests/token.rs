@@ -145,7 +145,8 @@ fn a_member_with_a_token_joins_and_consents() {
             "pins.cbor",
             "token-intent.cbor",
             "token.cbor",
-            "transcript"
+            "transcript",
+            "workspace.cbor"
         ]
     );
 }

@@ -7,14 +7,17 @@
 #[path = "../../quorum-ceremony/token/tests/tokens/mod.rs"]
 mod tokens;
 
+#[path = "support/emulator.rs"]
+mod emulator;
 mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::Stdio;
 
+use emulator::Emulator;
 use serde_json::{Value, json};
 use support::{Place, Ran, binaries};
 use tokens::{PIN, Tokens};
@@ -23,51 +26,18 @@ const WORDS: &str = "a passphrase of some length";
 /// Who has a token each. Carol has her keys in a file.
 const WITH_TOKENS: [&str; 2] = ["alice", "bob"];
 
-/// The emulator, which starts enclaves as processes.
-struct Emulator {
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+/// An order to the emulator, and the part of the answer that says it was carried out.
+fn order(emulator: &mut Emulator, order: &Value, expected: &str) -> Value {
+    let answer = emulator.order(order);
+    assert!(answer[expected].is_object(), "{order}: {answer}");
+    answer[expected].clone()
 }
 
-impl Emulator {
-    fn start(place: &Place) -> Self {
-        let mut command = place.command(&["emulate", "serve", "--directory", "nitro"]);
-        command.stdin(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("it starts");
-        let orders = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().expect("its answers"));
-        Self {
-            child,
-            orders,
-            answers,
-        }
-    }
-
-    fn order(&mut self, order: &Value, expected: &str) -> Value {
-        let orders = self.orders.as_mut().expect("it runs");
-        writeln!(orders, "{order}").expect("it reads");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("it answers");
-        let answer: Value = serde_json::from_str(&line).expect("JSON");
-        assert!(answer[expected].is_object(), "{order}: {answer}");
-        answer[expected].clone()
-    }
-
-    /// Starts an enclave; its operator socket.
-    fn enclave(&mut self, name: &str, init: &Path) -> String {
-        let order = json!({ "start": { "name": name, "init": init } });
-        let started = self.order(&order, "started");
-        started["operator"].as_str().expect("a path").to_owned()
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // The end of its input is its order to stop.
-        drop(self.orders.take());
-        let _ = self.child.wait();
-    }
+/// Starts an enclave; its operator socket.
+fn enclave(emulator: &mut Emulator, name: &str, init: &Path) -> String {
+    let start = json!({ "start": { "name": name, "init": init } });
+    let started = order(emulator, &start, "started");
+    started["operator"].as_str().expect("a path").to_owned()
 }
 
 struct Stage {
@@ -162,7 +132,11 @@ fn with_token(name: &str, step: &str) -> String {
 
 /// Up to the genesis, with every receipt.
 fn genesis(stage: &Stage, emulator: &mut Emulator, init: &Path) -> String {
-    let measured = emulator.order(&json!({ "measure": { "init": init } }), "measured");
+    let measured = order(
+        emulator,
+        &json!({ "measure": { "init": init } }),
+        "measured",
+    );
     fs::write(stage.place.path("m.json"), measured.to_string()).expect("written");
     let module = stage.tokens.module.display();
     for name in WITH_TOKENS {
@@ -180,12 +154,16 @@ fn genesis(stage: &Stage, emulator: &mut Emulator, init: &Path) -> String {
          --measurements m.json",
     );
     stage.everyone("consent");
-    let socket = emulator.enclave("genesis", init);
+    let socket = enclave(emulator, "genesis", init);
     stage.coordinator(&format!("genesis --socket {socket}"));
     let receipt = format!("receipt --socket {socket}");
     stage.everyone(&receipt);
     let received = stage.with_token("alice", &receipt);
-    emulator.order(&json!({ "stop": { "name": "genesis" } }), "stopped");
+    order(
+        emulator,
+        &json!({ "stop": { "name": "genesis" } }),
+        "stopped",
+    );
     received["genesis"]
         .as_str()
         .expect("the namespace")
@@ -298,7 +276,7 @@ fn a_ceremony_in_which_members_have_tokens() {
         stage.with_token_twice(name, "approve");
     }
     on_paper(&stage, &genesis);
-    let socket = emulator.enclave("instance", &init);
+    let socket = enclave(&mut emulator, "instance", &init);
     stage.coordinator(&format!("boot --socket {socket} --application echo={echo}"));
     let provision = format!("provision --socket {socket}");
     refusals(&stage, &provision);

@@ -4,17 +4,19 @@
 //! Needs the static enclave binaries, which `./test` builds first; where `CI` is set their absence
 //! is a failure.
 
+#[path = "support/emulator.rs"]
+mod emulator;
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
+use emulator::Emulator;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 use quorate_quorum_ceremony::keyfile::{KeyFile, Passphrase};
@@ -31,41 +33,25 @@ const ROOT: &str = "nitro/development-root.pem";
 struct World {
     place: Place,
     binaries: PathBuf,
-    emulator: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    emulator: Emulator,
     /// How many commands each person has run.
     run: Mutex<BTreeMap<String, usize>>,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        let _ = self.emulator.wait();
-    }
 }
 
 impl World {
     fn new(binaries: PathBuf) -> Self {
         let place = Place::new();
-        let mut emulator = place
-            .command(&["emulate", "serve", "--directory", "nitro"])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the emulator");
-        let orders = emulator.stdin.take();
-        let answers = BufReader::new(emulator.stdout.take().expect("its answers"));
+        let emulator = Emulator::start(&place);
         let mut world = Self {
             place,
             binaries,
             emulator,
-            orders,
-            answers,
             run: Mutex::new(BTreeMap::new()),
         };
         let init = world.binaries.join("quorate-init-emulated");
-        let measured = world.order(&json!({ "measure": { "init": init } }));
+        let measured = world
+            .emulator
+            .order(&json!({ "measure": { "init": init } }));
         world.write("measurements.json", measured.to_string().as_bytes());
         world.write("words", WORDS.as_bytes());
         world
@@ -75,19 +61,10 @@ impl World {
         fs::write(self.place.path(name), bytes).expect("written");
     }
 
-    fn order(&mut self, order: &Value) -> Value {
-        let orders = self.orders.as_mut().expect("an emulator");
-        writeln!(orders, "{order}").expect("an order");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("an answer");
-        let answer: Value = serde_json::from_str(&line).expect("JSON");
-        assert!(answer.get("error").is_none(), "{answer}");
-        answer
-    }
-
     fn start(&mut self, name: &str) -> String {
         let init = self.binaries.join("quorate-init-emulated");
-        self.order(&json!({ "start": { "name": name, "init": init } }));
+        self.emulator
+            .order(&json!({ "start": { "name": name, "init": init } }));
         let socket = self.place.path(&format!("nitro/{name}/operator.sock"));
         socket.to_str().expect("text").to_owned()
     }
@@ -511,7 +488,7 @@ fn lost_altered_and_foreign_files_fails_closed() {
     );
     // Carol finds something in her place, and nothing of hers was overwritten.
     let (code, _) = at.run("shared", "carol", "consent").refused();
-    assert_eq!(code, "file-differs");
+    assert_eq!(code, "signed-wrong");
     fs::remove_file(file("consents/carol.cbor")).expect("removed");
     at.run("shared", "carol", "consent").good();
     let waited = at.run("shared", "alice", "next").good().json();

@@ -649,6 +649,24 @@ fn idle_connections_delay_nobody() {
             idle.push(stream);
         }
     }
+    // A machine takes connections one after another: one that is answered comes after all of these,
+    // which might else come after an operator's and take its place.
+    for path in [
+        &instance.enclave.started.operator,
+        &instance.enclave.started.public,
+    ] {
+        let since = std::time::Instant::now();
+        let answered = || {
+            let mut stream = UnixStream::connect(path).unwrap();
+            let patience = Some(std::time::Duration::from_secs(20));
+            stream.set_read_timeout(patience).unwrap();
+            let _ = stream.write_all(&frame(&to_bytes(&Request::Status)).unwrap());
+            read_response(&mut stream).is_some()
+        };
+        while !answered() {
+            assert!(since.elapsed() < std::time::Duration::from_secs(60));
+        }
+    }
     completes(&world, &instance, &[]);
     drop(idle);
 }

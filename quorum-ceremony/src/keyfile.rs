@@ -26,6 +26,7 @@ use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::{Blame, Explanation};
+use crate::format::check_format;
 use crate::random::{self, NoRandomness};
 
 /// Format number of key files.
@@ -377,14 +378,7 @@ impl KeyFile {
     /// [`KeyFileError::Malformed`], [`KeyFileError::CostTooLow`] or [`KeyFileError::CostTooHigh`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyFileError> {
         let fields: Fields = from_bytes(bytes).map_err(KeyFileError::Malformed)?;
-        if fields.header.format != FORMAT {
-            return Err(KeyFileError::Malformed(DecodeError::Rule {
-                label: Fields::LABEL,
-                rule: quorate_protocol::invalid::Invalid::Format {
-                    found: fields.header.format,
-                },
-            }));
-        }
+        check_format::<Fields>(fields.header.format, FORMAT).map_err(KeyFileError::Malformed)?;
         fields.header.cost.check()?;
         Ok(Self { fields })
     }

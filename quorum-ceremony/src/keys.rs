@@ -1,7 +1,7 @@
 //! The keys of a person: in a file under a passphrase, or in a PKCS#11 token under a PIN.
 //!
 //! Both do exactly two things: they sign objects of the contract, and they open what was encrypted
-//! to the person. Locked and unlocked are different types, and only [`LockedKeys::unlock`] leads
+//! to the person. Locked and unlocked are different types, and only `LockedKeys::unlock` leads
 //! from one to the other.
 //!
 //! Guarantees: a signature is returned only if it verifies under the public key that was pinned at

@@ -39,6 +39,7 @@ pub mod challenge;
 pub mod client;
 pub mod diff;
 pub mod error;
+mod format;
 pub mod hardening;
 pub mod inputs;
 pub mod keyfile;

@@ -14,12 +14,12 @@ use quorate_protocol::definition::{AttestationRoot, Definition};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Epoch, Genesis};
 use quorate_protocol::instance::Index;
-use quorate_protocol::invalid::Invalid;
 use quorate_protocol::manifest::Manifest;
 use quorate_verify::chain::{HighestSeen, Rollback};
 use thiserror::Error;
 
 use crate::error::{Blame, Explanation};
+use crate::format::check_format;
 
 /// Format number of pin files.
 const FORMAT: u8 = 1;
@@ -222,14 +222,7 @@ impl Pins {
     /// [`PinError::Malformed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PinError> {
         let fields: Fields = from_bytes(bytes).map_err(PinError::Malformed)?;
-        if fields.format != FORMAT {
-            return Err(PinError::Malformed(DecodeError::Rule {
-                label: Fields::LABEL,
-                rule: Invalid::Format {
-                    found: fields.format,
-                },
-            }));
-        }
+        check_format::<Fields>(fields.format, FORMAT).map_err(PinError::Malformed)?;
         Ok(Self(fields))
     }
 

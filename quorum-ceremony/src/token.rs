@@ -13,7 +13,6 @@ use minicbor::{Decode, Encode};
 use quorate_protocol::atoms::{Bytes, Name};
 use quorate_protocol::cbor::{DecodeError, Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
-use quorate_protocol::invalid::Invalid;
 use quorate_protocol::keys::{EncryptionKey, VerificationKey};
 use quorate_protocol::token::TokenIdentity;
 use quorate_sealing::{DiffieHellman, ExternalOpenError, SHARED_LEN, Suite, open_with, seal};
@@ -26,6 +25,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::{Blame, CeremonyError, Explanation};
+use crate::format::check_format;
 use crate::keyfile::PublicKeys;
 use crate::random;
 
@@ -240,7 +240,7 @@ impl TokenFile {
     /// [`TokenKeysError::Malformed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TokenKeysError> {
         let fields: Fields = from_bytes(bytes).map_err(TokenKeysError::Malformed)?;
-        check_format::<Fields>(fields.format)?;
+        check_format::<Fields>(fields.format, FORMAT).map_err(TokenKeysError::Malformed)?;
         Ok(Self(fields))
     }
 
@@ -305,16 +305,6 @@ impl TokenFile {
         keys.compare()?;
         Ok(keys)
     }
-}
-
-fn check_format<T: Object>(found: u8) -> Result<(), TokenKeysError> {
-    if found == FORMAT {
-        return Ok(());
-    }
-    Err(TokenKeysError::Malformed(DecodeError::Rule {
-        label: T::LABEL,
-        rule: Invalid::Format { found },
-    }))
 }
 
 fn other(expected: &TokenIdentity, found: Vec<TokenIdentity>) -> CeremonyError {
@@ -390,7 +380,7 @@ impl TokenIntent {
     /// [`TokenKeysError::Malformed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TokenKeysError> {
         let fields: IntentFields = from_bytes(bytes).map_err(TokenKeysError::Malformed)?;
-        check_format::<IntentFields>(fields.format)?;
+        check_format::<IntentFields>(fields.format, FORMAT).map_err(TokenKeysError::Malformed)?;
         Ok(Self(fields))
     }
 

@@ -103,18 +103,25 @@ impl Report {
         &self.title
     }
 
-    /// The facts.
-    pub(super) fn rows(&self) -> Vec<quorate_screens::Row> {
+    /// The facts, each with what `how` says of its key.
+    pub(super) fn rows(
+        &self,
+        how: impl Fn(&str) -> Option<&'static str>,
+    ) -> Vec<quorate_screens::Row> {
         let rows = self.rows.iter().map(|row| {
             let lines = row.lines.iter().map(|line| line.as_str().into());
-            quorate_screens::Row::of(row.label, lines.collect())
+            let shown = quorate_screens::Row::of(row.label, lines.collect());
+            match how(row.key) {
+                Some(how) => shown.how(how),
+                None => shown,
+            }
         });
         rows.collect()
     }
 
     /// What to know besides.
-    pub(super) fn notes(&self) -> &[String] {
-        &self.notes
+    pub(super) fn notes(&self) -> Vec<quorate_screens::Text> {
+        self.notes.iter().map(|note| note.as_str().into()).collect()
     }
 
     /// Whether it all rests on a development root.

@@ -8,12 +8,14 @@
 //! is shown as DO NOT, with no answer that goes on.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use quorate_quorum_ceremony::challenge::MAX_AGE;
 use quorate_quorum_ceremony::transcript::Looked;
 use quorate_screens::terminal::{self, TerminalError};
-use quorate_screens::{Age, Body, Change, Confirm, Outcome, Page, Row, Verdict, plain};
+use quorate_screens::{
+    Age, Body, Change, Confirm, Message, Model, Outcome, Page, Row, Verdict, plain, update,
+};
 use quorate_transcript::words::pair;
 use quorate_verify::instance::DocumentFacts;
 
@@ -78,6 +80,8 @@ pub(super) struct Question<'a> {
     pub(super) fingerprint: [u8; 32],
     /// The attestation it rests on.
     pub(super) looked: Option<(&'a Looked, &'a DocumentFacts)>,
+    /// How facts were confirmed, by their key in the report.
+    hows: &'static [(&'static str, &'static str)],
     /// What it changes.
     pub(super) changes: Option<Vec<Change>>,
 }
@@ -95,6 +99,7 @@ impl<'a> Question<'a> {
             action: action.into(),
             fingerprint: *fingerprint,
             looked: None,
+            hows: &[],
             changes: None,
         }
     }
@@ -105,12 +110,51 @@ impl<'a> Question<'a> {
         looked: &'a Looked,
         facts: &'a DocumentFacts,
         because: &str,
+        hows: &'static [(&'static str, &'static str)],
     ) -> Self {
+        self.hows = hows;
         self.verdict = Verdict::Safe(because.into());
         self.looked = Some((looked, facts));
         self
     }
 }
+
+/// How what is shown of an instance was confirmed.
+pub(super) const INSTANCE: &[(&str, &str)] = &[
+    ("genesis", "your pin, written at the receipt"),
+    (
+        "manifest",
+        "approved link by link from your genesis, and committed to by the enclave",
+    ),
+    ("applications", "in the approved manifest"),
+    (
+        "measurements",
+        "signed by the security module, equal to the manifest's",
+    ),
+    (
+        "document",
+        "chain of certificates up to the root of your definition",
+    ),
+    ("timestamp", "signed for your own nonce"),
+];
+
+/// How what is shown of a genesis was confirmed.
+pub(super) const GENESIS: &[(&str, &str)] = &[
+    (
+        "genesis",
+        "of the definition you signed and the enclave's output",
+    ),
+    ("fingerprint", "your pin, written at the consent"),
+    (
+        "measurements",
+        "signed by the security module, equal to the definition's",
+    ),
+    (
+        "document",
+        "chain of certificates up to the root of your definition",
+    ),
+    ("timestamp", "signed for your own nonce"),
+];
 
 /// Shows what was verified and asks.
 ///
@@ -135,7 +179,13 @@ pub(super) fn decide(
 }
 
 fn page(question: Question<'_>) -> Page {
-    let rows = question.report.rows();
+    let rows = question.report.rows(|key| {
+        question
+            .hows
+            .iter()
+            .find(|how| how.0 == key)
+            .map(|how| how.1)
+    });
     let raw = question.looked.map(evidence).unwrap_or_default();
     Page {
         title: question.report.title().into(),
@@ -149,12 +199,7 @@ fn page(question: Question<'_>) -> Page {
             Some(changes) => Body::Diff { changes, rows },
             None => Body::Facts { rows, raw },
         },
-        notes: question
-            .report
-            .notes()
-            .iter()
-            .map(|note| note.as_str().into())
-            .collect(),
+        notes: question.report.notes(),
         confirm: Some(Confirm {
             action: question.action.into(),
             words: pair(&question.fingerprint).map(Into::into),
@@ -183,43 +228,51 @@ fn evidence((looked, facts): (&Looked, &DocumentFacts)) -> Vec<Row> {
 }
 
 fn ask(output: Output, way: Way, page: Page) -> Result<Decision, Failure> {
+    let since = Instant::now();
     if way == Way::Screen {
-        match terminal::show(page.clone()) {
-            Ok(Outcome::Confirmed) => return Ok(Decision::Yes),
-            Ok(Outcome::Renew) => return Ok(Decision::Renew),
-            Ok(Outcome::Left) => return Err(left()),
-            Err(small @ TerminalError::TooSmall { .. }) => {
-                output.note(&format!("{small}; in lines instead"))
-            }
-            Err(error) => return Err(unusable(&error)),
+        match drawn(output, terminal::show(page.clone()))? {
+            Some(Outcome::Confirmed) => return Ok(Decision::Yes),
+            Some(Outcome::Renew) => return Ok(Decision::Renew),
+            Some(Outcome::Left) => return Err(left()),
+            None => {}
         }
     }
-    let since = std::time::Instant::now();
     output.text(&plain::text(&page))?;
     let question = plain::question(&page).unwrap_or_default();
+    let (width, height) = terminal::LEAST;
+    let mut model = Model::new(page, width, height);
     loop {
         output.note(&format!("{question}, or q to leave:"));
         let Some(answer) = line()? else {
             return Err(left());
         };
-        let right = page
-            .confirm
-            .as_ref()
-            .is_some_and(|confirm| confirm.is(&answer));
-        let age = page
-            .age
-            .map(|age| age.so_far.saturating_add(since.elapsed()));
-        if page.age.is_some_and(|limit| age > Some(limit.limit)) && right {
-            output.note("the attestation has become too old to act on; it is asked for again");
-            return Ok(Decision::Renew);
-        }
-        if right {
+        update(&mut model, Message::Elapsed(since.elapsed()));
+        if model.agrees(&answer) {
             return Ok(Decision::Yes);
         }
         if answer.trim() == "q" {
             return Err(left());
         }
+        if model.is_too_old() {
+            output.note("the attestation has become too old to act on; it is asked for again");
+            return Ok(Decision::Renew);
+        }
         output.note("these are not the two words");
+    }
+}
+
+/// How a page ended that was drawn; nothing where the terminal is too small for one.
+fn drawn(
+    output: Output,
+    shown: Result<Outcome, TerminalError>,
+) -> Result<Option<Outcome>, Failure> {
+    match shown {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(small @ TerminalError::TooSmall { .. }) => {
+            output.note(&format!("{small}; in lines instead"));
+            Ok(None)
+        }
+        Err(error) => Err(unusable(&error)),
     }
 }
 
@@ -275,12 +328,8 @@ pub(super) fn read(
             Some(again) => terminal::watch(page.clone(), EVERY, again),
             None => terminal::show(page.clone()),
         };
-        match shown {
-            Ok(_) => return Ok(()),
-            Err(small @ TerminalError::TooSmall { .. }) => {
-                output.note(&format!("{small}; in lines instead"))
-            }
-            Err(error) => return Err(unusable(&error)),
+        if drawn(output, shown)?.is_some() {
+            return Ok(());
         }
     }
     output.text(&plain::text(&page))

@@ -5,12 +5,14 @@ use quorate_quorum_ceremony::keys::LockedKeys;
 use quorate_quorum_ceremony::private::PrivateFolder;
 use quorate_quorum_ceremony::steps::join::JoinedToken;
 use quorate_quorum_ceremony::token::TokenKeysError;
+use quorate_screens::{Body, Page, PinTries, Verdict};
 use quorate_token::{Module, TokenReport, Tries};
 use quorate_twins::Twin as _;
 use serde_json::{Value, json};
 
 use super::arguments::{TokenCheckArguments, TokenCommand, TokenListArguments};
 use super::report::Report;
+use super::screen::{self, Way};
 use super::{protect, unlock};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -82,7 +84,32 @@ fn check(a: &TokenCheckArguments, output: Output) -> Result<(), Failure> {
     if now.tries != Tries::NotReduced {
         report = report.note(now.tries.to_string());
     }
+    let way = Way::of_reader(output);
+    if way == Way::Screen {
+        screen::read(output, way, page(&report, now.tries), None)?;
+    }
     output.print(&report)
+}
+
+/// The same as a page.
+fn page(report: &Report, tries: Tries) -> Page {
+    Page {
+        title: report.title().into(),
+        verdict: Verdict::ForInformation,
+        development: false,
+        age: None,
+        body: Body::Token {
+            rows: report.rows(|_| None),
+            tries: match tries {
+                Tries::NotReduced => PinTries::NotReduced,
+                Tries::Reduced => PinTries::Reduced,
+                Tries::Last => PinTries::Last,
+                Tries::Locked => PinTries::Locked,
+            },
+        },
+        notes: report.notes(),
+        confirm: None,
+    }
 }
 
 /// Rows about the token somebody joined with, if they did.

@@ -3,15 +3,22 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use quorate_emulator::fault::FORMS;
 use quorate_emulator::machine::qemu::Search;
 
-/// Run enclaves on this machine.
-#[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
-    arg_required_else_help = true,
-    after_help = "\
+/// What stands below the options; every fault as the emulator writes it.
+fn after_help() -> String {
+    let mut help = String::from(BEFORE_FAULTS);
+    for line in FORMS.lines() {
+        help.push_str("  ");
+        help.push_str(line);
+        help.push('\n');
+    }
+    help.push_str(AFTER_FAULTS);
+    help
+}
+
+const BEFORE_FAULTS: &str = "\
 The image runs as it is, in QEMU, with a security module and a vsock of this process: what it
 attests is signed in AWS's format under a development root made on the spot, which nobody trusts who
 was not told to. It runs until Ctrl-C, or until it ends itself. DIR gets:
@@ -24,25 +31,24 @@ was not told to. It runs until Ctrl-C, or until it ends itself. DIR gets:
   machine/console.log    what the guest prints; quorate console DIR/machine follows it
 
 Faults, for tests of what runs in the machine:
-  nsm-absent=yes      a machine has no NSM
-  nsm-clock=±MS       the NSM's clock is so many milliseconds ahead or behind
-  nsm-delay=MS        each answer of the NSM takes so long
-  nsm-error=WHICH     WHICH is a number, counted from 1, or DescribeNSM, DescribePCR, ExtendPCR,
-                      LockPCR, LockPCRs, Attestation or GetRandom, or the second of a kind as
-                      Attestation:2; answered InternalError
-  nsm-garbage=WHICH   answered with bytes that are no answer
-  nsm-silence=WHICH   never answered
-  vsock-delay=MS      each packet takes so long
-  vsock-silence=N     after N packets, in both directions together, every one is lost
-  vsock-reset=N       after N packets each one of the guest resets its connection
+";
 
+const AFTER_FAULTS: &str = "
 Examples:
   quorate emulate target/image/quorate.eif
   quorate emulate target/image/quorate.eif --directory /tmp/nitro --debug --console
   quorate emulate target/image/quorate.eif --memory 128 --fault nsm-error=Attestation --no-wait
 
 Exit codes: 0 it ran and was stopped, 1 it could not run or ended by itself, 2 the command is
-unusable."
+unusable.";
+
+/// Run enclaves on this machine.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_help = after_help()
 )]
 pub(crate) struct Emulate {
     #[command(subcommand)]

@@ -3,12 +3,11 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::emulator::Emulator;
 use crate::support::{Place, Ran, until};
 
 pub(crate) const MEMBERS: [&str; 2] = ["alice", "bob"];
@@ -19,35 +18,17 @@ pub(crate) const ROLE: &str = "arn:aws:iam::123456789012:role/quorate";
 pub(crate) struct World {
     pub(crate) place: Place,
     pub(crate) binaries: PathBuf,
-    emulator: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        let _ = self.emulator.wait();
-    }
+    emulator: Emulator,
 }
 
 impl World {
     pub(crate) fn new(binaries: PathBuf) -> Self {
         let place = Place::new();
-        let mut emulator = place
-            .command(&["emulate", "serve", "--directory", "nitro"])
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the emulator");
-        let orders = emulator.stdin.take();
-        let answers = BufReader::new(emulator.stdout.take().expect("its answers"));
+        let emulator = Emulator::start(&place);
         let mut world = Self {
             place,
             binaries,
             emulator,
-            orders,
-            answers,
         };
         let init = world.init();
         let measured = world.order(&json!({ "measure": { "init": init } }));
@@ -61,13 +42,7 @@ impl World {
     }
 
     pub(crate) fn order(&mut self, order: &Value) -> Value {
-        let orders = self.orders.as_mut().expect("an emulator");
-        writeln!(orders, "{order}").expect("an order");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("an answer");
-        let answer: Value = serde_json::from_str(&line).expect("JSON");
-        assert!(answer.get("error").is_none(), "{answer}");
-        answer
+        self.emulator.order(order)
     }
 
     /// Starts an enclave and gives its operators' socket.

@@ -272,6 +272,34 @@ fn more_connections_than_allowed_fails_closed() {
     assert!(matches!(proxy.outcome(), Outcome::Ended | Outcome::Broken));
 }
 
+/// A flood of connections that say nothing takes a bounded number of threads and nobody's place.
+#[test]
+fn a_flood_of_silent_connections_fails_closed() {
+    let port = server(echo);
+    let mut settings = settings(port, loopback());
+    settings.connections = 1;
+    let proxy = Running::start(settings);
+    let (mut stream, connected) = proxy.ask(&destination(port));
+    assert_eq!(connected, EgressResponse::Connected);
+    let silent: Vec<_> = (0..64).map(|_| proxy.send(&[])).collect();
+    // Those that are told too, when they have said nothing for a while.
+    for mut one in silent {
+        let mut said = Vec::new();
+        let _ = one.read_to_end(&mut said);
+        let busy = frame(&to_bytes(&EgressResponse::Refused(EgressReason::Busy))).unwrap();
+        assert!(said.is_empty() || said == busy, "{said:02x?}");
+    }
+    for _ in 0..64 {
+        assert_eq!(proxy.outcome(), Outcome::Refused(EgressReason::Busy));
+    }
+    // The one that was there has noticed nothing.
+    stream.write_all(b"hello").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut back = Vec::new();
+    stream.read_to_end(&mut back).unwrap();
+    assert_eq!(back, b"hello");
+}
+
 #[test]
 fn a_connection_over_which_nothing_goes_ends() {
     let port = server(|mut stream| {

@@ -80,6 +80,7 @@ impl Prepared {
 struct Walk<'p> {
     prepared: &'p mut Prepared,
     enclaves: Vec<Option<Enclave>>,
+    folders: Vec<std::path::PathBuf>,
     names: Vec<quorate_protocol::atoms::Name>,
     setups: BTreeMap<(Who, Where), VerifiedSetup>,
     grants: BTreeMap<(Who, Where), ProvisionRequest>,
@@ -89,14 +90,18 @@ impl<'p> Walk<'p> {
     fn start(prepared: &'p mut Prepared, enclaves: u8) -> Self {
         let mut started = Vec::new();
         let mut names = Vec::new();
+        let mut folders = Vec::new();
         for _ in 0..enclaves {
-            started.push(Some(prepared.world.start()));
+            let enclave = prepared.world.start();
+            folders.push(enclave.started.directory.clone());
+            started.push(Some(enclave));
             names.push(prepared.world.newest());
         }
         Self {
             prepared,
             enclaves: started,
             names,
+            folders,
             setups: BTreeMap::new(),
             grants: BTreeMap::new(),
         }
@@ -329,6 +334,10 @@ impl<'p> Walk<'p> {
             if enclave.is_some() {
                 self.prepared.world.hypervisor.stop(name).unwrap();
             }
+        }
+        // Each has a copy of init; there are hundreds of them.
+        for folder in &self.folders {
+            std::fs::remove_dir_all(folder).unwrap();
         }
     }
 }

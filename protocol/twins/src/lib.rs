@@ -26,6 +26,7 @@ mod reshare;
 mod time;
 mod token;
 mod transcript;
+mod visible;
 mod wallet;
 
 use quorate_protocol::cbor::{Checked, Object};
@@ -33,6 +34,7 @@ use quorate_protocol::cose::Signed;
 use serde_json::{Value, json};
 
 pub use time::rfc3339;
+pub use visible::visible;
 
 /// An object that can be shown.
 pub trait Twin {

@@ -25,7 +25,8 @@ mod view;
 mod wrap;
 
 pub use page::{
-    Age, Body, Cell, Change, ChangeKind, Confirm, Margin, Mark, Page, Record, Row, Seat, Verdict,
+    Age, Body, Cell, Change, ChangeKind, Confirm, Margin, Mark, Page, PinTries, Record, Row, Seat,
+    Verdict,
 };
 pub use text::{MAX_TEXT, Text};
 pub use update::{Key, Message, Model, Outcome, Pane, update};

@@ -87,8 +87,8 @@ pub enum Body {
     Token {
         /// What the token tells of itself.
         rows: Vec<Row>,
-        /// PIN attempts that are left, where the token tells.
-        tries: Option<u8>,
+        /// What it tells of the PIN attempts that are left.
+        tries: PinTries,
     },
     /// A transcript.
     Transcript {
@@ -97,6 +97,19 @@ pub enum Body {
         /// Its records, in order.
         records: Vec<Record>,
     },
+}
+
+/// What a token tells of the PIN attempts that are left: PKCS#11 has flags, and no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinTries {
+    /// None was wrong lately.
+    NotReduced,
+    /// Some were wrong.
+    Reduced,
+    /// One is left.
+    Last,
+    /// None is left.
+    Locked,
 }
 
 /// A fact.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use quorate_twins::visible;
+
 /// Longest text in characters; what is longer is cut and says so.
 pub const MAX_TEXT: usize = 4096;
 
@@ -14,7 +16,12 @@ impl Text {
     /// characters the replacement character.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut clean: String = text.chars().take(MAX_TEXT).map(harmless).collect();
+        let line = |char| match char {
+            '\t' | '\n' | '\r' => ' ',
+            other => other,
+        };
+        let in_a_line: String = text.chars().take(MAX_TEXT).map(line).collect();
+        let mut clean = visible(&in_a_line);
         if text.chars().nth(MAX_TEXT).is_some() {
             clean.push_str(" (cut)");
         }
@@ -43,19 +50,6 @@ impl From<&str> for Text {
 impl From<String> for Text {
     fn from(text: String) -> Self {
         Self::new(&text)
-    }
-}
-
-fn harmless(char: char) -> char {
-    match char {
-        '\t' | '\n' | '\r' => ' ',
-        // Direction and joining characters can make one text look like another.
-        '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
-        other if other.is_control() => char::REPLACEMENT_CHARACTER,
-        other => other,
     }
 }
 

@@ -163,6 +163,13 @@ impl Model {
             && !self.is_too_old()
     }
 
+    /// Whether this answer, given now, is a yes.
+    #[must_use]
+    pub fn agrees(&self, answer: &str) -> bool {
+        let confirm = self.page.confirm.as_ref();
+        self.can_confirm() && confirm.is_some_and(|confirm| confirm.is(answer))
+    }
+
     /// Whether there is a second pane.
     #[must_use]
     pub fn has_beside(&self) -> bool {
@@ -237,13 +244,13 @@ fn press(model: &mut Model, key: Key) -> Option<Outcome> {
 }
 
 fn enter(model: &mut Model) -> Option<Outcome> {
-    let Some(confirm) = &model.page.confirm else {
+    if model.page.confirm.is_none() {
         return Some(Outcome::Left);
-    };
-    if model.can_confirm() && confirm.is(&model.typed) {
+    }
+    let typed = std::mem::take(&mut model.typed);
+    if model.agrees(&typed) {
         return Some(Outcome::Confirmed);
     }
-    model.wrong = !model.typed.is_empty();
-    model.typed.clear();
+    model.wrong = !typed.is_empty();
     None
 }

@@ -2,7 +2,9 @@
 
 use ratatui::text::Line;
 
-use crate::page::{Body, Cell, Change, ChangeKind, Margin, Mark, Record, Row, Seat, Verdict};
+use crate::page::{
+    Body, Cell, Change, ChangeKind, Margin, Mark, PinTries, Record, Row, Seat, Verdict,
+};
 use crate::text::Text;
 use crate::update::{Model, Pane};
 
@@ -295,24 +297,21 @@ fn tone_of(seat: &Seat) -> Tone {
     }
 }
 
-fn token(shown: &[Row], tries: Option<u8>, width: usize) -> Vec<Said> {
+fn token(shown: &[Row], tries: PinTries, width: usize) -> Vec<Said> {
     let mut lines = rows(shown, width);
     let (tone, text) = match tries {
-        None => (
-            Tone::Usual,
-            "the token does not tell how many PIN attempts are left".to_owned(),
+        PinTries::NotReduced => (Tone::Usual, "no wrong PIN was typed lately"),
+        PinTries::Reduced => (
+            Tone::Warning,
+            "a wrong PIN was typed: fewer attempts are left",
         ),
-        Some(0) => (
+        PinTries::Last => (
             Tone::Bad,
-            "the PIN is locked: no attempt is left".to_owned(),
+            "ONE PIN attempt is left; a wrong one locks the token",
         ),
-        Some(1) => (
-            Tone::Bad,
-            "ONE PIN attempt is left; a wrong one locks the token".to_owned(),
-        ),
-        Some(left) => (Tone::Usual, format!("{left} PIN attempts are left")),
+        PinTries::Locked => (Tone::Bad, "the PIN is locked: no attempt is left"),
     };
-    lines.extend(wrap(&text, width).into_iter().map(|l| said(tone, l)));
+    lines.extend(wrap(text, width).into_iter().map(|l| said(tone, l)));
     lines
 }
 

@@ -55,7 +55,7 @@ fn another_answer_fails_closed() {
 #[test]
 fn a_yes_to_what_does_not_hold_fails_closed() {
     let mut model = Model::new(refused(), 80, 24);
-    assert!(!model.can_confirm());
+    assert!(!model.can_confirm() && !model.agrees("drumbeat antenna"));
     assert_eq!(typed(&mut model, "drumbeat antenna"), None);
     assert!(!drawn(&model).contains("drumbeat"));
     assert_eq!(
@@ -69,9 +69,9 @@ fn a_yes_to_an_old_attestation_fails_closed() {
     let mut model = Model::new(attested(), 80, 24);
     // Three seconds had gone by when the page was made.
     update(&mut model, Message::Elapsed(Duration::from_secs(57)));
-    assert!(model.can_confirm());
+    assert!(model.can_confirm() && model.agrees("drumbeat antenna"));
     update(&mut model, Message::Elapsed(Duration::from_millis(57_001)));
-    assert!(!model.can_confirm());
+    assert!(!model.can_confirm() && !model.agrees("drumbeat antenna"));
     assert_eq!(typed(&mut model, "drumbeat antenna"), None);
     assert!(drawn(&model).contains("DO NOT: the attestation has become too old"));
     // No clock makes it young again.

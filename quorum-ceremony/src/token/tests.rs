@@ -2,6 +2,7 @@
 //! `tests/token.rs`.
 
 use quorate_protocol::atoms::Text;
+use quorate_protocol::invalid::Invalid;
 use quorate_protocol::token::TokenVersion;
 
 use super::*;

@@ -10,7 +10,7 @@ mod successor;
 use std::fs::{self, Permissions};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -142,7 +142,8 @@ impl Place {
         };
         thread::spawn(move || run(platform));
         let socket = directory.join("operator.sock");
-        wait(|| socket.exists().then_some(()));
+        // The file is there a moment before anybody listens.
+        wait(|| UnixStream::connect(&socket).ok());
         socket
     }
 

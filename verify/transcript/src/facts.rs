@@ -2,7 +2,7 @@
 
 use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::transcript::Fact;
-use quorate_twins::rfc3339;
+use quorate_twins::{rfc3339, visible};
 
 /// A line in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,36 +61,6 @@ pub fn say(fact: &Fact) -> Said {
 #[must_use]
 pub fn moment(time: UnixMillis) -> String {
     rfc3339(time).unwrap_or_else(|| format!("{} ms after 1970", time.0))
-}
-
-/// The text with every character that is not seen where it stands made visible: controls, and
-/// those that reorder or hide what stands around them.
-#[must_use]
-pub fn visible(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(
-                c,
-                '\u{ad}'
-                    | '\u{61c}'
-                    | '\u{180e}'
-                    | '\u{200b}'..='\u{200f}'
-                    | '\u{2028}'..='\u{202e}'
-                    | '\u{2060}'..='\u{2069}'
-                    | '\u{feff}'
-                    | '\u{fff9}'..='\u{fffb}'
-                    | '\u{e0000}'..='\u{e007f}'
-            )
-    };
-    text.chars()
-        .map(|c| {
-            if odd(c) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

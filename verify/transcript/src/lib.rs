@@ -37,7 +37,7 @@ mod verify;
 pub mod words;
 
 pub use self::error::TranscriptError;
-pub use self::facts::{Said, moment, say, visible};
+pub use self::facts::{Said, moment, say};
 pub use self::verify::{
     CLOCK_TOLERANCE_MS, Expected, Fingerprint, Line, Note, Verified, VerifiedRecord, verify,
     verify_named,

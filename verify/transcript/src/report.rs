@@ -15,12 +15,12 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::Link;
 use quorate_protocol::members::Role;
 use quorate_protocol::transcript::{Act, Fact, Transcript};
-use quorate_twins::Twin as _;
+use quorate_twins::{Twin as _, visible};
 use quorate_verify::chain::Approver;
 use quorate_verify::evidence;
 use serde_json::{Value, json};
 
-use crate::facts::{moment, say, visible};
+use crate::facts::{moment, say};
 use crate::verify::{Line, Note, Verified, VerifiedRecord};
 use crate::words;
 

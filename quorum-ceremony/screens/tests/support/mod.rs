@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use quorate_screens::{
-    Age, Body, Cell, Change, ChangeKind, Confirm, Margin, Mark, Model, Page, Record, Row, Seat,
-    Text, Verdict, view,
+    Age, Body, Cell, Change, ChangeKind, Confirm, Margin, Mark, Model, Page, PinTries, Record, Row,
+    Seat, Text, Verdict, view,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -167,7 +167,7 @@ pub(crate) fn board() -> Page {
     }
 }
 
-pub(crate) fn token(tries: Option<u8>) -> Page {
+pub(crate) fn token(tries: PinTries) -> Page {
     Page {
         title: "your token".into(),
         verdict: Verdict::ForInformation,
@@ -220,8 +220,8 @@ pub(crate) fn pages() -> Vec<(&'static str, Page)> {
         ("attested-rehearsal", rehearsed()),
         ("manifest-diff", diff()),
         ("board", board()),
-        ("token", token(Some(3))),
-        ("token-one-try", token(Some(1))),
+        ("token", token(PinTries::NotReduced)),
+        ("token-one-try", token(PinTries::Last)),
         ("transcript", transcript()),
     ]
 }

@@ -4,10 +4,11 @@
 
 use quorate_protocol::digest::Digest;
 use quorate_protocol::transcript::Act;
+use quorate_twins::visible;
 use quorate_verify::chain::Approver;
 
 use super::{ManifestPart, Report, when};
-use crate::facts::{moment, say, visible};
+use crate::facts::{moment, say};
 use crate::verify::{Line, VerifiedRecord};
 use crate::words;
 
