@@ -231,7 +231,7 @@ fn reshared(stage: &Stage, emulator: &mut Emulator, init: &Path, echo: &str, soc
     let rotated = stage.coordinator("rotate --reshare");
     assert_eq!(rotated["epoch"], made["epoch"]);
     stage.everyone("approve");
-    let socket = emulator.enclave("another", init);
+    let socket = enclave(emulator, "another", init);
     stage.coordinator(&format!("boot --socket {socket} --application echo={echo}"));
     for (name, accepted) in WITH_TOKENS.into_iter().zip(1..) {
         let given = stage.with_token(name, &format!("provision --socket {socket}"));
