@@ -9,12 +9,16 @@
 //! particular signatures is not found out. No Cargo feature installs one, and none of ours is linked on
 //! the enclave side, which `budgets.toml` holds.
 //!
-//! Does not: sign.
+//! In a process that has installed one, points are decompressed once, too: [`known`] remembers where a
+//! compressed point lies, and whoever asks still checks that it is on the curve.
+//!
+//! Does not: sign. An enclave installs nothing and remembers nothing.
 
 extern crate std;
 
+use alloc::collections::BTreeMap;
 use core::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use p256::ecdsa::Signature;
 use p256::ecdsa::signature::Verifier as _;
@@ -93,6 +97,34 @@ fn tried(provider: &dyn Es256Verifier) -> Result<(), NotInstalled> {
         return Err(NotInstalled::AcceptsWrong);
     }
     Ok(())
+}
+
+/// Points that are remembered, at most: 100 KiB.
+const MOST_POINTS: usize = 1024;
+
+static POINTS: Mutex<BTreeMap<[u8; 33], [u8; 65]>> = Mutex::new(BTreeMap::new());
+
+/// The uncompressed form of a compressed point that was read before in this process. It is a claim.
+pub(crate) fn known(compressed: &[u8]) -> Option<[u8; 65]> {
+    PROVIDER.get()?;
+    let points = POINTS.lock().unwrap_or_else(PoisonError::into_inner);
+    points.get(compressed).copied()
+}
+
+/// Remembers a point that was read, if this process has a provider. The first form stays; when there
+/// are too many, it begins anew.
+pub(crate) fn remember(compressed: &[u8], uncompressed: [u8; 65]) {
+    if PROVIDER.get().is_none() {
+        return;
+    }
+    let Ok(compressed) = compressed.try_into() else {
+        return;
+    };
+    let mut points = POINTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if points.len() >= MOST_POINTS {
+        points.clear();
+    }
+    points.insert(compressed, uncompressed);
 }
 
 fn raw(signature: &Signature) -> [u8; 64] {
