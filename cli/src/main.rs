@@ -51,6 +51,11 @@ use self::arguments::{Arguments, Command, Verify};
 use self::failure::{Exit, Failure};
 use self::output::Output;
 
+/// Has this process verify signatures with AWS-LC.
+fn fast() -> Result<(), Failure> {
+    quorate_verify_aws_lc::install().map_err(|fault| verify::faulty(&fault))
+}
+
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -58,12 +63,14 @@ fn main() -> ExitCode {
     };
     let output = Output::new(arguments.json, arguments.plain);
     let outcome = match arguments.command {
-        Command::Ceremony(ceremony) => ceremony::run(&ceremony, output),
-        Command::Demo(demo) => demo::run(&demo, output),
+        Command::Ceremony(ceremony) => fast().and_then(|()| ceremony::run(&ceremony, output)),
+        Command::Demo(demo) => fast().and_then(|()| demo::run(&demo, output)),
         Command::Verify(Verify::Attestation(document)) => {
             verify::attestation::run(&document, output)
         }
-        Command::Verify(Verify::Evidence(evidence)) => verify::evidence(&evidence, output),
+        Command::Verify(Verify::Evidence(evidence)) => {
+            fast().and_then(|()| verify::evidence(&evidence, output))
+        }
         Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
         Command::Emulate(what) => emulate::run(&what, output),
         Command::Console(console) => emulate::console(&console, output),

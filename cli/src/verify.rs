@@ -26,7 +26,7 @@ use quorate_verify::explain::{self, Tone};
 use serde_json::{Value, json};
 
 use crate::arguments::VerifyEvidence;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, Fault};
 use crate::files;
 use crate::output::{Output, Render, Style, clean, hex};
 use crate::pem;
@@ -75,6 +75,16 @@ pub(crate) fn root(path: Option<&Path>, partition: Partition) -> Result<Root, Fa
         anchor,
         given: true,
     })
+}
+
+/// The refusal where the provider of signatures answers wrongly when it is tried.
+pub(crate) fn faulty(fault: &impl std::fmt::Display) -> Failure {
+    Failure::refused(
+        Fault::Quorate,
+        "provider-faulty",
+        fault.to_string(),
+        "do not use this build; report it with the machine it ran on",
+    )
 }
 
 /// The root a person passed, for the partition that the same person says it speaks for. Evidence

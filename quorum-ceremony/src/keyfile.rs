@@ -189,7 +189,10 @@ impl Passphrase {
 pub struct MemberKeys {
     name: Name,
     signing: Secret,
+    /// The same, ready to sign: to derive the public key costs as much as a signature.
+    signing_key: SigningKey,
     decryption: DecryptionKey,
+    public: PublicKeys,
 }
 
 impl MemberKeys {
@@ -199,11 +202,23 @@ impl MemberKeys {
     /// [`NoRandomness`].
     pub fn generate(name: Name) -> Result<Self, NoRandomness> {
         let mut rng = random::generator()?;
-        Ok(Self {
+        let signing = Secret::random(&mut rng);
+        Ok(Self::new(name, signing, DecryptionKey::random(&mut rng)))
+    }
+
+    fn new(name: Name, signing: Secret, decryption: DecryptionKey) -> Self {
+        let signing_key = signing.signing_key();
+        let public = PublicKeys {
+            signing: VerificationKey::of(&signing_key),
+            encryption: decryption.public().into(),
+        };
+        Self {
             name,
-            signing: Secret::random(&mut rng),
-            decryption: DecryptionKey::random(&mut rng),
-        })
+            signing,
+            signing_key,
+            decryption,
+            public,
+        }
     }
 
     /// Whose they are.
@@ -215,7 +230,7 @@ impl MemberKeys {
     /// The key to sign with. It wipes itself when dropped.
     #[must_use]
     pub fn signing_key(&self) -> SigningKey {
-        self.signing.signing_key()
+        self.signing_key.clone()
     }
 
     /// The key to open shares with.
@@ -227,20 +242,15 @@ impl MemberKeys {
     /// The same keys, for tests that need them twice.
     #[cfg(test)]
     pub(crate) fn duplicate(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            signing: Secret::from_bytes(&self.signing.to_bytes()).unwrap(),
-            decryption: DecryptionKey::from_bytes(&self.decryption.to_bytes()).unwrap(),
-        }
+        let signing = Secret::from_bytes(&self.signing.to_bytes()).unwrap();
+        let decryption = DecryptionKey::from_bytes(&self.decryption.to_bytes()).unwrap();
+        Self::new(self.name.clone(), signing, decryption)
     }
 
     /// The public halves.
     #[must_use]
     pub fn public(&self) -> PublicKeys {
-        PublicKeys {
-            signing: VerificationKey::of(&self.signing_key()),
-            encryption: self.decryption.public().into(),
-        }
+        self.public.clone()
     }
 
     /// The card of these keys.
@@ -250,7 +260,7 @@ impl MemberKeys {
     pub fn card(&self) -> Result<Signed<MemberCard>, KeyFileError> {
         let card = self.public().card(&self.name);
         let card = card.ok_or(KeyFileError::KeysMismatch)?;
-        Ok(Signed::sign(card, &self.signing_key()))
+        Ok(Signed::sign(card, &self.signing_key))
     }
 }
 
@@ -434,11 +444,7 @@ impl KeyFile {
         let (Some(signing), Some(decryption)) = (signing, decryption) else {
             return Err(mismatch);
         };
-        let keys = MemberKeys {
-            name: header.name.clone(),
-            signing,
-            decryption,
-        };
+        let keys = MemberKeys::new(header.name.clone(), signing, decryption);
         if keys.public() != self.public() {
             return Err(mismatch);
         }

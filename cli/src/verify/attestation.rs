@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::policy;
 use crate::arguments::VerifyAttestation;
-use crate::failure::{Exit, Failure, Fault};
+use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::output::{Output, Render, Style};
 
@@ -33,14 +33,7 @@ pub(crate) fn run(arguments: &VerifyAttestation, output: Output) -> Result<Exit,
     let expected = demands(arguments)?;
     let root = super::root(arguments.root.as_deref(), arguments.partition.into())?;
     let file = files::read(&arguments.file, FILE_MAX, "attestation document")?;
-    let verifier = Verifier::new(AwsLc).map_err(|fault| {
-        Failure::refused(
-            Fault::Quorate,
-            "provider-faulty",
-            fault.to_string(),
-            "do not use this build; report it with the machine it ran on",
-        )
-    })?;
+    let verifier = Verifier::new(AwsLc).map_err(|fault| super::faulty(&fault))?;
     let verdict = expected.judge(&verifier, &file, arguments.input.into(), &root);
     let exit = match verdict.refusal {
         None => Exit::Success,

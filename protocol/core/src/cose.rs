@@ -17,7 +17,7 @@ use core::fmt;
 use minicbor::bytes::{ByteArray, ByteSlice};
 use minicbor::decode::{Decode, Decoder, Error as CborError};
 use minicbor::encode::{Encode, Encoder, Write};
-use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 
 use crate::cbor::{Object, from_bytes, to_bytes};
@@ -89,10 +89,11 @@ impl<T: Object> Signed<T> {
     /// [`BadSignature`]; nothing is known about the object then.
     pub fn verify(&self, key: &VerificationKey) -> Result<&T, BadSignature> {
         let message = sig_structure::<T>(&to_bytes(&self.payload));
-        key.inner()
-            .verify(&message, &self.signature)
-            .map(|()| &self.payload)
-            .map_err(|_| BadSignature { label: T::LABEL })
+        if crate::es256::verifies(key, &message, &self.signature) {
+            Ok(&self.payload)
+        } else {
+            Err(BadSignature { label: T::LABEL })
+        }
     }
 
     /// The object as claimed: needed to find out whose key to verify with.

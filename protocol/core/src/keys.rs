@@ -11,6 +11,7 @@ use p256::ecdsa::{SigningKey, VerifyingKey};
 use quorate_sealing as sealing;
 
 use crate::atoms::codec;
+use crate::es256;
 use crate::invalid::Invalid;
 
 /// An ES256 verification key.
@@ -25,11 +26,15 @@ impl VerificationKey {
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, Invalid> {
         // p256 would also take the compact form, 5 and x, in which a key has a second encoding.
         match (bytes.first(), bytes.len()) {
-            (Some(2 | 3), 33) | (Some(4), 65) => VerifyingKey::from_sec1_bytes(bytes)
-                .map(Self)
-                .map_err(|_| Invalid::VerificationKey),
-            _ => Err(Invalid::VerificationKey),
+            (Some(2 | 3), 33) => decompressed(bytes, Self::read, Self::to_uncompressed),
+            (Some(4), 65) => Self::read(bytes),
+            _ => None,
         }
+        .ok_or(Invalid::VerificationKey)
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        VerifyingKey::from_sec1_bytes(bytes).ok().map(Self)
     }
 
     /// The public half of a signing key.
@@ -84,9 +89,12 @@ impl EncryptionKey {
     /// # Errors
     /// [`Invalid::EncryptionKey`].
     pub fn from_sec1(bytes: &[u8]) -> Result<Self, Invalid> {
-        sealing::EncryptionKey::from_sec1(bytes)
-            .map(Self)
-            .map_err(|_| Invalid::EncryptionKey)
+        let read = |bytes: &[u8]| sealing::EncryptionKey::from_sec1(bytes).ok().map(Self);
+        match bytes.len() {
+            33 => decompressed(bytes, read, |key| key.0.to_uncompressed()),
+            _ => read(bytes),
+        }
+        .ok_or(Invalid::EncryptionKey)
     }
 
     /// SEC1 compressed.
@@ -110,6 +118,20 @@ impl fmt::Debug for EncryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         crate::atoms::hex(&self.to_compressed(), f)
     }
+}
+
+/// Reads a compressed point, from its uncompressed form where that is known.
+fn decompressed<K>(
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> Option<K>,
+    uncompressed: impl Fn(&K) -> [u8; 65],
+) -> Option<K> {
+    if let Some(known) = es256::known(bytes) {
+        return read(&known);
+    }
+    let key = read(bytes)?;
+    es256::remember(bytes, uncompressed(&key));
+    Some(key)
 }
 
 /// The two public keys of one stage of an instance (setup or live).

@@ -38,6 +38,7 @@ pub mod cose;
 pub mod definition;
 pub mod digest;
 pub mod egress;
+pub mod es256;
 pub mod evidence;
 pub mod exception;
 pub mod forward;

@@ -87,6 +87,7 @@ impl<'a> Journal<'a> {
         let (name, key) = (keys.name(), keys.public().signing);
         let mut own = self.own(name, &key)?;
         let mut notes = waiting(self.private)?;
+        let nothing_waits = notes.0.is_empty();
         let mut left = Notes::default();
         let mut written = 0_usize;
         let mut seen = Some(self.news(&key)?);
@@ -120,7 +121,9 @@ impl<'a> Journal<'a> {
         for (entry, sequence) in own.iter().zip(1..) {
             self.publish(name, &key, sequence, entry)?;
         }
-        store(self.private, &left)?;
+        if !nothing_waits {
+            store(self.private, &left)?;
+        }
         Ok(written)
     }
 

@@ -46,6 +46,8 @@ mod steps;
 mod text;
 mod verifier;
 
+use std::sync::OnceLock;
+
 pub use self::anchor::{Partition, TrustAnchor, TrustAnchors};
 pub use self::attested::{Attested, CertificateFacts, DebugMode};
 pub use self::cache::CacheLimits;
@@ -87,5 +89,35 @@ pub fn verify(
     freshness: &Freshness<'_>,
     debug: DebugMode,
 ) -> Result<Attested, AttestationError> {
-    Verifier::pure_rust().verify(bytes, anchors, freshness, debug)
+    match installed() {
+        Some(verifier) => verifier.verify(bytes, anchors, freshness, debug),
+        None => Verifier::pure_rust().verify(bytes, anchors, freshness, debug),
+    }
+}
+
+/// A verifier over a provider that the program chose.
+type Installed = Verifier<&'static (dyn SignatureVerifier + Sync)>;
+
+static PROVIDER: OnceLock<&'static (dyn SignatureVerifier + Sync)> = OnceLock::new();
+static INSTALLED: OnceLock<Option<Installed>> = OnceLock::new();
+
+/// Has [`verify`] use this provider from now on, in this process, and remember the chains of
+/// certificates that it has verified. The first one that is installed stays.
+///
+/// It is tried at its first use, as [`Verifier::new`] does; one that answers wrongly is never used,
+/// and signatures are verified in pure Rust. Whoever installs one trusts it as much as this crate.
+pub fn install(provider: &'static (dyn SignatureVerifier + Sync)) {
+    let _ = PROVIDER.set(provider);
+}
+
+fn installed() -> Option<&'static Installed> {
+    let provider = *PROVIDER.get()?;
+    let verifier = || {
+        Some(
+            Verifier::new(provider)
+                .ok()?
+                .with_cache(CacheLimits::default()),
+        )
+    };
+    INSTALLED.get_or_init(verifier).as_ref()
 }

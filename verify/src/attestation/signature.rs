@@ -77,6 +77,17 @@ pub trait SignatureVerifier {
     ) -> Result<(), NotSigned>;
 }
 
+impl<P: SignatureVerifier + ?Sized> SignatureVerifier for &P {
+    fn verify(
+        &self,
+        public_key: &PublicKey,
+        message: &[u8],
+        signature: &Signature,
+    ) -> Result<(), NotSigned> {
+        (**self).verify(public_key, message, signature)
+    }
+}
+
 /// The provider built on the `p384` crate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureRust;
