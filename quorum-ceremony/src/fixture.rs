@@ -20,7 +20,7 @@ use quorate_protocol::attested::{
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
     Measurements,
 };
 use quorate_protocol::digest::Digest;
@@ -432,6 +432,7 @@ pub(crate) fn definition(keys: &[MemberKeys], nitro: &Nitro) -> Definition {
             fingerprint: Sha256(*nitro.anchor().fingerprint()),
         },
         measurements: measurements(1),
+        age_limit: AgeLimit::SHORTEST,
     })
     .unwrap()
 }
