@@ -158,6 +158,7 @@ fn what_a_coordinator_writes_survives_every_death() {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
+        age_limit: quorate_protocol::definition::AgeLimit::SHORTEST,
         root,
         measurements: measurements(1),
     };

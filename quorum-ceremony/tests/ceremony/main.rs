@@ -27,6 +27,7 @@ use quorate_init::{Confinement, Halt, Platform, run};
 use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cbor::{Checked, Object as _};
 use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::AgeLimit;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ApprovalRule, ExportRequest, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{Genesis, SealedShare, genesis_share_context};
@@ -216,6 +217,7 @@ fn found_with(place: &Place, people: &[&str]) {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
+        age_limit: AgeLimit::SHORTEST,
         root: TrustAnchor::from_der(Partition::Development, place.root.root_der()).unwrap(),
         measurements: place.measurements(b"genesis image"),
     };
