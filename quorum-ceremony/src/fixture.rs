@@ -208,21 +208,28 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::of(&NAMES)
+        Self::of(&NAMES, AgeLimit::SHORTEST)
+    }
+
+    /// The same, under a definition of this limit.
+    pub(crate) fn limited(limit: AgeLimit) -> Self {
+        Self::of(&NAMES, limit)
     }
 
     /// Four people, two of whom open the key: one can be spared.
     pub(crate) fn four() -> Self {
-        Self::of(&["alice", "bob", "carol", "dave"])
+        Self::of(&["alice", "bob", "carol", "dave"], AgeLimit::SHORTEST)
     }
 
-    fn of(names: &[&str]) -> Self {
+    fn of(names: &[&str], limit: AgeLimit) -> Self {
         let keys: Vec<MemberKeys> = names
             .iter()
             .map(|text| MemberKeys::generate(name(text)).unwrap())
             .collect();
         let nitro = Nitro::new();
-        let definition = definition(&keys, &nitro);
+        let mut fields = definition(&keys, &nitro).into_inner();
+        fields.age_limit = limit;
+        let definition = Checked::new(fields).unwrap();
         let (shares, output) = birth(&definition);
         Self {
             keys,

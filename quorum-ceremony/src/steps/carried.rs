@@ -309,6 +309,3 @@ pub(crate) fn path_of(workspace: &Workspace, file: &[String]) -> PathBuf {
     let file: Vec<&str> = file.iter().map(String::as_str).collect();
     workspace.folder().path_of(&file)
 }
-
-#[cfg(test)]
-mod tests;

@@ -308,6 +308,3 @@ fn post(
         answered => Ok(answered?),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -46,8 +46,8 @@ pub(in crate::ceremony) fn begun(folder: &Path, done: &Begun) -> Report {
         ),
     );
     age_limit(report, done.plan.age_limit)
-    .development(done.development)
-    .next("every member, in that folder: quorate ceremony join --name NAME")
+        .development(done.development)
+        .next("every member, in that folder: quorate ceremony join --name NAME")
 }
 
 fn plan(report: Report, shares: (&[Name], u8), manifests: (&[Name], u8)) -> Report {
@@ -69,7 +69,12 @@ pub(in crate::ceremony) fn age_limit(report: Report, limit: AgeLimit) -> Report 
     } else {
         format!("{seconds} s, so that files can be carried: a weaker promise than 60 s")
     };
-    report.row("age_limit", "attestation good for", vec![words], seconds.into())
+    report.row(
+        "age_limit",
+        "attestation good for",
+        vec![words],
+        seconds.into(),
+    )
 }
 
 /// The folders that were named, to be named again.

@@ -14,7 +14,7 @@ fn plan() -> Plan {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 3,
-        age_limit: quorate_protocol::definition::AgeLimit::SHORTEST,
+        age_limit: AgeLimit::SHORTEST,
         root: Nitro::new().anchor(),
         measurements: measurements(1),
     }
@@ -150,7 +150,7 @@ fn missing_card_or_second_definition_fails_closed() {
     );
     let other = Plan {
         share_threshold: 2,
-        age_limit: quorate_protocol::definition::AgeLimit::SHORTEST,
+        age_limit: AgeLimit::SHORTEST,
         ..plan
     };
     let refused = define(&folders.shared(), &other);

@@ -15,6 +15,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::message::Stage;
 use quorate_protocol::provision::ShareGrant;
 use quorate_protocol::transcript::{Act, Fact};
+use quorate_verify::genesis::VerifiedGenesis;
 
 use super::{Given, Prepared, Verified};
 use crate::clock::SharedClock;
@@ -52,6 +53,7 @@ pub struct Granted {
     member: Member,
     number: u16,
     carried: CarriedGrant,
+    development: bool,
 }
 
 /// A receipt that was brought and holds.
@@ -74,6 +76,8 @@ pub struct OnItsWay {
     pub answer: PathBuf,
     /// The grant.
     pub grant: Digest<ShareGrant>,
+    /// Whether it all rests on a development root.
+    pub development: bool,
 }
 
 /// Looks at what the folders hold. Writes nothing. `anew` gives up what waits, a grant included: what
@@ -140,7 +144,7 @@ fn granted(
     match workspace.find_carried_receipt(name, round.number)? {
         Some(receipt) => Ok(Found::Acknowledged(Box::new(Acknowledged {
             given: Given::checked(carried.grant, receipt, threshold)?,
-            development: genesis.definition().attestation_root.is_development(),
+            development: is_development(&genesis),
             member,
             round,
         }))),
@@ -149,8 +153,13 @@ fn granted(
             workspace,
             member,
             carried,
+            development: is_development(&genesis),
         }))),
     }
+}
+
+fn is_development(genesis: &VerifiedGenesis) -> bool {
+    genesis.definition().attestation_root.is_development()
 }
 
 impl Verified<Carrier> {
@@ -181,6 +190,7 @@ impl Verified<Carrier> {
         };
         self.member.private.store_round(&round)?;
         let granted = Granted {
+            development: is_development(&self.genesis),
             number: round.number,
             workspace: self.workspace,
             member: self.member,
@@ -212,6 +222,7 @@ impl Granted {
             file: place(Carried::Grant),
             answer: place(Carried::Receipt),
             grant: self.carried.grant.digest(),
+            development: self.development,
         }
     }
 }
