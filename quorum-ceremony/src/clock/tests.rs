@@ -21,6 +21,11 @@ impl Set {
         clock
     }
 
+    /// Another that stands where this one does, as in another process.
+    pub(crate) fn again(&self) -> Self {
+        Self(Mutex::new(*self.0.lock().unwrap()))
+    }
+
     pub(crate) fn pass(&self, seconds: u64) {
         let mut state = self.0.lock().unwrap();
         state.0 = state.0.map(|at| at + seconds * 1000);

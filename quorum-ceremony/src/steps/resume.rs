@@ -1,6 +1,8 @@
 //! Every step, killed at every write: it can be run again, and then everything is as if nothing had
 //! been.
 
+mod carried;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@
 //! operator socket, as between real ones. Bad requests come over the same socket, and the ceremony
 //! completes after them.
 
+mod carried;
 mod reshare;
 mod successor;
 
@@ -205,6 +206,11 @@ fn found(place: &Place) {
 }
 
 fn found_with(place: &Place, people: &[&str]) {
+    found_limited(place, people, AgeLimit::SHORTEST);
+}
+
+/// The same, under a definition with this limit for attestations.
+fn found_limited(place: &Place, people: &[&str], age_limit: AgeLimit) {
     for member in people {
         join::prepare(&place.folder(), &place.private(member), &name(member), None)
             .unwrap()
@@ -217,7 +223,7 @@ fn found_with(place: &Place, people: &[&str]) {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
-        age_limit: AgeLimit::SHORTEST,
+        age_limit,
         root: TrustAnchor::from_der(Partition::Development, place.root.root_der()).unwrap(),
         measurements: place.measurements(b"genesis image"),
     };
