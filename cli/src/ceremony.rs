@@ -8,6 +8,8 @@ mod arguments;
 mod begin;
 mod begin_arguments;
 mod board;
+mod carried;
+mod carried_arguments;
 mod passphrase;
 mod place;
 mod report;
@@ -22,6 +24,7 @@ mod transcript_arguments;
 mod unlock;
 mod upload;
 
+use quorate_protocol::definition::AgeLimit;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::transcript::Act;
 use quorate_quorum_ceremony::place::PlaceError;
@@ -104,6 +107,10 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let born = ready.hold(&at.genesis(&a.socket)?)?;
             at.note(&born)?;
             output.print(&show::born(&born))?;
+        }
+        Ceremony::Receipt(a) if a.by_files.carried => {
+            protect(output)?;
+            return carried::receipt(a, output);
         }
         Ceremony::Receipt(a) => {
             protect(output)?;
@@ -198,6 +205,11 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let attested = attest::attest(at.folder(), at.private()?, &socket, a.stage.into())
                 .map_err(|error| screen::do_not(way, error.into()))?;
             output.print(&show::attested(&attested))?;
+        }
+        Ceremony::Carry(a) => return carried::carry(a, output),
+        Ceremony::Provision(a) if a.by_files.carried => {
+            protect(output)?;
+            return carried::provision(a, output);
         }
         Ceremony::Provision(a) => {
             protect(output)?;
@@ -377,6 +389,7 @@ fn plan(a: &DefineArguments, folder: &std::path::Path) -> Result<define::Plan, F
         manifest_members: a.manifest_members.clone(),
         manifest_threshold: thresholds.0,
         share_threshold: thresholds.1,
+        age_limit: a.age_limit.unwrap_or(AgeLimit::SHORTEST),
         root: root(partition, a.root.as_deref())?,
         measurements: measurements(measured)?,
     })

@@ -1,26 +1,26 @@
 //! The caller's own nonce and the time since it was drawn.
 //!
-//! Only the nonce proves that an attestation is fresh. Its age is measured on this machine's
-//! monotonic clock from before the request left; the wall clock decides nothing and is only shown
+//! Only the nonce proves that an attestation is fresh. Its age is counted on this machine's
+//! [monotonic clock](crate::clock), suspended time included, from before the request left. The limit
+//! is that of the definition that everybody signed. The wall clock decides nothing and is only shown
 //! beside the enclave's time.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use quorate_protocol::atoms::{Bytes, UnixMillis};
+use quorate_protocol::definition::AgeLimit;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::message::Nonce;
 use quorate_verify::attestation::Freshness;
 
+use crate::clock::{self, Aging};
 use crate::random::{self, NoRandomness};
-
-/// Longest acceptable time between drawing a nonce and having verified its answer.
-pub const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// A nonce that was drawn here.
 #[derive(Debug)]
 pub struct Challenge {
     nonce: [u8; 32],
-    drawn: Instant,
+    drawn: Aging,
 }
 
 impl Challenge {
@@ -32,8 +32,13 @@ impl Challenge {
         let nonce = *random::bytes::<32>()?;
         Ok(Self {
             nonce,
-            drawn: Instant::now(),
+            drawn: Aging::start(&clock::machine()),
         })
+    }
+
+    /// A nonce that was drawn on this machine by an earlier process.
+    pub(crate) const fn kept(nonce: [u8; 32], drawn: Aging) -> Self {
+        Self { nonce, drawn }
     }
 
     /// The nonce as it is sent.
@@ -47,16 +52,21 @@ impl Challenge {
     /// How long ago the nonce was drawn.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.drawn.elapsed()
+        self.drawn.age()
     }
 
-    /// What an answer must satisfy now.
+    /// What counts the time since.
+    pub(crate) const fn aging(&self) -> &Aging {
+        &self.drawn
+    }
+
+    /// What an answer must satisfy now, under the definition's limit.
     #[must_use]
-    pub fn freshness(&self) -> Freshness<'_> {
+    pub fn freshness(&self, limit: AgeLimit) -> Freshness<'_> {
         Freshness::Challenged {
             nonce: &self.nonce,
-            elapsed: self.drawn.elapsed(),
-            max_age: MAX_AGE,
+            elapsed: self.drawn.age(),
+            max_age: limit.duration(),
         }
     }
 }

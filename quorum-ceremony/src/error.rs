@@ -36,6 +36,7 @@ use crate::pins::PinError;
 use crate::place::PlaceError;
 use crate::plan::PlanError;
 use crate::random::NoRandomness;
+use crate::steps::carried::CarriedError;
 use crate::steps::restore::RestoreError;
 use crate::storage::StorageError;
 use crate::token::{self, TokenKeysError};
@@ -115,6 +116,9 @@ pub enum CeremonyError {
     /// An attestation document is not to be believed.
     #[error(transparent)]
     Attestation(#[from] AttestationError),
+    /// Carried files are not used.
+    #[error(transparent)]
+    Carried(#[from] CarriedError),
     /// The chain of manifests is wrong.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -194,6 +198,7 @@ impl CeremonyError {
     pub fn explain(&self) -> Explanation {
         match self {
             Self::Attestation(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
+            Self::Carried(e) => e.explain(),
             Self::Chain(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
             Self::Client(e) => e.explain(),
             Self::Decode { .. } => Explanation::new(

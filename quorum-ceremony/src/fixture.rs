@@ -20,7 +20,7 @@ use quorate_protocol::attested::{
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
     Measurements,
 };
 use quorate_protocol::digest::Digest;
@@ -208,21 +208,28 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::of(&NAMES)
+        Self::of(&NAMES, AgeLimit::SHORTEST)
+    }
+
+    /// The same, under a definition of this limit.
+    pub(crate) fn limited(limit: AgeLimit) -> Self {
+        Self::of(&NAMES, limit)
     }
 
     /// Four people, two of whom open the key: one can be spared.
     pub(crate) fn four() -> Self {
-        Self::of(&["alice", "bob", "carol", "dave"])
+        Self::of(&["alice", "bob", "carol", "dave"], AgeLimit::SHORTEST)
     }
 
-    fn of(names: &[&str]) -> Self {
+    fn of(names: &[&str], limit: AgeLimit) -> Self {
         let keys: Vec<MemberKeys> = names
             .iter()
             .map(|text| MemberKeys::generate(name(text)).unwrap())
             .collect();
         let nitro = Nitro::new();
-        let definition = definition(&keys, &nitro);
+        let mut fields = definition(&keys, &nitro).into_inner();
+        fields.age_limit = limit;
+        let definition = Checked::new(fields).unwrap();
         let (shares, output) = birth(&definition);
         Self {
             keys,
@@ -432,6 +439,7 @@ pub(crate) fn definition(keys: &[MemberKeys], nitro: &Nitro) -> Definition {
             fingerprint: Sha256(*nitro.anchor().fingerprint()),
         },
         measurements: measurements(1),
+        age_limit: AgeLimit::SHORTEST,
     })
     .unwrap()
 }

@@ -37,6 +37,7 @@ pub mod address;
 pub mod binary;
 pub mod challenge;
 pub mod client;
+pub mod clock;
 pub mod diff;
 pub mod error;
 mod format;

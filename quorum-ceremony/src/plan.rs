@@ -7,6 +7,7 @@
 //! members = ["alice", "bob", "carol"]
 //! share_threshold = 2
 //! manifest_threshold = 2
+//! age_limit = 60                  # seconds an attestation is good for, up to 1800 where files are carried
 //! # manifest_members = ["dave", "erin"]     where others approve manifests
 //! partition = "aws"
 //! root = "641a…"                  # SHA-256 of the root certificate; root.der beside this file
@@ -20,7 +21,7 @@
 use std::fmt::Write as _;
 
 use quorate_protocol::atoms::{Name, Sha256};
-use quorate_protocol::definition::Measurements;
+use quorate_protocol::definition::{AgeLimit, Measurements};
 use quorate_verify::attestation::Partition;
 use serde::Deserialize;
 use thiserror::Error;
@@ -74,6 +75,8 @@ pub struct CeremonyPlan {
     pub share_threshold: u8,
     /// How many must approve a manifest.
     pub manifest_threshold: u8,
+    /// For how long an attestation is good to members.
+    pub age_limit: AgeLimit,
     /// Whose security modules the root speaks for.
     pub partition: Partition,
     /// SHA-256 of the attestation root's certificate.
@@ -151,6 +154,7 @@ struct File {
     manifest_members: Option<Vec<String>>,
     share_threshold: u8,
     manifest_threshold: u8,
+    age_limit: Option<u16>,
     partition: String,
     root: String,
     measurements: Source,
@@ -233,6 +237,10 @@ impl CeremonyPlan {
             },
             share_threshold: file.share_threshold,
             manifest_threshold: file.manifest_threshold,
+            age_limit: match file.age_limit {
+                Some(seconds) => AgeLimit::new(seconds).map_err(|_| field("age_limit"))?,
+                None => AgeLimit::SHORTEST,
+            },
             partition: Partition::from_name(&file.partition).ok_or(field("partition"))?,
             root: sha256(&file.root).ok_or(field("root"))?,
             measurements,
@@ -271,6 +279,12 @@ impl CeremonyPlan {
         if let Some(names) = &self.manifest_members {
             let _ = writeln!(text, "manifest_members = [{}]", list(names));
         }
+        let _ = writeln!(
+            text,
+            "\n# Seconds for which an attestation is good to members: 60, or up to 1800 where files \
+             are carried.\nage_limit = {}",
+            self.age_limit.seconds()
+        );
         let _ = writeln!(
             text,
             "\n# The only attestation root of this namespace, for ever."

@@ -6,6 +6,8 @@
 //!
 //! Trusts: this computer.
 
+pub(crate) mod carried;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};

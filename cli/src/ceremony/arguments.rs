@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use quorate_protocol::atoms::Name;
-use quorate_protocol::definition::Definition;
+use quorate_protocol::definition::{AgeLimit, Definition};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::ApprovalRule;
 use quorate_protocol::genesis::Genesis;
@@ -18,6 +18,7 @@ use quorate_verify::attestation::Partition;
 pub(crate) use super::begin_arguments::{
     Acting, ExceptionArguments, NewArguments, NextArguments, PreflightArguments,
 };
+pub(crate) use super::carried_arguments::{ByFiles, CarryArguments, age_limit};
 pub(crate) use super::reshare_arguments::{Reshare, RotateArguments};
 use super::share::arguments::Share;
 pub(crate) use super::transcript_arguments::{
@@ -42,6 +43,7 @@ A ceremony is one folder everybody can write to, and one private folder for each
   approve    members         verify the manifest and sign it
   boot       coordinator     gives an empty enclave binaries, record and chain
   provision  members         verify the enclave and give it their share
+  carry      coordinator     brings files to and from the enclave for members without a network
   evidence   anyone          fetches what a stranger needs to verify all of it
   transcript anyone          verifies and shows what everybody did; members sign it
   report     anyone          makes one page of it
@@ -103,6 +105,8 @@ pub(crate) enum Ceremony {
     Attest(AttestArguments),
     /// Verify an enclave and give it your share
     Provision(ProvisionArguments),
+    /// Bring members without a network what they wait for (coordinator)
+    Carry(CarryArguments),
     /// Approve that a running enclave forwards the key to the next manifest's
     ForwardApprove(ForwardApproveArguments),
     /// Forward the key from a running enclave to one that waits for it, and end the first (operator)
@@ -361,6 +365,11 @@ pub(crate) struct DefineArguments {
     #[arg(long, value_name = "N", requires = "members")]
     pub(crate) share_threshold: Option<u8>,
 
+    /// Seconds for which an attestation is good to members: 60, or up to 1800 where files are carried
+    /// [default: 60]
+    #[arg(long, value_name = "SECONDS", requires = "members", value_parser = age_limit)]
+    pub(crate) age_limit: Option<AgeLimit>,
+
     /// The attestation root, PEM or DER; built in for `aws`
     #[arg(long, value_name = "FILE", requires = "members")]
     pub(crate) root: Option<PathBuf>,
@@ -448,9 +457,11 @@ pub(crate) struct GenesisArguments {
 #[command(after_help = "\
 Asks the genesis enclave for an attestation with a nonce of your own and verifies it under the
 definition you consented to; opens your share and checks it against the published commitments; pins
-the genesis digest, which is what you trust from now on.
+the genesis digest, which is what you trust from now on. With --carried a nonce goes out and the
+attestation comes back as a file, brought by the coordinator's `quorate ceremony carry`.
 
-Example:
+Examples:
+  quorate ceremony receipt --carried
   quorate ceremony receipt --folder ceremony --private ~/quorum --socket genesis/operator.sock")]
 pub(crate) struct ReceiptArguments {
     #[command(flatten)]
@@ -461,6 +472,8 @@ pub(crate) struct ReceiptArguments {
     pub(crate) keyed: Keyed,
     #[command(flatten)]
     pub(crate) socket: Socket,
+    #[command(flatten)]
+    pub(crate) by_files: ByFiles,
 }
 
 /// Write a manifest.
@@ -635,7 +648,13 @@ Verifies the enclave with a nonce of your own against your pinned genesis and th
 only then seals your share to the keys it attested. With the last share that is needed the enclave
 rebuilds the key and starts its applications.
 
-Example:
+A machine without a network gives its share by files. Each run with --carried goes as far as they do: a
+nonce, which the coordinator answers with `quorate ceremony carry`; your decision, which makes the grant;
+the enclave's receipt. An attestation is good for as long as the definition says, from the making of the
+nonce.
+
+Examples:
+  quorate ceremony provision --carried
   quorate ceremony provision --folder ceremony --private ~/quorum --socket one/operator.sock")]
 pub(crate) struct ProvisionArguments {
     #[command(flatten)]
@@ -646,6 +665,8 @@ pub(crate) struct ProvisionArguments {
     pub(crate) keyed: Keyed,
     #[command(flatten)]
     pub(crate) socket: Socket,
+    #[command(flatten)]
+    pub(crate) by_files: ByFiles,
 }
 
 /// Approve a forward.

@@ -34,6 +34,7 @@ pub(super) fn new(a: &NewArguments, output: Output) -> Result<Exit, Failure> {
         manifest_members: a.manifest_members.clone(),
         manifest_threshold: a.manifest_threshold,
         share_threshold: a.share_threshold,
+        age_limit: a.age_limit,
         root: root(a.partition, a.root.as_deref())?,
         measurements: measurements(&a.measurements)?,
     };

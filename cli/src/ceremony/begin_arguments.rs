@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use quorate_protocol::atoms::Name;
+use quorate_protocol::definition::AgeLimit;
 use quorate_quorum_ceremony::address::Address;
 
-use super::arguments::{Keyed, PartitionName, Shared, name};
+use super::arguments::{Keyed, PartitionName, Shared, age_limit, name};
 
 /// A command that acts.
 #[derive(Debug, Args)]
@@ -56,6 +57,10 @@ pub(crate) struct NewArguments {
     /// How many shares open the key, at least 2
     #[arg(long, value_name = "N")]
     pub(crate) share_threshold: u8,
+
+    /// Seconds for which an attestation is good to members: 60, or up to 1800 where files are carried
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = age_limit)]
+    pub(crate) age_limit: AgeLimit,
 
     /// The attestation root, PEM or DER; built in for `aws`
     #[arg(long, value_name = "FILE")]

@@ -98,6 +98,15 @@ impl At {
         Ok(path)
     }
 
+    /// An enclave, as named or as the folder says.
+    pub(super) fn enclave(
+        &self,
+        socket: &Socket,
+        role: EnclaveRole,
+    ) -> Result<Address, CeremonyError> {
+        self.place.enclave(socket.socket.as_ref(), role)
+    }
+
     /// The enclave that makes the key.
     pub(super) fn genesis(&self, socket: &Socket) -> Result<Address, Failure> {
         Ok(self

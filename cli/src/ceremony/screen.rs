@@ -10,7 +10,6 @@
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use quorate_quorum_ceremony::challenge::MAX_AGE;
 use quorate_quorum_ceremony::transcript::Looked;
 use quorate_screens::terminal::{self, TerminalError};
 use quorate_screens::{
@@ -169,8 +168,13 @@ pub(super) fn decide(
         super::before_key(output, question.report)?;
         return Ok(Decision::Yes);
     }
-    let report = question.report;
-    let decision = ask(output, way, page(question))?;
+    let (report, looked) = (question.report, question.looked.map(|(looked, _)| looked));
+    let mut decision = ask(output, way, page(question))?;
+    // This machine may have slept meanwhile, which the screen's own count does not see.
+    if looked.is_some_and(|looked| looked.age() > looked.limit().duration()) {
+        output.note("the attestation has become too old to act on");
+        decision = Decision::Renew;
+    }
     if way == Way::Screen && decision == Decision::Yes {
         // The screen is gone; what was agreed to stays on the terminal.
         output.print(report)?;
@@ -193,7 +197,7 @@ fn page(question: Question<'_>) -> Page {
         development: question.report.is_development(),
         age: question.looked.map(|(looked, _)| Age {
             so_far: looked.age(),
-            limit: MAX_AGE,
+            limit: looked.limit().duration(),
         }),
         body: match question.changes {
             Some(changes) => Body::Diff { changes, rows },

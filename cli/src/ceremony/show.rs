@@ -1,6 +1,7 @@
 //! What each step shows.
 
 mod begin;
+pub(super) mod carried;
 mod diff;
 mod forward;
 mod people;
@@ -263,7 +264,7 @@ pub(super) fn attested(done: &Attested) -> Report {
     ignored(claims(report, &done.claimed), &done.ignored).note(NEWEST)
 }
 
-pub(super) fn instance_review(step: &Verified) -> Report {
+pub(super) fn instance_review<V>(step: &Verified<V>) -> Report {
     let report = Report::new(
         "provision",
         "this enclave is verified; you are about to give it your share",
@@ -403,6 +404,7 @@ fn definition(report: Report, definition: &Definition) -> Report {
             }),
         )
         .development(root.is_development());
+    let report = begin::age_limit(report, definition.age_limit);
     let report = match Partition::from_name(root.partition.as_str()) {
         Some(Partition::Aws | Partition::Development) => report,
         // Anybody can call a root of their own that.

@@ -12,7 +12,7 @@ use quorate_protocol::atoms::{Name, Pcr, Sha256, UnixMillis};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
 };
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{
@@ -76,6 +76,7 @@ fn definition(keys: &[MemberKeys], partition: &str) -> Definition {
             fingerprint: Sha256(*TrustAnchor::aws_commercial().fingerprint()),
         },
         measurements: Checked::new(measurements).expect("measurements"),
+        age_limit: AgeLimit::SHORTEST,
     })
     .expect("a definition")
 }

@@ -26,7 +26,7 @@ use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMi
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
     Measurements,
 };
 use quorate_protocol::digest::Digest;
@@ -241,6 +241,7 @@ impl World {
                 fingerprint: Sha256::of(&root_der(&hypervisor)),
             },
             measurements: measurements.clone(),
+            age_limit: AgeLimit::SHORTEST,
         };
         let definition = Checked::new(fields).unwrap();
         let consents = consents(&definition, &people);

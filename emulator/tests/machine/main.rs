@@ -22,7 +22,7 @@ use quorate_emulator::process::{Ended, ProcessError};
 use quorate_protocol::atoms::{Name, Pcr, Sha256};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionFields, MeasurementFields,
 };
 use quorate_protocol::message::{GenesisRequest, Phase, Reason, Request, Response};
 use quorate_verify::attestation::{
@@ -52,6 +52,7 @@ fn genesis(bench: &Bench, measured: &Measured, role_arn: Option<&str>) -> Genesi
             fingerprint: Sha256::of(&common::root_der(&bench.hypervisor)),
         },
         measurements: Checked::new(measurements).unwrap(),
+        age_limit: AgeLimit::SHORTEST,
     })
     .unwrap();
     GenesisRequest {

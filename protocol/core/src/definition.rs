@@ -1,5 +1,7 @@
 //! The definition all members sign before genesis: who they are, what they will trust.
 
+use core::time::Duration;
+
 use minicbor::{Decode, Encode};
 
 use crate::atoms::{Name, Pcr, Sha256, Text};
@@ -89,6 +91,40 @@ impl Rules for MeasurementFields {
     }
 }
 
+/// For how long an attestation is good to members, in whole seconds from the making of the nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AgeLimit(u16);
+
+impl AgeLimit {
+    /// The least there is: 60 s, for an enclave that is asked directly.
+    pub const SHORTEST: Self = Self(60);
+    /// The most there is: 30 minutes, for files that are carried.
+    pub const LONGEST: Self = Self(30 * 60);
+
+    /// A limit of so many seconds.
+    ///
+    /// # Errors
+    /// [`Invalid::AgeLimit`] outside 60 to 1800.
+    pub const fn new(seconds: u16) -> Result<Self, Invalid> {
+        if seconds < Self::SHORTEST.0 || seconds > Self::LONGEST.0 {
+            return Err(Invalid::AgeLimit { found: seconds });
+        }
+        Ok(Self(seconds))
+    }
+
+    /// In seconds.
+    pub const fn seconds(self) -> u16 {
+        self.0
+    }
+
+    /// As a span of time.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+crate::atoms::codec!([] AgeLimit, u16, |v| v.0, |raw| Self::new(raw));
+
 /// A namespace before it has a key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -111,6 +147,9 @@ pub struct DefinitionFields {
     /// What the genesis enclave must measure as.
     #[n(5)]
     pub measurements: Measurements,
+    /// For how long an attestation is good to members' tools.
+    #[n(6)]
+    pub age_limit: AgeLimit,
 }
 
 /// A definition whose rules hold.
@@ -160,6 +199,6 @@ pub struct DefinitionConsent {
 }
 
 object! {
-    Definition => "quorate/definition/v1", 128 * 1024;
+    Definition => "quorate/definition/v2", 128 * 1024;
     DefinitionConsent => "quorate/definition-consent/v1", 256;
 }

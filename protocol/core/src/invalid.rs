@@ -26,6 +26,11 @@ impl fmt::Display for Naming {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Invalid {
+    /// An attestation may be good for 60 to 1800 seconds.
+    AgeLimit {
+        /// Seconds found.
+        found: u16,
+    },
     /// An application may not have this name; it is the init process's own in the key ring.
     ApplicationNameReserved,
     /// Applications, ports or environment variables are not in ascending order, or one repeats.
@@ -178,6 +183,12 @@ pub enum Invalid {
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AgeLimit { found } => {
+                write!(
+                    f,
+                    "attestations good for {found} s; 60 to 1800 s is accepted"
+                )
+            }
             Self::ApplicationNameReserved => write!(f, "the application name `init` is reserved"),
             Self::ApplicationsNotAscending => {
                 write!(

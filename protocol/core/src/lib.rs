@@ -32,6 +32,7 @@ pub mod atoms;
 pub mod attested;
 pub mod call;
 pub mod card;
+pub mod carried;
 pub mod cbor;
 pub mod control;
 pub mod cose;
@@ -64,4 +65,4 @@ pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;

@@ -31,6 +31,7 @@ use quorate_protocol::activity::{PolicyRequest, PolicyResponse};
 use quorate_protocol::application::{ApplicationCertificate, ApplicationProof, LaunchRecord};
 use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
+use quorate_protocol::carried::{CarriedAttestation, CarriedGrant, CarriedNonce};
 use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
@@ -83,6 +84,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("link", object::<Link>),
     ("share-grant", object::<ShareGrant>),
     ("provision-receipt", object::<ProvisionReceipt>),
+    ("carried-nonce", object::<CarriedNonce>),
+    ("carried-attestation", object::<CarriedAttestation>),
+    ("carried-grant", object::<CarriedGrant>),
     ("reshare-order", object::<ReshareOrder>),
     ("reshare-consent", object::<ReshareConsent>),
     ("reshare-record", object::<ReshareRecord>),

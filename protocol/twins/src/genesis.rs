@@ -84,6 +84,7 @@ impl Twin for DefinitionFields {
             "share_set": self.share_set,
             "attestation_root": self.attestation_root,
             "measurements": self.measurements,
+            "age_limit": self.age_limit.seconds(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod activity;
 mod application;
 mod atoms;
 mod build;
+mod carried;
 mod forward;
 mod genesis;
 mod instance;

@@ -6,6 +6,7 @@ use quorate_protocol::application::{
 };
 use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
+use quorate_protocol::carried::{CarriedAttestation, CarriedGrant, CarriedNonce};
 use quorate_protocol::cbor::{DecodeError, Object, from_bytes, to_bytes};
 use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::cose::{BadSignature, Signed};
@@ -113,6 +114,9 @@ pub const KINDS: &[Kind] = &[
     plain::<Link>(),
     signed::<ShareGrant>(),
     signed::<ProvisionReceipt>(),
+    plain::<CarriedNonce>(),
+    plain::<CarriedAttestation>(),
+    plain::<CarriedGrant>(),
     plain::<ReshareOrder>(),
     signed::<ReshareConsent>(),
     signed::<ReshareRecord>(),

@@ -7,6 +7,7 @@ mod transcripts;
 
 use quorate_protocol::atoms::{Pcr, Sha256};
 use quorate_protocol::attested::UserData;
+use quorate_protocol::carried::{CarriedAttestation, CarriedGrant, CarriedNonce};
 use quorate_protocol::cbor::{Checked, Object, to_bytes};
 use quorate_protocol::control::{Report, ReportKind};
 use quorate_protocol::cose::Signed;
@@ -195,6 +196,28 @@ fn instance(small: &mut World, chain: &[Link]) -> Vec<Sample> {
     let manifest = &chain[0].manifest;
     let (grant, sealed) = small.grant(manifest, 0);
     let receipt = small.receipt(&grant, 1);
+    let nonce = CarriedNonce {
+        format: quorate_protocol::FORMAT,
+        genesis: small.genesis,
+        member: name("alice"),
+        stage: Stage::Setup,
+        nonce: bytes(&[0xa5; 32]),
+    };
+    let carried = CarriedGrant {
+        format: quorate_protocol::FORMAT,
+        nonce: Digest::of(&nonce),
+        grant: grant.clone(),
+        sealed: sealed.clone(),
+    };
+    let answer = CarriedAttestation {
+        format: quorate_protocol::FORMAT,
+        nonce: Digest::of(&nonce),
+        document: document(),
+    };
+    let of_genesis = CarriedNonce {
+        stage: Stage::Genesis,
+        ..nonce.clone()
+    };
     let quorum = small.commitments.quorum_key().expect("a point");
     let instance = small.derived("init", Purpose::Instance).signing_key();
     let instance = VerificationKey::of(&instance);
@@ -212,6 +235,10 @@ fn instance(small: &mut World, chain: &[Link]) -> Vec<Sample> {
             "setup es256",
             verification("setup es256"),
         ),
+        plain("of an instance, by alice", &nonce),
+        plain("of a genesis, by alice", &of_genesis),
+        plain("for alice", &answer),
+        plain("of alice", &carried),
         signed(
             "one application",
             &small.ring(manifest),

@@ -9,7 +9,7 @@ use quorate_protocol::card::{MemberCard, MemberCardFields};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
     Measurements,
 };
 use quorate_protocol::digest::Digest;
@@ -57,6 +57,8 @@ impl World {
     /// Holds a genesis.
     pub(crate) fn new(namespace: &str, manifest_set: Set<'_>, share_set: Set<'_>) -> Self {
         let mut rng = generator(&format!("{namespace} generator"));
+        // The least of the small namespace, more of others.
+        let age = if namespace == "sample" { 60 } else { 1800 };
         let definition = checked(DefinitionFields {
             format: quorate_protocol::FORMAT,
             namespace: name(namespace),
@@ -67,6 +69,7 @@ impl World {
                 fingerprint: Sha256::of(b"a development root"),
             },
             measurements: measurements("genesis image", false),
+            age_limit: AgeLimit::new(age).expect("an age limit"),
         });
         let secret = Secret::from_bytes(&scalar(&format!("{namespace} quorum"))).expect("a scalar");
         let indices = definition.share_set.indices();

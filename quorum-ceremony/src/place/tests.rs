@@ -29,6 +29,7 @@ impl Machine {
             members: vec![name("alice"), name("bob")],
             manifest_members: None,
             share_threshold: 2,
+            age_limit: quorate_protocol::definition::AgeLimit::SHORTEST,
             manifest_threshold: 2,
             partition: Partition::Development,
             root: Sha256(*root.fingerprint()),

@@ -11,6 +11,7 @@ fn plan() -> CeremonyPlan {
         members: ["alice", "bob"].map(|n| Name::new(n).unwrap()).to_vec(),
         manifest_members: Some(vec![Name::new("carol").unwrap(), Name::new("bob").unwrap()]),
         share_threshold: 2,
+        age_limit: AgeLimit::SHORTEST,
         manifest_threshold: 2,
         partition: Partition::Development,
         root: Sha256([9; 32]),

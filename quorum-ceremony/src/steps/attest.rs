@@ -93,6 +93,7 @@ fn look(
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = decide(&member.pins, &genesis, &links)?;
     let anchors = workspace.anchors(genesis.definition())?;
+    let limit = genesis.definition().age_limit;
     let mut client = Client::connect(socket)?;
     let claimed = client.status()?;
     let challenge = Challenge::draw()?;
@@ -105,7 +106,7 @@ fn look(
                 &genesis,
                 &chain,
                 &anchors,
-                &challenge.freshness(),
+                &challenge.freshness(limit),
             )?;
             (verified.setup, verified.facts)
         }
@@ -118,14 +119,14 @@ fn look(
                 &chain,
                 &evidence.setup,
                 &anchors,
-                &challenge.freshness(),
+                &challenge.freshness(limit),
             )?;
             (verified.live, verified.facts)
         }
     };
     let manifest = chain.manifest();
-    let root = &genesis.definition().attestation_root;
-    let looked = Looked::new(&challenge, &facts, &manifest.measurements, root)?;
+    let definition = genesis.definition();
+    let looked = Looked::new(&challenge, &facts, &manifest.measurements, definition)?;
     Ok(Attested {
         looked,
         genesis: genesis.digest(),

@@ -8,7 +8,9 @@ use std::path::Path;
 use quorate_protocol::atoms::{Name, Sha256, ShareIndex};
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::cbor::Checked;
-use quorate_protocol::definition::{AttestationRoot, Definition, DefinitionFields, Measurements};
+use quorate_protocol::definition::{
+    AgeLimit, AttestationRoot, Definition, DefinitionFields, Measurements,
+};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::invalid::Invalid;
 use quorate_protocol::members::{Member, MemberSetFields};
@@ -32,6 +34,8 @@ pub struct Plan {
     pub manifest_threshold: u8,
     /// How many shares open the key.
     pub share_threshold: u8,
+    /// For how long an attestation is good to members.
+    pub age_limit: AgeLimit,
     /// The only root under which this namespace will ever live.
     pub root: TrustAnchor,
     /// What the genesis enclave measures as.
@@ -65,6 +69,7 @@ impl Plan {
             manifest_members: plan.manifest_members,
             manifest_threshold: plan.manifest_threshold,
             share_threshold: plan.share_threshold,
+            age_limit: plan.age_limit,
         })
     }
 }
@@ -212,6 +217,7 @@ fn compose(plan: &Plan, cards: &[MemberCard]) -> Result<Definition, CeremonyErro
         share_set: set(plan.share_threshold, &plan.members).map_err(invalid)?,
         attestation_root: root,
         measurements: plan.measurements.clone(),
+        age_limit: plan.age_limit,
     };
     Ok(Checked::new(fields).map_err(invalid)?)
 }

@@ -76,7 +76,7 @@ pub fn collect(
         &chain,
         &evidence.setup,
         &workspace.anchors(genesis.definition())?,
-        &challenge.freshness(),
+        &challenge.freshness(genesis.definition().age_limit),
     )?;
     let bytes = to_bytes(&evidence);
     publish_named(out, &bytes)?;

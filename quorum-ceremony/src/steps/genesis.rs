@@ -129,7 +129,7 @@ fn ask(
         definition,
         &genesis,
         &anchors,
-        &challenge.freshness(),
+        &challenge.freshness(definition.age_limit),
     )?;
     workspace.publish_genesis(&output, &document)?;
     Ok(Born {

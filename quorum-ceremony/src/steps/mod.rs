@@ -6,6 +6,8 @@
 pub mod approve;
 pub mod attest;
 pub mod boot;
+pub mod carried;
+pub mod carry;
 pub mod consent;
 pub mod define;
 pub mod evidence;

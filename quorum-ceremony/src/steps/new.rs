@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, Sha256};
-use quorate_protocol::definition::Measurements;
+use quorate_protocol::definition::{AgeLimit, Measurements};
 use quorate_verify::attestation::TrustAnchor;
 
 use super::define;
@@ -40,6 +40,8 @@ pub struct Wanted {
     pub manifest_threshold: u8,
     /// How many shares open the key.
     pub share_threshold: u8,
+    /// For how long an attestation is good to members.
+    pub age_limit: AgeLimit,
     /// The only root under which this namespace will ever live.
     pub root: TrustAnchor,
     /// What the genesis enclave measures as.
@@ -65,6 +67,7 @@ impl Wanted {
             manifest_members: self.manifest_members.clone(),
             share_threshold: self.share_threshold,
             manifest_threshold: self.manifest_threshold,
+            age_limit: self.age_limit,
             partition: self.root.partition(),
             root: Sha256(*self.root.fingerprint()),
             measurements: MeasurementsSource::Here(Box::new(self.measurements.clone())),

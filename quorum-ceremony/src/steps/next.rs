@@ -9,6 +9,7 @@
 //!
 //! Does not: vouch for the others. That somebody's file is missing says nothing about why.
 
+mod carried;
 mod reshares;
 
 use std::path::Path;
@@ -100,7 +101,16 @@ pub fn read(
         progress,
     };
     find(&workspace, socket, &mut turn)?;
+    turn.due
+        .extend(carried::errand(&workspace, &turn.progress)?);
     turn.yours = yours(member.as_ref(), &turn);
+    if let Some(member) = &member {
+        match carried::own(&workspace, member)? {
+            carried::Own::No => {}
+            carried::Own::Waits => turn.yours = None,
+            carried::Own::GoOn(step) => turn.yours = Some(step),
+        }
+    }
     Ok(turn)
 }
 

@@ -4,15 +4,20 @@
 //! approved chain, the measurements, the committed setup keys. Only its result can give a share:
 //! [`Verified::give`] seals it to those keys and to nothing else, signs a grant that names them,
 //! the document and the ciphertext, and believes a receipt only under the same attested keys.
+//!
+//! The enclave is reached over a socket, or by files that are carried ([`carried`]): what is verified
+//! and signed is the same code for both.
+
+pub mod carried;
 
 use std::path::Path;
 use std::time::Duration;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
-use quorate_protocol::definition::Definition;
+use quorate_protocol::definition::{AgeLimit, Definition};
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{Epoch, Genesis, SealedShare};
+use quorate_protocol::genesis::{Document, Epoch, Genesis, SealedShare};
 use quorate_protocol::instance::Index;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
@@ -39,20 +44,21 @@ use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
-use crate::workspace::{IgnoredApproval, Workspace};
+use crate::workspace::{IgnoredApproval, Links, Workspace};
 
-/// Longest time between the making of the nonce and the passphrase. The decision itself is taken
-/// within [`MAX_AGE`](crate::challenge::MAX_AGE) where a screen asks for it.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+/// Longest time for the passphrase, after the last moment at which the decision can be taken: the
+/// limit of the definition, from the making of the nonce.
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How many older manifests are tried to name what a refused instance runs.
 const PREDECESSORS: usize = 8;
 
-/// An instance that was verified for this member. Nothing has been given to it yet.
+/// An instance that was verified for this member. Nothing has been given to it yet. `V` is the way
+/// to it.
 #[derive(Debug)]
-pub struct Verified {
+pub struct Verified<V = Address> {
     member: Member,
-    socket: Address,
+    via: V,
     genesis: VerifiedGenesis,
     chain: VerifiedChain,
     setup: VerifiedSetup,
@@ -98,58 +104,104 @@ fn look(
     private: &Path,
     socket: impl Into<Address>,
 ) -> Result<Verified, CeremonyError> {
-    let workspace = Workspace::open(folder)?;
-    let member = Member::open(private)?;
-    let (genesis, links) = genesis_and_links(&workspace, &member)?;
-    let chain = decide(&member.pins, &genesis, &links)?;
-    let index = decide_share(&member.pins, &chain)?;
-    if !genesis.is_active(index, chain.manifest().epoch) {
-        return Err(StepError::ShareInactive { index }.into());
-    }
-    let record = genesis.record();
-    let born = (&record.definition, &record.output);
-    let share = Held::find(&member.private, born, chain.manifest().epoch)?;
-    if share.share.index != index || share.commitments != chain.manifest().commitments {
-        return Err(PinError::OtherShare.into());
-    }
-    let anchors = workspace.anchors(genesis.definition())?;
+    let prepared = Prepared::of(Workspace::open(folder)?, Member::open(private)?)?;
     let socket = socket.into();
     let mut client = Client::connect(&socket)?;
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
     let document = client.attest(Stage::Setup, nonce)?;
-    let verify = |chain: &VerifiedChain| {
-        let freshness = challenge.freshness();
-        verify_setup(document.as_slice(), &genesis, chain, &anchors, &freshness)
-    };
-    let setup = verify(&chain).map_err(|error| {
-        let seen = chain.highest_seen();
-        let older = predecessors(&genesis, &links.links, &chain).find(|old| verify(old).is_ok());
-        older.map_or(CeremonyError::from(error), |old| {
-            let offered = old.highest_seen();
-            PinError::from(Rollback::Lower { seen, offered }).into()
-        })
-    })?;
-    let manifest = chain.manifest();
-    let root = &genesis.definition().attestation_root;
-    let looked = Looked::new(&challenge, &setup.facts, &manifest.measurements, root)?;
-    let approved = links.links.get(..chain.links().len()).unwrap_or_default();
-    Ok(Verified {
-        looked,
-        people: people(genesis.definition(), approved),
-        workspace,
-        socket,
-        ignored: links.ignored,
-        member,
-        genesis,
-        chain,
-        setup,
-        index,
-        share,
-    })
+    prepared.verify(&challenge, &document, socket)
 }
 
-impl Verified {
+/// A member who may give their share, before anything is known of the instance.
+struct Prepared {
+    workspace: Workspace,
+    member: Member,
+    genesis: VerifiedGenesis,
+    links: Links,
+    chain: VerifiedChain,
+    index: ShareIndex,
+    share: Held,
+}
+
+impl Prepared {
+    fn of(workspace: Workspace, member: Member) -> Result<Self, CeremonyError> {
+        let (genesis, links) = genesis_and_links(&workspace, &member)?;
+        let chain = decide(&member.pins, &genesis, &links)?;
+        let index = decide_share(&member.pins, &chain)?;
+        if !genesis.is_active(index, chain.manifest().epoch) {
+            return Err(StepError::ShareInactive { index }.into());
+        }
+        let record = genesis.record();
+        let born = (&record.definition, &record.output);
+        let share = Held::find(&member.private, born, chain.manifest().epoch)?;
+        if share.share.index != index || share.commitments != chain.manifest().commitments {
+            return Err(PinError::OtherShare.into());
+        }
+        Ok(Self {
+            workspace,
+            member,
+            genesis,
+            links,
+            chain,
+            index,
+            share,
+        })
+    }
+
+    /// Verifies what an instance attested for this challenge.
+    fn verify<V>(
+        self,
+        challenge: &Challenge,
+        document: &Document,
+        via: V,
+    ) -> Result<Verified<V>, CeremonyError> {
+        let Self {
+            workspace,
+            member,
+            genesis,
+            links,
+            chain,
+            index,
+            share,
+        } = self;
+        // The definition that was pinned and signed.
+        let definition = genesis.definition();
+        let anchors = workspace.anchors(definition)?;
+        let limit = definition.age_limit;
+        let verify = |chain: &VerifiedChain| {
+            let freshness = challenge.freshness(limit);
+            verify_setup(document.as_slice(), &genesis, chain, &anchors, &freshness)
+        };
+        let setup = verify(&chain).map_err(|error| {
+            let seen = chain.highest_seen();
+            let older =
+                predecessors(&genesis, &links.links, &chain).find(|old| verify(old).is_ok());
+            older.map_or(CeremonyError::from(error), |old| {
+                let offered = old.highest_seen();
+                PinError::from(Rollback::Lower { seen, offered }).into()
+            })
+        })?;
+        let measurements = &chain.manifest().measurements;
+        let looked = Looked::new(challenge, &setup.facts, measurements, definition)?;
+        let approved = links.links.get(..chain.links().len()).unwrap_or_default();
+        Ok(Verified {
+            looked,
+            people: people(definition, approved),
+            workspace,
+            via,
+            ignored: links.ignored,
+            member,
+            genesis,
+            chain,
+            setup,
+            index,
+            share,
+        })
+    }
+}
+
+impl<V> Verified<V> {
     /// What everybody consented to.
     #[must_use]
     pub fn definition(&self) -> &Definition {
@@ -198,53 +250,35 @@ impl Verified {
         &self.member.keys
     }
 
-    /// Gives the share to the verified instance and keeps its receipt.
-    ///
-    /// # Errors
-    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase or PIN; a share that does not
-    /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
-    pub fn give(self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
-        let private = self.member.private.path().to_owned();
-        self.hand_over(unlock.into())
-            .map_err(|error| refused(&private, Act::Provision, error))
-    }
-
-    fn hand_over(mut self, unlock: Unlock) -> Result<Given, CeremonyError> {
-        check_patience(self.looked.age())?;
+    /// Unlocks the keys, and makes the grant for the instance that was verified. From here on what the
+    /// member has seen is pinned.
+    fn decide(
+        &mut self,
+        unlock: Unlock,
+    ) -> Result<(UnlockedKeys, Signed<ShareGrant>, SealedShare), CeremonyError> {
+        check_patience(self.looked.age(), self.looked.limit())?;
         let keys = self.member.unlock(unlock)?;
         let share = self.share.open(&keys)?;
         self.member.pins.pin_manifest(self.chain.highest_seen())?;
         self.member.private.store_pins(&self.member.pins)?;
-        let journal = self.member.journal(&self.workspace, self.people.clone());
-        journal.settle(&keys)?;
+        self.settle(&keys)?;
         let (grant, sealed) = self.grant(&share, &keys, wall_clock())?;
         drop(share);
-        let mut client = Client::connect(&self.socket)?;
-        // Before the share leaves: what was sent is told, whatever comes back.
+        Ok((keys, grant, sealed))
+    }
+
+    fn settle(&self, keys: &UnlockedKeys) -> Result<(), CeremonyError> {
+        let journal = self.member.journal(&self.workspace, self.people.clone());
+        journal.settle(keys).map(drop)
+    }
+
+    /// Notes that a share is about to leave: what was sent is told, whatever comes back.
+    fn note(&self, grant: &Signed<ShareGrant>) -> Result<(), CeremonyError> {
         add(
             &self.member.private,
-            &self.content(&grant),
+            &self.content(grant),
             Effect::Sent(grant.digest()),
-        )?;
-        let receipt = client.provision(ProvisionRequest {
-            grant: grant.clone(),
-            sealed,
-        })?;
-        let ProvisionReceipt {
-            accepted,
-            threshold,
-            ..
-        } = *check_receipt(&receipt, &grant, &self.setup, &self.chain)?;
-        let provision = Provision { grant, receipt };
-        self.member.private.store_provision(&provision)?;
-        journal.settle(&keys)?;
-        Ok(Given {
-            index: self.index,
-            epoch: self.chain.manifest().epoch,
-            provision,
-            accepted,
-            threshold,
-        })
+        )
     }
 
     /// What the record says, beside the answer.
@@ -290,9 +324,60 @@ impl Verified {
     }
 }
 
+impl Verified<Address> {
+    /// Gives the share to the verified instance and keeps its receipt.
+    ///
+    /// # Errors
+    /// [`StepError::ReviewTooOld`] after [`PATIENCE`]; a wrong passphrase or PIN; a share that does not
+    /// belong to the commitments; what the enclave answers; [`StepError::ReceiptWrong`].
+    pub fn give(self, unlock: impl Into<Unlock>) -> Result<Given, CeremonyError> {
+        let private = self.member.private.path().to_owned();
+        self.hand_over(unlock.into())
+            .map_err(|error| refused(&private, Act::Provision, error))
+    }
+
+    fn hand_over(mut self, unlock: Unlock) -> Result<Given, CeremonyError> {
+        let (keys, grant, sealed) = self.decide(unlock)?;
+        let mut client = Client::connect(&self.via)?;
+        self.note(&grant)?;
+        let receipt = client.provision(ProvisionRequest {
+            grant: grant.clone(),
+            sealed,
+        })?;
+        let threshold = self.chain.manifest().share_set.threshold;
+        let given = Given::checked(grant, receipt, threshold)?;
+        self.member.private.store_provision(&given.provision)?;
+        self.settle(&keys)?;
+        Ok(given)
+    }
+}
+
+impl Given {
+    /// A grant of this member and what the instance it names answered.
+    fn checked(
+        grant: Signed<ShareGrant>,
+        receipt: Signed<ProvisionReceipt>,
+        threshold: u8,
+    ) -> Result<Self, StepError> {
+        let ProvisionReceipt {
+            accepted,
+            index,
+            epoch,
+            ..
+        } = *check_receipt(&receipt, &grant, threshold)?;
+        Ok(Self {
+            index,
+            epoch,
+            provision: Provision { grant, receipt },
+            accepted,
+            threshold,
+        })
+    }
+}
+
 /// A terminal that was left alone overnight does not give a share in the morning.
-fn check_patience(waited: Duration) -> Result<(), StepError> {
-    if waited > PATIENCE {
+fn check_patience(waited: Duration, limit: AgeLimit) -> Result<(), StepError> {
+    if waited > limit.duration().saturating_add(PATIENCE) {
         return Err(StepError::ReviewTooOld { waited });
     }
     Ok(())
@@ -335,19 +420,18 @@ fn decide_share(pins: &Pins, chain: &VerifiedChain) -> Result<ShareIndex, Ceremo
     Ok(person.index)
 }
 
-/// Whether the attested instance acknowledged this very grant.
+/// Whether the instance that a grant of this member names acknowledged it: its setup key as it was
+/// attested when the grant was made.
 fn check_receipt<'r>(
     receipt: &'r Signed<ProvisionReceipt>,
     grant: &Signed<ShareGrant>,
-    setup: &VerifiedSetup,
-    chain: &VerifiedChain,
+    threshold: u8,
 ) -> Result<&'r ProvisionReceipt, StepError> {
     let wrong = StepError::ReceiptWrong;
-    let claim = receipt
-        .verify(&setup.setup.verification)
-        .map_err(|_| wrong.clone())?;
     let granted = grant.unverified();
-    let threshold = chain.manifest().share_set.threshold;
+    let claim = receipt
+        .verify(&granted.setup.verification)
+        .map_err(|_| wrong.clone())?;
     let same = (claim.genesis, claim.manifest, claim.index, claim.epoch)
         == (
             granted.genesis,

@@ -4,6 +4,8 @@
 //! The attestation is one for the member's own nonce, under the definition they pinned. Whoever
 //! only approves manifests holds no share; they verify and pin, and sign nothing.
 
+pub mod carried;
+
 use std::path::Path;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
@@ -12,13 +14,13 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{
-    Epoch, Genesis, GenesisOutput, GenesisReceipt, MemberShare, Possession,
+    Document, Epoch, Genesis, GenesisOutput, GenesisReceipt, MemberShare, Possession,
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::message::Stage;
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_sharing::Share;
-use quorate_verify::attestation::Freshness;
+use quorate_verify::attestation::{Freshness, TrustAnchors};
 use quorate_verify::genesis::{GenesisError, VerifiedGenesis, check_output};
 use quorate_verify::instance::{DocumentFacts, verify_genesis_document};
 
@@ -31,6 +33,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{Pins, SharePin};
+use crate::private::carried::{Round, Stand};
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, Journal, Looked, add, object, people, refused};
 use crate::workspace::Workspace;
@@ -45,6 +48,8 @@ pub struct Review {
     genesis: Genesis,
     facts: DocumentFacts,
     looked: Looked,
+    /// The round of files that brought the attestation, if files did.
+    round: Option<Round>,
 }
 
 /// A genesis that was acknowledged and pinned.
@@ -80,49 +85,88 @@ fn look(
     private: &Path,
     socket: impl Into<Address>,
 ) -> Result<Review, CeremonyError> {
-    let workspace = Workspace::open(folder)?;
-    let member = Member::open(private)?;
-    let definition = workspace.definition()?;
-    let output = workspace.output()?;
-    let genesis = decide(&member.pins, &definition, &output)?;
-    if let Some(index) = share_index(&definition, member.pins.name()) {
-        check_active(&workspace, index)?;
-    }
-    let anchors = workspace.anchors(&definition)?;
-    // What goes into the record must hold as well, or the record will not.
-    verify_genesis_document(
-        workspace.genesis_document()?.as_slice(),
-        &definition,
-        &genesis,
-        &anchors,
-        &Freshness::Archived { at_unix: None },
-    )?;
+    let prepared = Prepared::read(folder, private)?;
     let mut client = Client::connect(socket)?;
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
     let document = client.attest(Stage::Genesis, nonce)?;
-    let facts = verify_genesis_document(
-        document.as_slice(),
-        &definition,
-        &genesis,
-        &anchors,
-        &challenge.freshness(),
-    )?;
-    let looked = Looked::new(
-        &challenge,
-        &facts,
-        &definition.measurements,
-        &definition.attestation_root,
-    )?;
-    Ok(Review {
-        looked,
-        workspace,
-        member,
-        definition,
-        output,
-        genesis,
-        facts,
-    })
+    prepared.verify(&challenge, &document, None)
+}
+
+/// A member who may acknowledge a genesis, before its enclave was asked.
+struct Prepared {
+    workspace: Workspace,
+    member: Member,
+    definition: Definition,
+    output: GenesisOutput,
+    genesis: Genesis,
+    anchors: TrustAnchors,
+}
+
+impl Prepared {
+    fn read(folder: &Path, private: &Path) -> Result<Self, CeremonyError> {
+        let workspace = Workspace::open(folder)?;
+        let member = Member::open(private)?;
+        let definition = workspace.definition()?;
+        let output = workspace.output()?;
+        let genesis = decide(&member.pins, &definition, &output)?;
+        if let Some(index) = share_index(&definition, member.pins.name()) {
+            check_active(&workspace, index)?;
+        }
+        let anchors = workspace.anchors(&definition)?;
+        // What goes into the record must hold as well, or the record will not.
+        verify_genesis_document(
+            workspace.genesis_document()?.as_slice(),
+            &definition,
+            &genesis,
+            &anchors,
+            &Freshness::Archived { at_unix: None },
+        )?;
+        Ok(Self {
+            workspace,
+            member,
+            definition,
+            output,
+            genesis,
+            anchors,
+        })
+    }
+
+    /// Verifies what the genesis enclave attested for this challenge.
+    fn verify(
+        self,
+        challenge: &Challenge,
+        document: &Document,
+        round: Option<Round>,
+    ) -> Result<Review, CeremonyError> {
+        let Self {
+            workspace,
+            member,
+            definition,
+            output,
+            genesis,
+            anchors,
+        } = self;
+        let facts = verify_genesis_document(
+            document.as_slice(),
+            &definition,
+            &genesis,
+            &anchors,
+            &challenge.freshness(definition.age_limit),
+        )?;
+        let measurements = &definition.measurements;
+        let looked = Looked::new(challenge, &facts, measurements, &definition)?;
+        Ok(Review {
+            looked,
+            workspace,
+            member,
+            definition,
+            output,
+            genesis,
+            facts,
+            round,
+        })
+    }
 }
 
 impl Review {
@@ -189,6 +233,7 @@ impl Review {
             self.member.pins.pin_genesis(genesis, None)?;
             self.member.private.store_pins(&self.member.pins)?;
             self.record(&keys, None)?;
+            self.end_round()?;
             return Ok(received);
         };
         let sealed = sealed_share(&self.definition, &self.output, keys.name())?;
@@ -225,11 +270,23 @@ impl Review {
                 published
             }
         });
+        self.end_round()?;
         Ok(received)
     }
 }
 
 impl Review {
+    /// The nonce of carried files has served.
+    fn end_round(&mut self) -> Result<(), CeremonyError> {
+        match self.round.take() {
+            Some(round) => self.member.private.store_round(&Round {
+                stand: Stand::Over,
+                ..round
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn journal(&self) -> Journal<'_> {
         let people = people(&self.definition, &[]);
         self.member.journal(&self.workspace, people)

@@ -1,6 +1,8 @@
 //! Every step, killed at every write: it can be run again, and then everything is as if nothing had
 //! been.
 
+mod carried;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -158,6 +160,7 @@ fn what_a_coordinator_writes_survives_every_death() {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
+        age_limit: quorate_protocol::definition::AgeLimit::SHORTEST,
         root,
         measurements: measurements(1),
     };

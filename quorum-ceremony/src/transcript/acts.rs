@@ -1,10 +1,10 @@
 //! What each step has to say.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quorate_protocol::atoms::{Pcr, Sha256, Text};
 use quorate_protocol::cbor::Object;
-use quorate_protocol::definition::{AttestationRoot, Measurements};
+use quorate_protocol::definition::{AgeLimit, AttestationRoot, Definition, Measurements};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::message::Nonce;
 use quorate_protocol::token::TokenIdentity;
@@ -14,6 +14,7 @@ use quorate_verify::instance::DocumentFacts;
 use super::JournalError;
 use super::notes::sentence;
 use crate::challenge::Challenge;
+use crate::clock::Aging;
 use crate::error::CeremonyError;
 use crate::inputs::InputError;
 use crate::steps::reshare::{order, run};
@@ -42,7 +43,8 @@ pub struct Looked {
     root: AttestationRoot,
     nonce: Nonce,
     age: Duration,
-    since: Instant,
+    aging: Aging,
+    limit: AgeLimit,
 }
 
 impl Looked {
@@ -52,15 +54,16 @@ impl Looked {
         challenge: &Challenge,
         facts: &DocumentFacts,
         measurements: &Measurements,
-        root: &AttestationRoot,
+        definition: &Definition,
     ) -> Result<Self, CeremonyError> {
         Ok(Self {
             facts: facts.clone(),
             measurements: measurements.clone(),
-            root: root.clone(),
+            root: definition.attestation_root.clone(),
             nonce: challenge.nonce().map_err(InputError::from)?,
             age: challenge.elapsed(),
-            since: Instant::now(),
+            aging: challenge.aging().clone(),
+            limit: definition.age_limit,
         })
     }
 
@@ -78,7 +81,13 @@ impl Looked {
     /// How long ago the nonce was made, on this machine's monotonic clock.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.age.saturating_add(self.since.elapsed())
+        self.aging.age()
+    }
+
+    /// How old it may become, by the definition that was signed.
+    #[must_use]
+    pub const fn limit(&self) -> AgeLimit {
+        self.limit
     }
 
     pub(crate) fn facts(&self) -> Vec<Fact> {

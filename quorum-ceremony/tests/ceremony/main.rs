@@ -4,6 +4,7 @@
 //! operator socket, as between real ones. Bad requests come over the same socket, and the ceremony
 //! completes after them.
 
+mod carried;
 mod reshare;
 mod successor;
 
@@ -27,6 +28,7 @@ use quorate_init::{Confinement, Halt, Platform, run};
 use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cbor::{Checked, Object as _};
 use quorate_protocol::cose::Signed;
+use quorate_protocol::definition::AgeLimit;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::forward::{ApprovalRule, ExportRequest, ForwardConfirmation, ForwardRecord};
 use quorate_protocol::genesis::{Genesis, SealedShare, genesis_share_context};
@@ -204,6 +206,11 @@ fn found(place: &Place) {
 }
 
 fn found_with(place: &Place, people: &[&str]) {
+    found_limited(place, people, AgeLimit::SHORTEST);
+}
+
+/// The same, under a definition with this limit for attestations.
+fn found_limited(place: &Place, people: &[&str], age_limit: AgeLimit) {
     for member in people {
         join::prepare(&place.folder(), &place.private(member), &name(member), None)
             .unwrap()
@@ -216,6 +223,7 @@ fn found_with(place: &Place, people: &[&str]) {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
+        age_limit,
         root: TrustAnchor::from_der(Partition::Development, place.root.root_der()).unwrap(),
         measurements: place.measurements(b"genesis image"),
     };

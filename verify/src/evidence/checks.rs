@@ -41,7 +41,7 @@ steps! {
         "quorate/genesis/v1";
     ATTESTATION_ROOT "attestation-root" true
         "The namespace was made under an attestation root that you trust."
-        "quorate/definition/v1, attestation root";
+        "quorate/definition/v2, attestation root";
     DEFINITION_CONSENTS "definition-consents" true
         "Every person of the definition signed it."
         "quorate/definition-consent/v1; RFC 9052 §4.2";

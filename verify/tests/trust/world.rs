@@ -16,7 +16,7 @@ use quorate_protocol::attested::{
 use quorate_protocol::cbor::{Checked, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
     Measurements,
 };
 use quorate_protocol::digest::Digest;
@@ -129,6 +129,7 @@ fn definition() -> DefinitionFields {
             fingerprint: Sha256(*root.fingerprint()),
         },
         measurements: measurements(0x20),
+        age_limit: AgeLimit::SHORTEST,
     }
 }
 

@@ -99,6 +99,7 @@ impl<'a> Report<'a> {
                 "manifest_set": definition.manifest_set.threshold,
                 "share_set": definition.share_set.threshold,
             },
+            "age_limit": definition.age_limit.seconds(),
             "genesis_measurements": definition.measurements.twin(),
             "manifests": self.manifests().map(|m| m.json()).collect::<Vec<_>>(),
             "attested": records_json(self.attested()),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use quorate_protocol::atoms::Name;
+use quorate_protocol::definition::AgeLimit;
 use quorate_quorum_ceremony::steps::exception::{Excepted, Review};
 use quorate_quorum_ceremony::steps::new::{Begun, Wanted};
 use quorate_quorum_ceremony::steps::next::{Due, Turn, Who};
@@ -27,7 +28,7 @@ pub(in crate::ceremony) fn wanted(folder: &Path, wanted: &Wanted) -> Report {
         (&wanted.members, wanted.share_threshold),
         (approving, wanted.manifest_threshold),
     );
-    measurements(report, &wanted.measurements)
+    measurements(age_limit(report, wanted.age_limit), &wanted.measurements)
 }
 
 pub(in crate::ceremony) fn begun(folder: &Path, done: &Begun) -> Report {
@@ -36,16 +37,17 @@ pub(in crate::ceremony) fn begun(folder: &Path, done: &Begun) -> Report {
         .fact("folder", "shared folder", folder.display())
         .fact("id", "ceremony", done.plan.id)
         .fact("namespace", "namespace", &done.plan.namespace);
-    plan(
+    let report = plan(
         report,
         (&done.plan.members, done.plan.share_threshold),
         (
             approving.unwrap_or(&done.plan.members),
             done.plan.manifest_threshold,
         ),
-    )
-    .development(done.development)
-    .next("every member, in that folder: quorate ceremony join --name NAME")
+    );
+    age_limit(report, done.plan.age_limit)
+        .development(done.development)
+        .next("every member, in that folder: quorate ceremony join --name NAME")
 }
 
 fn plan(report: Report, shares: (&[Name], u8), manifests: (&[Name], u8)) -> Report {
@@ -57,6 +59,22 @@ fn plan(report: Report, shares: (&[Name], u8), manifests: (&[Name], u8)) -> Repo
     };
     let report = row(report, "share_set", "share holders", shares);
     row(report, "manifest_set", "manifest approvers", manifests)
+}
+
+/// For how long an attestation is good, in words.
+pub(in crate::ceremony) fn age_limit(report: Report, limit: AgeLimit) -> Report {
+    let seconds = limit.seconds();
+    let words = if limit == AgeLimit::SHORTEST {
+        format!("{seconds} s: the enclave is asked directly")
+    } else {
+        format!("{seconds} s, so that files can be carried: a weaker promise than 60 s")
+    };
+    report.row(
+        "age_limit",
+        "attestation good for",
+        vec![words],
+        seconds.into(),
+    )
 }
 
 /// The folders that were named, to be named again.
@@ -146,7 +164,8 @@ pub(in crate::ceremony) fn turn(done: &Turn, named: &Named<'_>, planned: bool) -
     }
     if let (Some(address), true) = (&done.enclave, done.silent) {
         report = report.note(format!(
-            "no enclave answers on {address}, which the folder names"
+            "no enclave answers on {address}, which the folder names; where this machine has no \
+             network, files are carried: quorate ceremony provision --carried"
         ));
     }
     if let Some(status) = &done.progress.enclave {

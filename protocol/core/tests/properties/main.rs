@@ -18,7 +18,7 @@ use quorate_protocol::attested::UserData;
 use quorate_protocol::cbor::{Checked, Object, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::{
-    AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
+    AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
     Measurements,
 };
 use quorate_protocol::digest::Digest;
@@ -152,9 +152,17 @@ fn definition() -> impl Strategy<Value = Definition> {
         partition,
         fingerprint,
     });
-    let parts = (name(), member_set(), member_set(), root, measurements());
+    let age = (60..=1800_u16).prop_map(|age| AgeLimit::new(age).expect("a limit"));
+    let parts = (
+        name(),
+        member_set(),
+        member_set(),
+        root,
+        measurements(),
+        age,
+    );
     parts.prop_map(
-        |(namespace, manifest_set, share_set, attestation_root, measurements)| {
+        |(namespace, manifest_set, share_set, attestation_root, measurements, age_limit)| {
             let fields = DefinitionFields {
                 format: quorate_protocol::FORMAT,
                 namespace,
@@ -162,6 +170,7 @@ fn definition() -> impl Strategy<Value = Definition> {
                 share_set,
                 attestation_root,
                 measurements,
+                age_limit,
             };
             Checked::new(fields).expect("a definition")
         },

@@ -8,9 +8,12 @@ mod wallets;
 use quorate_protocol::application::LaunchRecord;
 use quorate_protocol::atoms::{Bytes, Name, Pcr, ShareIndex, Text, UnixMillis};
 use quorate_protocol::card::{MemberCard, MemberCardFields};
+use quorate_protocol::carried::{CarriedAttestation, CarriedGrant, CarriedNonce};
 use quorate_protocol::cbor::{Checked, DecodeError, Object, Rules, from_bytes};
 use quorate_protocol::cose::Signed;
-use quorate_protocol::definition::{Definition, DefinitionFields, MeasurementFields, Measurements};
+use quorate_protocol::definition::{
+    AgeLimit, Definition, DefinitionFields, MeasurementFields, Measurements,
+};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::genesis::{
@@ -253,6 +256,32 @@ fn another_format_fails_closed() {
         let item = || Item::Unsigned(format.into());
         replaced::<Evidence>("evidence", &[1], item(), &rule);
         replaced::<LaunchRecord>("launch-record", &[1], item(), &rule);
+    }
+}
+
+/// From a minute to half an hour, both included.
+#[test]
+fn age_limit_outside_its_bounds_fails_closed() {
+    for found in [0, 1, 59, 1801, u16::MAX] {
+        let rule = Invalid::AgeLimit { found };
+        assert_eq!(AgeLimit::new(found), Err(rule.clone()));
+        replaced::<Definition>("definition", &[13], Item::Unsigned(found.into()), &rule);
+    }
+    for seconds in [60, 61, 1800] {
+        let limit = AgeLimit::new(seconds).expect("a limit");
+        assert_eq!(limit.duration().as_secs(), u64::from(seconds));
+    }
+}
+
+#[test]
+fn carried_files_of_another_format_fail_closed() {
+    let known = quorate_protocol::FORMAT;
+    for found in [0, known - 1, known + 1, 255] {
+        let rule = Invalid::Format { found };
+        let item = || Item::Unsigned(found.into());
+        replaced::<CarriedNonce>("carried-nonce", &[1], item(), &rule);
+        replaced::<CarriedAttestation>("carried-attestation", &[1], item(), &rule);
+        replaced::<CarriedGrant>("carried-grant", &[1], item(), &rule);
     }
 }
 

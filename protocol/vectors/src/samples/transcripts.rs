@@ -141,7 +141,7 @@ fn lines(small: &World) -> Vec<Leaf> {
     let facts = [
         Fact::Tool(text("quorate"), text("0.1.0")),
         Fact::Object(
-            text("quorate/definition/v1"),
+            text("quorate/definition/v2"),
             Sha256(*Digest::of(&small.definition).as_bytes()),
         ),
         Fact::Document(Sha256::of(b"a document")),

@@ -14,6 +14,7 @@ fn plan() -> Plan {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 3,
+        age_limit: AgeLimit::SHORTEST,
         root: Nitro::new().anchor(),
         measurements: measurements(1),
     }
@@ -149,6 +150,7 @@ fn missing_card_or_second_definition_fails_closed() {
     );
     let other = Plan {
         share_threshold: 2,
+        age_limit: AgeLimit::SHORTEST,
         ..plan
     };
     let refused = define(&folders.shared(), &other);

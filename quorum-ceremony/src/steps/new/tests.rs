@@ -13,6 +13,7 @@ fn wanted(nitro: &Nitro) -> Wanted {
         manifest_members: None,
         manifest_threshold: 2,
         share_threshold: 2,
+        age_limit: AgeLimit::SHORTEST,
         root: nitro.anchor(),
         measurements: measurements(1),
     }

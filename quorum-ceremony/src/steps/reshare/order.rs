@@ -161,7 +161,7 @@ impl Ready {
             &chain,
             &evidence.setup,
             &anchors,
-            &drawn.freshness(),
+            &drawn.freshness(genesis.definition().age_limit),
         )?;
         let challenge = client.reshare_challenge()?;
         let order = ReshareOrder {

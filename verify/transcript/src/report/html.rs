@@ -160,6 +160,12 @@ fn head(page: &mut Page, report: &Report<'_>) {
                 share.members.len()
             ),
         );
+        let age = definition.age_limit.seconds();
+        page.row(
+            "Attestations good for",
+            "",
+            &format!("{age} s from the making of the nonce"),
+        );
         page.row(
             "Fingerprint",
             "hex",

@@ -1,0 +1,102 @@
+//! The steps of carried files, killed at every write.
+
+use super::*;
+use crate::clock::tests::Set;
+use crate::steps::carry;
+use crate::steps::provision::carried::{Found, find};
+
+/// One run of the member's command.
+fn go_on(trial: &Trial, clock: &Set) -> Result<&'static str, CeremonyError> {
+    let clock = Arc::new(clock.again()).shared();
+    Ok(match find(&trial.shared, &trial.private, &clock, false)? {
+        Found::Ask(asking) => asking.ask().map(|_| "asked")?,
+        Found::Attested(step) => step.seal(words()).map(|_| "granted")?,
+        Found::Granted(granted) => granted.bring().map(|_| "granted")?,
+        Found::Acknowledged(kept) => kept.keep().map(|_| "kept")?,
+    })
+}
+
+/// One run of the coordinator's.
+fn errands(trial: &Trial, socket: &Path) -> Result<(), CeremonyError> {
+    let done = carry::look(&trial.shared)?.run(|_| Ok(socket.into()));
+    match done.refused.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(()),
+    }
+}
+
+/// Whatever process dies at whatever write, the same command goes on, and one nonce makes one grant
+/// that the enclave ever gets.
+#[test]
+fn carried_files_survive_every_death() {
+    let (world, folders) = (World::new(), Folders::new());
+    let manifest = world.manifest(None, b"app");
+    folders.publish(&world, &[world.link(&manifest, &[0, 1])]);
+    folders.member(&world, 0, &world.pins(0));
+    let private = crate::private::PrivateFolder::open(&folders.private(0)).unwrap();
+    private.store_share(&world.output.shares[0]).unwrap();
+    drop(private);
+    let instance = Instance::new();
+    let socket = folders.socket();
+    enclave(&socket, move |request| match request {
+        Request::Attest(request) => {
+            let nonce = request.nonce.as_slice();
+            Response::Attested(instance.attest(&world.nitro, &manifest, nonce))
+        }
+        Request::Provision(request) => {
+            let grant = request.grant.unverified();
+            let receipt = ProvisionReceipt {
+                genesis: grant.genesis,
+                manifest: grant.manifest,
+                grant: request.grant.digest(),
+                index: grant.index,
+                epoch: grant.epoch,
+                accepted: 1,
+                threshold: 2,
+                time: wall_clock(),
+            };
+            let key = instance.setup_signing.signing_key();
+            Response::Provisioned(Signed::sign(receipt, &key))
+        }
+        other => panic!("no other request: {other:?}"),
+    });
+    let clock = Set::at(1_000);
+    let member = |trial: &Trial| go_on(trial, &clock);
+    let mut points = 0;
+    // In which of the five runs the death is.
+    for killed in 0..5 {
+        for point in 0..MANY {
+            let trial = Trial::of(&folders);
+            let mut died = false;
+            for run in 0..5 {
+                let once = || match run {
+                    0 | 2 | 4 => member(&trial).map(drop),
+                    _ => errands(&trial, &socket),
+                };
+                if run == killed {
+                    (_, died) = death::at(point, once);
+                }
+                if died && run == killed || run != killed {
+                    once().unwrap_or_else(|error| panic!("{run} after {killed}/{point}: {error}"));
+                }
+            }
+            let files = trial.files();
+            for file in ["nonce", "attestation", "grant", "receipt"] {
+                let file = format!("carried/alice/0001/{file}.cbor");
+                assert!(files.contains(&file), "{killed}/{point}: {files:?}");
+            }
+            assert!(files.contains("grants/DIGEST"), "{killed}/{point}");
+            if killed == 2 {
+                // A grant that was made and never left is told as well.
+                transcript::review(&trial.shared, &trial.private)
+                    .and_then(|review| review.sign(words()))
+                    .unwrap_or_else(|error| panic!("after a death at {point}: {error}"));
+            }
+            if !died {
+                points += point;
+                break;
+            }
+        }
+    }
+    assert!(points > 25, "{points}");
+}
