@@ -13,7 +13,10 @@
 //! * where it changes the manifest set, the threshold of the new set approved it too; where it
 //!   changes the share set, the shares, who may connect where (before the first manifest nobody may
 //!   anywhere) or the forward policy, the threshold of the share set before it did besides;
-//! * no approval in the link is wrong, not even one more than needed.
+//! * no approval in the link is wrong, not even one more than needed;
+//! * an approval by a surrogate counts as its member's, for a manifest that changes no set and no
+//!   shares, and until its delegation ends: [`walk_at`] takes the moment, [`walk`] counts only what
+//!   counts for ever (`chain/surrogates.rs` says exactly when that is).
 //!
 //! It does not say that no newer manifest exists: [`HighestSeen`] is what a reader can do about
 //! that alone. It compares no time; a manifest's validity is compared with the time of an

@@ -57,10 +57,11 @@ mod refusal;
 pub mod reshare;
 pub mod statement;
 pub mod stored;
+pub mod surrogate;
 pub mod ticket;
 pub mod token;
 pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;
