@@ -378,6 +378,7 @@ impl World {
                 .map(|at| self.approval(manifest, *at))
                 .collect(),
             reshare: None,
+            surrogates: Vec::new(),
         }
     }
 }

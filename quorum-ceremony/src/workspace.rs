@@ -497,6 +497,7 @@ impl Workspace {
                 reshare: reshare.filter(|completed| {
                     completed.reshare.record.unverified().commitments == commitments
                 }),
+                surrogates: Vec::new(),
             };
             size = size.saturating_add(to_bytes(&link).len());
             if size > MAX_CHAIN {

@@ -446,6 +446,7 @@ impl World {
             approvals: all,
             manifest,
             reshare: None,
+            surrogates: Vec::new(),
         }
     }
 
@@ -700,6 +701,7 @@ impl Instance {
         ProvisionRequest {
             grant: Signed::sign(grant, &by.signing),
             sealed,
+            delegation: None,
         }
     }
 

@@ -193,6 +193,7 @@ impl Namespace {
             manifest,
             approvals: given,
             reshare: Some(Box::new(completed)),
+            surrogates: Vec::new(),
         }
     }
 

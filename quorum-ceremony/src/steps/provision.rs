@@ -229,13 +229,14 @@ impl Verified {
         let receipt = client.provision(ProvisionRequest {
             grant: grant.clone(),
             sealed,
+            delegation: None,
         })?;
         let ProvisionReceipt {
             accepted,
             threshold,
             ..
         } = *check_receipt(&receipt, &grant, &self.setup, &self.chain)?;
-        let provision = Provision { grant, receipt };
+        let provision = Provision { grant, receipt, delegation: None };
         self.member.private.store_provision(&provision)?;
         journal.settle(&keys)?;
         Ok(Given {

@@ -12,7 +12,7 @@
 
 use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::manifest::Link;
-use quorate_protocol::members::{MemberSet, Role};
+use quorate_protocol::members::Role;
 use quorate_protocol::surrogate::Delegation;
 
 use super::{Approver, Approvers, ChainError, Head, Successor, VerifiedLink};
@@ -98,11 +98,11 @@ impl Successor {
 /// moment at which the chain counts, if it rests on surrogates at all.
 pub(super) fn expire(
     links: &mut [VerifiedLink],
-    sets: &[MemberSet],
+    needs: &[u8],
     at: Option<UnixMillis>,
 ) -> Result<Option<UnixMillis>, ChainError> {
     let mut until: Option<UnixMillis> = None;
-    for (link, set) in links.iter_mut().zip(sets).rev() {
+    for (link, need) in links.iter_mut().zip(needs).rev() {
         let sequence = link.successor.sequence;
         let given = &mut link.approvers.manifest_set;
         let ended = |surrogate: &Surrogate| at.is_none_or(|at| at > surrogate.expires);
@@ -114,10 +114,9 @@ pub(super) fn expire(
             }
             _ => true,
         });
-        let need = usize::from(set.threshold);
         let mut ends: Vec<UnixMillis> = ends(given).collect();
         let own = given.len().saturating_sub(ends.len());
-        let Some(lacking) = need.checked_sub(own).filter(|lacking| *lacking > 0) else {
+        let Some(lacking) = usize::from(*need).checked_sub(own).filter(|lacking| *lacking > 0) else {
             break;
         };
         ends.sort_unstable();
@@ -125,7 +124,7 @@ pub(super) fn expire(
         let Some(end) = ends.iter().rev().nth(lacking.saturating_sub(1)) else {
             return Err(ChainError::SurrogateExpired {
                 sequence,
-                need: set.threshold,
+                need: *need,
                 have: given.len(),
                 expired,
                 at,

@@ -240,9 +240,20 @@ fn origin(
     }
     let chain = match transcript.chain.as_slice() {
         [] => None,
-        links => Some(walk(&genesis, links)?),
+        links => Some(walk_at(&genesis, links, approved_at(links))?),
     };
     Ok((Some(genesis), chain))
+}
+
+/// When the newest approval was given, by its author's clock: a transcript has no other time. So what
+/// a surrogate approved is told as it was then. Nobody becomes an author by it: what surrogates
+/// approve changes no set.
+fn approved_at(links: &[Link]) -> UnixMillis {
+    let own = links.iter().flat_map(|link| &link.approvals);
+    let acting = links.iter().flat_map(|link| &link.surrogates);
+    let all = own.chain(acting.map(|acting| &acting.approval));
+    let times = all.map(|approval| approval.unverified().time);
+    times.max().unwrap_or(UnixMillis(0))
 }
 
 /// Everybody of the definition and of the approved manifests, each name and key once.
