@@ -177,8 +177,8 @@ impl Provisioned {
         }
         let mut links = own.links.clone();
         links.push(link.clone());
-        let chain =
-            walk_at(&own.genesis, &links, now).map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
+        let chain = walk_at(&own.genesis, &links, now)
+            .map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
         Ok((chain, relation))
     }
 

@@ -279,7 +279,10 @@ impl Collecting {
             member,
             sets: [&manifest.manifest_set, &manifest.share_set],
         };
-        let given = self.provisions.iter().filter_map(|p| p.delegation.as_deref());
+        let given = self
+            .provisions
+            .iter()
+            .filter_map(|p| p.delegation.as_deref());
         let link = self.identity.links.last();
         let approved = link.into_iter().flat_map(|link| &link.surrogates);
         let others: Vec<&Delegation> = given

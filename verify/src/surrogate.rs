@@ -57,7 +57,23 @@ pub fn check<'d>(
     delegation: &'d Signed<Delegation>,
     others: &[&Delegation],
 ) -> Result<&'d Delegation, SurrogateError> {
-    let claim = delegation.unverified();
+    check_claim(place, delegation.unverified(), others)?;
+    let verified = delegation.verify(&place.member.signing_key);
+    verified.map_err(|_| SurrogateError::Signature {
+        surrogate: delegation.unverified().surrogate.clone(),
+        member: place.member.name.clone(),
+    })
+}
+
+/// What a delegation says, before it is signed: as [`check`], but for the signature.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn check_claim(
+    place: &Place<'_>,
+    claim: &Delegation,
+    others: &[&Delegation],
+) -> Result<(), SurrogateError> {
     let surrogate = || claim.surrogate.clone();
     if claim.genesis != place.genesis {
         return Err(SurrogateError::OtherGenesis {
@@ -111,12 +127,7 @@ pub fn check<'d>(
             });
         }
     }
-    delegation
-        .verify(&place.member.signing_key)
-        .map_err(|_| SurrogateError::Signature {
-            surrogate: surrogate(),
-            member: place.member.name.clone(),
-        })
+    Ok(())
 }
 
 /// Whether a delegation still counts at this moment of the security module's time.

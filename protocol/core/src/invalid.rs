@@ -200,10 +200,9 @@ impl fmt::Display for Invalid {
                 "applications call each other in a circle, so none can start first"
             ),
             Self::Commitments => write!(f, "the commitments are not valid points"),
-            Self::DelegationLength => write!(
-                f,
-                "a delegation ends after it was made, and within 14 days"
-            ),
+            Self::DelegationLength => {
+                write!(f, "a delegation ends after it was made, and within 14 days")
+            }
             Self::Destination => write!(f, "a destination is not host:port"),
             Self::DestinationsNotAscending => {
                 write!(f, "destinations are not in ascending order, or one repeats")

@@ -21,15 +21,19 @@ use quorate_protocol::message::{ProvisionRequest, Stage};
 use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
+use quorate_protocol::surrogate::EntrustedShare;
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_sealing::Suite;
 use quorate_sharing::Share;
-use quorate_verify::chain::{Rollback, VerifiedChain, walk};
+use quorate_verify::chain::{Rollback, VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{VerifiedSetup, verify_setup};
+use quorate_verify::surrogate::counts;
 
 use super::attest::{decide, genesis_and_links};
 use super::held::Held;
+use super::surrogate::accept::check_share;
+use super::surrogate::{Acting, Wanted, acting};
 use super::{Member, seal_share};
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
@@ -58,6 +62,8 @@ pub struct Verified {
     setup: VerifiedSetup,
     index: ShareIndex,
     share: Held,
+    /// For whom, where a surrogate gives the share.
+    acting: Option<Acting>,
     ignored: Vec<IgnoredApproval>,
     workspace: Workspace,
     looked: Looked,
@@ -70,6 +76,8 @@ pub struct Verified {
 pub struct Given {
     /// The member's index.
     pub index: ShareIndex,
+    /// For whom, where a surrogate gave it.
+    pub acting: Option<Acting>,
     /// Which shares.
     pub epoch: Epoch,
     /// Grant and receipt, as kept in the private folder.
@@ -102,13 +110,26 @@ fn look(
     let member = Member::open(private)?;
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = decide(&member.pins, &genesis, &links)?;
-    let index = decide_share(&member.pins, &chain)?;
+    let acting = for_another(&workspace, &member, &genesis, &chain)?;
+    let index = match &acting {
+        Some((acting, _)) => acting.member.index,
+        None => decide_share(&member.pins, &chain)?,
+    };
     if !genesis.is_active(index, chain.manifest().epoch) {
         return Err(StepError::ShareInactive { index }.into());
     }
     let record = genesis.record();
     let born = (&record.definition, &record.output);
-    let share = Held::find(&member.private, born, chain.manifest().epoch)?;
+    let (share, acting) = match acting {
+        Some((acting, kept)) => {
+            let commitments = chain.manifest().commitments.clone();
+            (Held::of_entrusted(&kept, commitments), Some(acting))
+        }
+        None => (
+            Held::find(&member.private, born, chain.manifest().epoch)?,
+            None,
+        ),
+    };
     if share.share.index != index || share.commitments != chain.manifest().commitments {
         return Err(PinError::OtherShare.into());
     }
@@ -130,6 +151,10 @@ fn look(
             PinError::from(Rollback::Lower { seen, offered }).into()
         })
     })?;
+    if let Some(acting) = &acting {
+        // The enclave will compare the end with its own time, which is this document's.
+        counts(acting.delegation.unverified(), setup.facts.timestamp)?;
+    }
     let manifest = chain.manifest();
     let root = &genesis.definition().attestation_root;
     let looked = Looked::new(&challenge, &setup.facts, &manifest.measurements, root)?;
@@ -146,7 +171,43 @@ fn look(
         setup,
         index,
         share,
+        acting,
     })
+}
+
+/// The member for whom this person gives a share, and that share: only where this person has no seat of
+/// their own among the holders.
+fn for_another(
+    workspace: &Workspace,
+    member: &Member,
+    genesis: &VerifiedGenesis,
+    chain: &VerifiedChain,
+) -> Result<Option<(Acting, EntrustedShare)>, CeremonyError> {
+    let (manifest, name) = (chain.manifest(), member.pins.name());
+    if manifest.share_set.named(name).is_some() {
+        return Ok(None);
+    }
+    let sequence = manifest.sequence;
+    let wanted = Wanted {
+        genesis: genesis.digest(),
+        sequence,
+        role: Role::ShareSet,
+        sets: [&manifest.manifest_set, &manifest.share_set],
+    };
+    let key = member.keys.public().signing;
+    let Some(acting) = acting(workspace, &wanted, (name, &key), wall_clock())? else {
+        return Ok(None);
+    };
+    if !manifest.suites.contains(&Suite::P256Sha256Aes256Gcm.id()) {
+        return Err(StepError::SuiteNotAccepted.into());
+    }
+    let kept = member.private.find_entrusted(acting.delegation.digest())?;
+    let kept = kept.ok_or_else(|| StepError::NothingEntrusted {
+        member: acting.member.name.clone(),
+        name: name.clone(),
+    })?;
+    check_share(&kept.share, &acting, chain)?;
+    Ok(Some((acting, kept.share.unverified().clone())))
 }
 
 impl Verified {
@@ -184,6 +245,12 @@ impl Verified {
     #[must_use]
     pub const fn looked(&self) -> &Looked {
         &self.looked
+    }
+
+    /// For whom the share would be given, where a surrogate gives it.
+    #[must_use]
+    pub const fn acting(&self) -> Option<&Acting> {
+        self.acting.as_ref()
     }
 
     /// Files that are in somebody's name and are not theirs.
@@ -226,21 +293,27 @@ impl Verified {
             &self.content(&grant),
             Effect::Sent(grant.digest()),
         )?;
+        let delegation = self.acting.as_ref().map(|a| Box::new(a.delegation.clone()));
         let receipt = client.provision(ProvisionRequest {
             grant: grant.clone(),
             sealed,
-            delegation: None,
+            delegation: delegation.clone(),
         })?;
         let ProvisionReceipt {
             accepted,
             threshold,
             ..
         } = *check_receipt(&receipt, &grant, &self.setup, &self.chain)?;
-        let provision = Provision { grant, receipt, delegation: None };
+        let provision = Provision {
+            grant,
+            receipt,
+            delegation,
+        };
         self.member.private.store_provision(&provision)?;
         journal.settle(&keys)?;
         Ok(Given {
             index: self.index,
+            acting: self.acting,
             epoch: self.chain.manifest().epoch,
             provision,
             accepted,
@@ -259,6 +332,9 @@ impl Verified {
             Fact::Share(Index(granted.index), granted.epoch),
         ];
         facts.extend(self.looked.facts());
+        if let Some(acting) = &self.acting {
+            facts.extend(super::surrogate::facts(&acting.delegation));
+        }
         Content {
             act: Act::Provision,
             facts,
@@ -308,7 +384,7 @@ fn predecessors<'c>(
 ) -> impl Iterator<Item = VerifiedChain> + 'c {
     let newest = chain.links().len();
     let lengths = (1..newest).rev().take(PREDECESSORS);
-    lengths.filter_map(|len| walk(genesis, links.get(..len)?).ok())
+    lengths.filter_map(|len| walk_at(genesis, links.get(..len)?, wall_clock()).ok())
 }
 
 /// Which share a member of these pins may give to an instance of this chain.

@@ -116,7 +116,10 @@ pub(super) fn expire(
         });
         let mut ends: Vec<UnixMillis> = ends(given).collect();
         let own = given.len().saturating_sub(ends.len());
-        let Some(lacking) = usize::from(*need).checked_sub(own).filter(|lacking| *lacking > 0) else {
+        let Some(lacking) = usize::from(*need)
+            .checked_sub(own)
+            .filter(|lacking| *lacking > 0)
+        else {
             break;
         };
         ends.sort_unstable();

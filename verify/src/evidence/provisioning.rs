@@ -180,7 +180,9 @@ fn check_grant(
     let key = match &provision.delegation {
         None => member.signing_key,
         Some(delegation) => {
-            let others = before.iter().filter_map(|known| known.delegation.as_deref());
+            let others = before
+                .iter()
+                .filter_map(|known| known.delegation.as_deref());
             let others: Vec<_> = others.map(Signed::unverified).collect();
             let manifest = instance.chain.manifest();
             let place = Place {

@@ -35,7 +35,9 @@ pub enum SurrogateError {
         member: Name,
     },
     /// One of the surrogate's keys is another surrogate's.
-    #[error("the surrogate {surrogate} has a key of the surrogate {other}, or acts for two members")]
+    #[error(
+        "the surrogate {surrogate} has a key of the surrogate {other}, or acts for two members"
+    )]
     KeyOfSurrogate {
         /// Who was to act.
         surrogate: Name,

@@ -21,11 +21,12 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::Link;
 use quorate_protocol::members::Member;
 use quorate_protocol::transcript::{
     Act, Entry, Fact, Heads, HeadsFields, Leaf, Origin, Record, Transcript,
 };
-use quorate_verify::chain::{VerifiedChain, walk};
+use quorate_verify::chain::{VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use crate::error::TranscriptError;
@@ -265,6 +266,9 @@ fn people(definition: &Definition, transcript: &Transcript) -> Vec<(Name, Verifi
         for link in &transcript.chain {
             let sets = [&link.manifest.manifest_set, &link.manifest.share_set];
             people.extend(sets.into_iter().flat_map(|set| set.members.iter().map(of)));
+            // The chain was verified: each of these approved in a member's place.
+            let acting = link.surrogates.iter().map(|a| a.delegation.unverified());
+            people.extend(acting.map(|d| (d.surrogate.clone(), d.signing_key)));
         }
     }
     people.sort_by_cached_key(|(name, key)| (name.clone(), key.to_compressed()));

@@ -476,8 +476,13 @@ fn request() -> impl Strategy<Value = Request> {
     let attest = (stage, bytes());
     let attest = attest.prop_map(|(stage, nonce)| Request::Attest(AttestRequest { stage, nonce }));
     let provision = (signed(grant()), sealed());
-    let provision = provision
-        .prop_map(|(grant, sealed)| Request::Provision(ProvisionRequest { grant, sealed, delegation: None }));
+    let provision = provision.prop_map(|(grant, sealed)| {
+        Request::Provision(ProvisionRequest {
+            grant,
+            sealed,
+            delegation: None,
+        })
+    });
     prop_oneof![
         Just(Request::Status),
         Just(Request::Log),

@@ -44,8 +44,7 @@ pub(super) fn samples(world: &World, chain: &[Link]) -> Vec<Sample> {
     };
     let share = world.shares.iter().find(|share| share.index() == index(2));
     let share = share.expect("bob's share");
-    let context =
-        surrogate_share_context(&world.genesis, &both.digest(), index(2), &world.epoch());
+    let context = surrogate_share_context(&world.genesis, &both.digest(), index(2), &world.epoch());
     let key = encryption("grace encryption");
     let mut rng = generator("surrogate");
     let entrusted = EntrustedShare {
@@ -82,5 +81,8 @@ pub(super) fn requests(world: &mut World, chain: &[Link]) -> Vec<Sample> {
         sealed,
         delegation: Some(Box::new(delegation)),
     };
-    vec![plain("provision, by a surrogate", &Request::Provision(request))]
+    vec![plain(
+        "provision, by a surrogate",
+        &Request::Provision(request),
+    )]
 }
