@@ -403,8 +403,8 @@ pub struct Booted {
 }
 
 object! {
-    Request => "quorate/request/v4", 2 * 1024 * 1024;
-    Response => "quorate/response/v4", 9 * 1024 * 1024;
+    Request => "quorate/request/v5", 2 * 1024 * 1024;
+    Response => "quorate/response/v5", 9 * 1024 * 1024;
 }
 
 impl Sizes for Request {

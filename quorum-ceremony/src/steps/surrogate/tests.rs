@@ -316,7 +316,7 @@ fn serve(case: &Case) -> Arc<Mutex<Vec<ProvisionRequest>>> {
 fn give(case: &Case) -> Result<provision::Given, CeremonyError> {
     let socket = case.folders.socket();
     let (shared, private) = (case.folders.shared(), case.private("grace"));
-    provision::attest(&shared, &private, socket)?.give(passphrase(WORDS))
+    provision::attest(&shared, &private, socket.as_path())?.give(passphrase(WORDS))
 }
 
 #[test]
@@ -381,9 +381,8 @@ fn taking_a_share_that_is_not_the_members_fails_closed() {
         older,
         CeremonyError::Step(StepError::EpochRevoked { .. })
     ));
-    let signed_wrong = |error: &CeremonyError| {
-        matches!(error, CeremonyError::Step(StepError::SignedWrong { .. }))
-    };
+    let signed_wrong =
+        |error: &CeremonyError| matches!(error, CeremonyError::Step(StepError::SignedWrong { .. }));
     let error = refused(1, false, |f| f.index = crate::fixture::index(1));
     assert!(signed_wrong(&error), "{error}");
     let error = refused(1, false, |f| f.delegation = Digest::from_bytes([7; 32]));
