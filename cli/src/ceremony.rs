@@ -18,6 +18,8 @@ mod reshare_arguments;
 mod screen;
 mod share;
 mod show;
+mod surrogate;
+mod surrogate_arguments;
 mod token;
 mod transcript;
 mod transcript_arguments;
@@ -274,6 +276,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             output.print(&show::forwarded(&done))?;
         }
         Ceremony::Reshare(command) => return reshare::run(command, output),
+        Ceremony::Surrogate(command) => return surrogate::run(command, output),
         Ceremony::Rotate(a) => return reshare::rotate(a, output),
         Ceremony::Evidence(a) => {
             let at = At::of_coordinator(&a.shared, &a.noting)?;

@@ -177,6 +177,7 @@ fn facts(facts: &Facts) -> Value {
             "name": member.name.as_str(),
             "index": member.index.get(),
             "time": time(member.time.0),
+            "by_surrogate": member.surrogate.as_ref().map(|name| name.as_str()),
         })
     });
     let forwards = facts.forwards.iter().map(|made| {

@@ -326,6 +326,7 @@ fn bad_boots_fails_closed() {
             manifest: good.manifest.clone(),
             approvals,
             reshare: None,
+            surrogates: Vec::new(),
         }]
     };
     assert_eq!(boot(&record, with(Vec::new())), Reason::ApprovalsMissing);
@@ -374,6 +375,7 @@ fn bad_boots_fails_closed() {
         manifest,
         approvals: approved,
         reshare: None,
+        surrogates: Vec::new(),
     };
     assert_eq!(boot(&record, vec![link]), Reason::ApprovalsMissing);
 

@@ -26,7 +26,7 @@ use quorate_protocol::genesis::SealedShare;
 use quorate_protocol::message::{Nonce, Reason};
 use quorate_sealing::Suite;
 use quorate_verify::attestation::{AttestationError, Freshness};
-use quorate_verify::chain::{VerifiedChain, walk};
+use quorate_verify::chain::{VerifiedChain, walk_at};
 use quorate_verify::forward::{self, ForwardError, ForwardPart, Relation};
 use quorate_verify::instance::{InstanceError, PCR_ROLE, VerifiedSetup, named_root, verify_setup};
 
@@ -124,7 +124,7 @@ impl Provisioned {
         let from = self.identity.manifest();
         let policy = forward::policy(from, now).map_err(|e| refused(&e))?;
         let nonce = self.exports.open_nonce(now)?;
-        let (chain, relation) = self.target(&request)?;
+        let (chain, relation) = self.target(&request, now)?;
         let to = chain.manifest();
         let setup = self.attested(&request, &chain, nonce, now)?;
         check_role(device.role_register()?, setup.role_register)?;
@@ -162,7 +162,11 @@ impl Provisioned {
     }
 
     /// What the importer must run: this instance's chain, or that and one more link.
-    fn target(&self, request: &ExportRequest) -> Result<(VerifiedChain, Relation), Denied> {
+    fn target(
+        &self,
+        request: &ExportRequest,
+        now: UnixMillis,
+    ) -> Result<(VerifiedChain, Relation), Denied> {
         let own = &self.identity;
         let Some(link) = &request.link else {
             return Ok((own.chain.clone(), Relation::Same));
@@ -173,8 +177,8 @@ impl Provisioned {
         }
         let mut links = own.links.clone();
         links.push(link.clone());
-        let chain =
-            walk(&own.genesis, &links).map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
+        let chain = walk_at(&own.genesis, &links, now)
+            .map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
         Ok((chain, relation))
     }
 

@@ -7,11 +7,11 @@
 //! without the quorum key, does not compile.
 //!
 //! Guarantees: a refused request changes nothing. A share is decrypted only after its grant is
-//! known to be a member's, for this very instance and ciphertext; a member is named as having given
-//! a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
+//! known to be a member's, or their surrogate's whose time is not over by the NSM, for this very
+//! instance and ciphertext; a member is named as having given a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
 //! when the quorum key has come.
 
-use quorate_protocol::atoms::Name;
+use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::attested::{
     PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, applications_extension, live_extension, setup_extension,
 };
@@ -26,12 +26,14 @@ use quorate_protocol::instance::{
 };
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::{Application, Link, Manifest};
-use quorate_protocol::members::Role;
+use quorate_protocol::members::{Member, Role};
 use quorate_protocol::message::{BootRequest, Booted, ProvisionRequest, Reason};
 use quorate_protocol::provision::{Provision, ProvisionReceipt, provision_share_context};
+use quorate_protocol::surrogate::Delegation;
 use quorate_sharing::{Collector, Progress, Secret, Share, ShareIndex, ShareRefused};
-use quorate_verify::chain::{ChainError, VerifiedChain, walk};
+use quorate_verify::chain::{ChainError, VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
+use quorate_verify::surrogate::{self, Place, SurrogateError};
 use zeroize::Zeroizing;
 
 use crate::device::{Device, SecretPair};
@@ -99,10 +101,10 @@ pub(crate) fn boot<T: Transport>(
 ) -> Result<(Collecting, Booted), Denied> {
     let genesis = VerifiedGenesis::from_record(request.record)
         .map_err(|e| refuse(Reason::RecordInvalid, &e.to_string()))?;
-    let chain =
-        walk(&genesis, &request.chain).map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
-    let manifest = chain.manifest();
     let now = device.now();
+    let chain = walk_at(&genesis, &request.chain, now)
+        .map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
+    let manifest = chain.manifest();
     if now < manifest.validity.not_before || now > manifest.validity.not_after {
         return Err(refuse(
             Reason::OutsideValidity,
@@ -175,7 +177,7 @@ impl Collecting {
         device: &Device<T>,
         request: ProvisionRequest,
     ) -> Result<(Progress, Signed<ProvisionReceipt>), Denied> {
-        let share = self.open(&request)?;
+        let share = self.open(device.now(), &request)?;
         let index = share.index();
         let progress = self.collector.accept(share).map_err(|refused| {
             let reason = match refused {
@@ -199,12 +201,13 @@ impl Collecting {
         self.provisions.push(Provision {
             grant: request.grant,
             receipt: receipt.clone(),
+            delegation: request.delegation,
         });
         Ok((progress, receipt))
     }
 
     /// Checks a grant and opens its share. Changes nothing.
-    fn open(&self, request: &ProvisionRequest) -> Result<Share, Denied> {
+    fn open(&self, now: UnixMillis, request: &ProvisionRequest) -> Result<Share, Denied> {
         let grant = request.grant.unverified();
         let manifest = self.identity.manifest();
         let (genesis, digest) = (
@@ -230,7 +233,11 @@ impl Collecting {
         if grant.sealed != Digest::of(&request.sealed) {
             return Err(refuse(Reason::CiphertextMismatch, ""));
         }
-        if request.grant.verify(&member.signing_key).is_err() {
+        let key = match &request.delegation {
+            None => member.signing_key,
+            Some(delegation) => self.surrogate(member, delegation, now)?,
+        };
+        if request.grant.verify(&key).is_err() {
             return Err(refuse(Reason::GrantSignature, ""));
         }
         if self.collector.accepted().contains(&index) {
@@ -254,6 +261,40 @@ impl Collecting {
         .map_err(|_| unreadable())?;
         let scalar: &[u8; 32] = opened.as_slice().try_into().map_err(|_| unreadable())?;
         Share::from_bytes(index, scalar).map_err(|_| unreadable())
+    }
+
+    /// The key of a surrogate who may give this member's share now. Whoever gave another share, or
+    /// approved the manifest, as somebody else's surrogate may not.
+    fn surrogate(
+        &self,
+        member: &Member,
+        delegation: &Signed<Delegation>,
+        now: UnixMillis,
+    ) -> Result<VerificationKey, Denied> {
+        let manifest = self.identity.manifest();
+        let place = Place {
+            genesis: self.identity.genesis_digest(),
+            sequence: manifest.sequence,
+            role: Role::ShareSet,
+            member,
+            sets: [&manifest.manifest_set, &manifest.share_set],
+        };
+        let given = self
+            .provisions
+            .iter()
+            .filter_map(|p| p.delegation.as_deref());
+        let link = self.identity.links.last();
+        let approved = link.into_iter().flat_map(|link| &link.surrogates);
+        let others: Vec<&Delegation> = given
+            .chain(approved.map(|acting| &acting.delegation))
+            .map(Signed::unverified)
+            .collect();
+        let counted = surrogate::check(&place, delegation, &others)
+            .and_then(|known| surrogate::counts(known, now).map(|()| known.signing_key));
+        counted.map_err(|e| {
+            let reason = surrogate_reason(&e);
+            refuse_member(reason, member.index, &e.to_string())
+        })
     }
 
     /// Rebuilds the key and signs what only its holder can sign. Consumes the setup keys.
@@ -426,7 +467,18 @@ pub(crate) fn chain_reason(error: &ChainError) -> Reason {
         | ChainError::ApprovalOfInactive { .. }
         | ChainError::ApprovalOfStranger { .. }
         | ChainError::ApprovalRepeated { .. }
-        | ChainError::ApprovalSignature { .. } => Reason::ApprovalInvalid,
+        | ChainError::ApprovalSignature { .. }
+        | ChainError::SurrogateForHolders { .. }
+        | ChainError::SurrogateForPeople { .. } => Reason::ApprovalInvalid,
+        ChainError::Surrogate { error, .. } => surrogate_reason(error),
+        ChainError::SurrogateExpired { .. } => Reason::DelegationExpired,
         _ => Reason::ChainInvalid,
+    }
+}
+
+fn surrogate_reason(error: &SurrogateError) -> Reason {
+    match error {
+        SurrogateError::Expired { .. } => Reason::DelegationExpired,
+        _ => Reason::DelegationInvalid,
     }
 }

@@ -149,7 +149,9 @@ fn refusal(reason: Reason, member: Option<ShareIndex>, detail: &str) -> Refusal 
         | Reason::ReshareConsentOfAnother
         | Reason::ReshareConsentOfStranger
         | Reason::ReshareConsentRepeated
-        | Reason::ReshareConsentSignature => Fault::Ceremony,
+        | Reason::ReshareConsentSignature
+        | Reason::DelegationInvalid
+        | Reason::DelegationExpired => Fault::Ceremony,
         Reason::ShareUnreadable | Reason::ShareWrong => Fault::Member,
         Reason::Internal => Fault::Enclave,
         _ => Fault::Caller,

@@ -26,6 +26,7 @@ use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::GenesisError;
 use quorate_verify::instance::InstanceError;
 use quorate_verify::reshare::ReshareError;
+use quorate_verify::surrogate::SurrogateError;
 use thiserror::Error;
 
 use crate::client::ClientError;
@@ -169,6 +170,9 @@ pub enum CeremonyError {
     /// A resharing is wrong.
     #[error(transparent)]
     Reshare(#[from] ReshareError),
+    /// A surrogate may not act.
+    #[error(transparent)]
+    Surrogate(#[from] SurrogateError),
     /// A share does not come back from its backup.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -219,6 +223,7 @@ impl CeremonyError {
             Self::Randomness(e) => e.explain(),
             Self::Reshare(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
             Self::Restore(e) => e.explain(),
+            Self::Surrogate(e) => Explanation::new(e.code(), Blame::You, e.remedy()),
             Self::Step(e) => e.explain(),
             Self::Storage(e) => e.explain(),
             Self::Token(e) => token::explain(e),
@@ -353,6 +358,37 @@ pub enum StepError {
     /// No share is kept that no manifest names any more.
     #[error("you keep no share that is out of use")]
     NothingToDestroy,
+    /// Nobody named this person as surrogate for a manifest.
+    #[error("nobody has named {name} as a surrogate for manifest {sequence}")]
+    NoDelegation {
+        /// The name.
+        name: Name,
+        /// Which manifest.
+        sequence: u64,
+    },
+    /// A member named a surrogate and did not give them the share.
+    #[error("{member} has named {name} as a surrogate, and has not given them the share")]
+    NothingEntrusted {
+        /// Who has the share.
+        member: Name,
+        /// The surrogate.
+        name: Name,
+    },
+    /// The member is in no set that counts here.
+    #[error("{name} is in neither set, so there is nothing a surrogate could do")]
+    NoSeat {
+        /// Your name.
+        name: Name,
+    },
+    /// A delegation would not last, or last too long.
+    #[error("a delegation of {days} days; 1 to 14 are possible")]
+    DelegationDays {
+        /// What was asked for.
+        days: u32,
+    },
+    /// A member named too many surrogates for one manifest.
+    #[error("you have named 16 surrogates for this manifest already")]
+    TooManyDelegations,
     /// The order has expired by this machine's clock.
     #[error("order {number} has expired by the clock of this computer")]
     OrderExpired {

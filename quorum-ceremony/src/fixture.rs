@@ -385,6 +385,7 @@ impl World {
                 .map(|at| self.approval(manifest, *at))
                 .collect(),
             reshare: None,
+            surrogates: Vec::new(),
         }
     }
 }

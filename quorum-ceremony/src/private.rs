@@ -20,6 +20,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{CommitmentList, Epoch, MemberShare, SealedShare};
 use quorate_protocol::provision::{Provision, ProvisionReceipt, ShareGrant};
 use quorate_protocol::reshare::ReshareOrder;
+use quorate_protocol::surrogate::{Delegation, EntrustedShare};
 
 use crate::error::{CeremonyError, StepError};
 use crate::keyfile::KeyFile;
@@ -82,6 +83,23 @@ pub(crate) struct NewShare {
 impl Object for NewShare {
     const LABEL: &'static str = "quorate/new-share/v1";
     const MAX: usize = CommitmentList::MAX + SealedShare::MAX + 128;
+}
+
+/// A share that a member entrusted to this surrogate, and under which delegation.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Entrusted {
+    /// Signed by the member.
+    #[n(0)]
+    pub(crate) delegation: Signed<Delegation>,
+    /// Signed by the member.
+    #[n(1)]
+    pub(crate) share: Signed<EntrustedShare>,
+}
+
+impl Object for Entrusted {
+    const LABEL: &'static str = "quorate/entrusted/v1";
+    const MAX: usize = <Signed<Delegation>>::MAX + <Signed<EntrustedShare>>::MAX + 16;
 }
 
 impl Object for StoredShare {
@@ -300,6 +318,35 @@ impl PrivateFolder {
             return Err(PinError::OtherShare.into());
         }
         Ok(share)
+    }
+
+    /// Keeps a share that was entrusted to this surrogate.
+    ///
+    /// # Errors
+    /// [`StorageError::Differs`] if another one of that delegation is kept here.
+    pub(crate) fn store_entrusted(&self, kept: &Entrusted) -> Result<Published, StorageError> {
+        let name = format!("{}.cbor", kept.delegation.digest());
+        self.folder.publish(&["entrusted", &name], &to_bytes(kept))
+    }
+
+    /// The share that was entrusted under a delegation, if it is kept.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Decode`].
+    pub(crate) fn find_entrusted(
+        &self,
+        delegation: Digest<Delegation>,
+    ) -> Result<Option<Entrusted>, CeremonyError> {
+        let name = format!("{delegation}.cbor");
+        let file = ["entrusted", &name];
+        let Some(bytes) = self.folder.read(&file, Entrusted::MAX)? else {
+            return Ok(None);
+        };
+        let kept = from_bytes(&bytes).map_err(|error| CeremonyError::Decode {
+            path: self.folder.path_of(&file),
+            error,
+        })?;
+        Ok(Some(kept))
     }
 
     /// Destroys the share of the genesis, if it is kept.

@@ -12,6 +12,7 @@
 //! manifests/0001/manifest.cbor (manifest.json: for eyes only)
 //! manifests/0001/approvals/NAME-manifest-set.cbor, NAME-share-set.cbor
 //! manifests/0002/forwards/NAME.cbor  approvals of forwarding the key from the manifest before
+//! surrogates/0001/…, manifests/0001/surrogates/  who acts for whom (surrogates.rs)
 //! reshares/0001/…            orders, consents, records and receipts of resharings (reshares.rs)
 //! carried/NAME/0001/…        files of a member whose machine has no network (carried.rs)
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
@@ -26,6 +27,7 @@
 pub(crate) mod begin;
 pub(crate) mod carried;
 mod reshares;
+mod surrogates;
 
 use std::path::Path;
 
@@ -66,6 +68,7 @@ const MAX_CHAIN: usize = <Request as Sizes>::LARGEST;
 
 pub use self::reshares::is_reshare_consent;
 pub(crate) use self::reshares::{destroyed_file, reshare_consent_file, reshare_receipt_file};
+pub(crate) use self::surrogates::{acting_file, delegation_file, entrusted_file};
 
 /// The shared folder, open.
 #[derive(Debug)]
@@ -486,6 +489,8 @@ impl Workspace {
                 let claim = approval.unverified();
                 claim.role != Role::ShareSet || counts(&claim.index)
             });
+            let surrogates =
+                self.acting_approvals(&manifest, &before, &approvals, &mut links.ignored)?;
             before = (manifest.manifest_set.clone(), manifest.share_set.clone());
             epoch = Some(manifest.epoch);
             // Beside a manifest of other shares it is somebody's mistake, and spoils nothing.
@@ -499,6 +504,7 @@ impl Workspace {
                 reshare: reshare.filter(|completed| {
                     completed.reshare.record.unverified().commitments == commitments
                 }),
+                surrogates,
             };
             size = size.saturating_add(to_bytes(&link).len());
             if size > MAX_CHAIN {

@@ -13,11 +13,14 @@
 //! * where it changes the manifest set, the threshold of the new set approved it too; where it
 //!   changes the share set, the shares, who may connect where (before the first manifest nobody may
 //!   anywhere) or the forward policy, the threshold of the share set before it did besides;
-//! * no approval in the link is wrong, not even one more than needed.
+//! * no approval in the link is wrong, not even one more than needed;
+//! * an approval by a surrogate counts as its member's, for a manifest that changes no set and no
+//!   shares, and until its delegation ends: [`walk_at`] takes the moment, [`walk`] counts only what
+//!   counts for ever (`chain/surrogates.rs` says exactly when that is).
 //!
 //! It does not say that no newer manifest exists: [`HighestSeen`] is what a reader can do about
-//! that alone. It compares no time; a manifest's validity is compared with the time of an
-//! attestation.
+//! that alone. It compares no time but the end of delegations; a manifest's validity is compared
+//! with the time of an attestation.
 //!
 //! Structure, counts and digests are compared before signatures are verified.
 
@@ -25,6 +28,7 @@ mod ballots;
 mod equivocation;
 mod error;
 mod seen;
+mod surrogates;
 
 use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::cose::Signed;
@@ -39,34 +43,51 @@ use quorate_protocol::reshare::CompletedReshare;
 
 use crate::genesis::VerifiedGenesis;
 use crate::reshare::{VerifiedCompletion, verify_completed};
+use crate::surrogate::Surrogate;
 
 use self::ballots::{check_threshold, count, same_seats};
 pub use self::equivocation::{Equivocation, equivocations};
+pub(crate) use self::error::role_name;
 pub use self::error::{ApprovingSet, ChainError};
 pub use self::seen::{HighestSeen, Rollback};
+use self::surrogates::expire;
 
 /// Manifests in one chain, at most.
 pub const MAX_LINKS: usize = 4096;
 
-/// Verifies a chain from the first manifest to the last.
+/// Verifies a chain from the first manifest to the last. Where it still rests on surrogates it is
+/// refused: their time ends, and none is given here.
 ///
 /// # Errors
 /// The first rule that the chain breaks, with the sequence of the manifest at fault.
 pub fn walk(genesis: &VerifiedGenesis, chain: &[Link]) -> Result<VerifiedChain, ChainError> {
+    walk_until(genesis, chain, None)
+}
+
+/// Verifies a chain from the first manifest to the last, with those surrogates whose delegations count
+/// at this moment. Inside an enclave it is the security module's; a reader of evidence takes what the
+/// evidence attests; a tool takes its own clock, and the security module's once it knows it.
+///
+/// # Errors
+/// As [`walk`]; [`ChainError::SurrogateExpired`].
+pub fn walk_at(
+    genesis: &VerifiedGenesis,
+    chain: &[Link],
+    at: UnixMillis,
+) -> Result<VerifiedChain, ChainError> {
+    walk_until(genesis, chain, Some(at))
+}
+
+fn walk_until(
+    genesis: &VerifiedGenesis,
+    chain: &[Link],
+    at: Option<UnixMillis>,
+) -> Result<VerifiedChain, ChainError> {
     if chain.len() > MAX_LINKS {
         return Err(ChainError::TooManyLinks { found: chain.len() });
     }
     let mut head = Head::start(genesis);
-    let mut links = Vec::with_capacity(chain.len());
-    for link in chain {
-        let successor = head.successor(&link.manifest, link.reshare.as_deref())?;
-        let approvers = head.approvers(&successor, link)?;
-        head.advance(&successor, &link.manifest);
-        links.push(VerifiedLink {
-            successor,
-            approvers,
-        });
-    }
+    let (links, until) = head.walk(chain, at)?;
     let (Some(newest), Some(last)) = (chain.last(), links.last().cloned()) else {
         return Err(ChainError::Empty);
     };
@@ -75,6 +96,7 @@ pub fn walk(genesis: &VerifiedGenesis, chain: &[Link]) -> Result<VerifiedChain, 
         manifest: newest.manifest.clone(),
         last,
         links,
+        until,
     })
 }
 
@@ -90,16 +112,37 @@ pub fn check_successor(
     candidate: &Manifest,
     reshare: Option<&CompletedReshare>,
 ) -> Result<Successor, ChainError> {
+    check_successor_until(genesis, approved, candidate, reshare, None)
+}
+
+/// The same, where the approved chain may rest on surrogates whose delegations count at this moment.
+/// A member who approves the candidate with their own key vouches for that.
+///
+/// # Errors
+/// As [`check_successor`]; [`ChainError::SurrogateExpired`].
+pub fn check_successor_at(
+    genesis: &VerifiedGenesis,
+    approved: &[Link],
+    candidate: &Manifest,
+    reshare: Option<&CompletedReshare>,
+    at: UnixMillis,
+) -> Result<Successor, ChainError> {
+    check_successor_until(genesis, approved, candidate, reshare, Some(at))
+}
+
+fn check_successor_until(
+    genesis: &VerifiedGenesis,
+    approved: &[Link],
+    candidate: &Manifest,
+    reshare: Option<&CompletedReshare>,
+    at: Option<UnixMillis>,
+) -> Result<Successor, ChainError> {
     if approved.len() >= MAX_LINKS {
         let found = approved.len().saturating_add(1);
         return Err(ChainError::TooManyLinks { found });
     }
     let mut head = Head::start(genesis);
-    for link in approved {
-        let successor = head.successor(&link.manifest, link.reshare.as_deref())?;
-        head.approvers(&successor, link)?;
-        head.advance(&successor, &link.manifest);
-    }
+    head.walk(approved, at)?;
     head.successor(candidate, reshare)
 }
 
@@ -144,10 +187,12 @@ pub struct Approver {
     pub name: Name,
     /// Their index in the set.
     pub index: ShareIndex,
-    /// The key that verified the approval.
+    /// The key that verified the approval: their own, or their surrogate's.
     pub signing_key: VerificationKey,
-    /// When, by their own clock.
+    /// When, by the signer's clock.
     pub time: UnixMillis,
+    /// Who signed for them; none where they signed themselves.
+    pub surrogate: Option<Surrogate>,
 }
 
 /// Who approved one manifest, in each set in order of index. An approval by somebody who has the
@@ -192,6 +237,7 @@ pub struct VerifiedChain {
     manifest: Manifest,
     last: VerifiedLink,
     links: Vec<VerifiedLink>,
+    until: Option<UnixMillis>,
 }
 
 impl VerifiedChain {
@@ -229,6 +275,13 @@ impl VerifiedChain {
     #[must_use]
     pub fn links(&self) -> &[VerifiedLink] {
         &self.links
+    }
+
+    /// Last moment at which it counts, where it rests on surrogates: no later manifest that members
+    /// approved with their own keys builds on it yet.
+    #[must_use]
+    pub const fn counts_until(&self) -> Option<UnixMillis> {
+        self.until
     }
 
     /// What a tool remembers after it has acted on this chain.
@@ -286,6 +339,29 @@ impl<'a> Head<'a> {
             egress: Vec::new(),
             forward: None,
         }
+    }
+
+    /// Verifies links one after the other, then what has ended; gives the last moment at which they
+    /// count.
+    fn walk(
+        &mut self,
+        chain: &'a [Link],
+        at: Option<UnixMillis>,
+    ) -> Result<(Vec<VerifiedLink>, Option<UnixMillis>), ChainError> {
+        let mut links = Vec::with_capacity(chain.len());
+        let mut needs = Vec::with_capacity(chain.len());
+        for link in chain {
+            let successor = self.successor(&link.manifest, link.reshare.as_deref())?;
+            let approvers = self.approvers(&successor, link)?;
+            needs.push(self.manifest_set.threshold);
+            self.advance(&successor, &link.manifest);
+            links.push(VerifiedLink {
+                successor,
+                approvers,
+            });
+        }
+        let until = expire(&mut links, &needs, at)?;
+        Ok((links, until))
     }
 
     /// Everything about a manifest but who approved it.
@@ -377,7 +453,7 @@ impl<'a> Head<'a> {
         let max = members(&self.manifest_set)
             .saturating_add(new.map_or(0, members))
             .saturating_add(members(&self.share_set));
-        let found = link.approvals.len();
+        let found = link.approvals.len().saturating_add(link.surrogates.len());
         if found > max {
             return Err(ChainError::TooManyApprovals {
                 sequence,
@@ -397,6 +473,7 @@ impl<'a> Head<'a> {
             };
             count(sequence, approval, ballots)?;
         }
+        self.surrogates(successor, link, &mut approvers)?;
         for list in [
             &mut approvers.manifest_set,
             &mut approvers.new_manifest_set,

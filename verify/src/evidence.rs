@@ -28,7 +28,7 @@ mod provisioning;
 mod report;
 mod statements;
 
-use quorate_protocol::atoms::Name;
+use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cbor::from_bytes;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -42,10 +42,10 @@ use self::checks::{
 };
 use self::document::Committed;
 use crate::attestation::{self, Attested, Freshness, Partition, TrustAnchor, TrustAnchors};
-use crate::chain::{self, VerifiedChain};
+use crate::chain::{self, Approver, VerifiedChain};
 use crate::genesis::{self, VerifiedGenesis};
 use crate::instance;
-use crate::text::{Listed, Utc};
+use crate::text::{Listed, Utc, by_surrogate};
 
 pub use self::checks::CHECK_IDS;
 pub use self::error::{EvidenceError, Field, Part};
@@ -135,10 +135,13 @@ fn decode(bytes: &[u8]) -> Result<Evidence, EvidenceError> {
     }
     let record = &evidence.record;
     let provisioning = evidence.provisioning.as_ref();
-    let approvals = evidence.chain.iter().map(|link| link.approvals.len());
+    let approvals = evidence.chain.iter().map(|link| {
+        let surrogates = link.surrogates.len().saturating_mul(2);
+        link.approvals.len().saturating_add(surrogates)
+    });
     let proofs = evidence.applications.iter().map(|start| start.proofs.len());
     let origin = provisioning.map(|given| match &given.origin {
-        Origin::Members(provisions) => provisions.len().saturating_mul(2),
+        Origin::Members(provisions) => provisions.len().saturating_mul(3),
         Origin::Forwarded(received) => received.approvals.len().saturating_add(3),
     });
     let forwards = evidence.forwards.len().saturating_mul(3);
@@ -336,8 +339,22 @@ impl Run<'_> {
         });
     }
 
+    /// The moment at which surrogates had to count: when the instance got the key, by its own security
+    /// module, or when it attested, if it never got it. Certificate and document are checked by
+    /// themselves: where one is not genuine the evidence is refused for that.
+    fn counted_at(&self) -> Option<UnixMillis> {
+        if let Some(provisioning) = &self.evidence.provisioning {
+            return Some(provisioning.certificate.unverified().time);
+        }
+        let document = attestation::Document::parse(self.evidence.document.as_slice());
+        Some(UnixMillis(document.ok()?.unverified_timestamp_ms()))
+    }
+
     fn check_chain(&mut self, genesis: &VerifiedGenesis) -> Option<VerifiedChain> {
-        let outcome = chain::walk(genesis, &self.evidence.chain);
+        let outcome = match self.counted_at() {
+            Some(at) => chain::walk_at(genesis, &self.evidence.chain, at),
+            None => chain::walk(genesis, &self.evidence.chain),
+        };
         let chain = self.ledger.settle(&CHAIN, outcome, chain_claim)?;
         let facts = &mut self.ledger.facts;
         facts.manifest = Some(chain.digest());
@@ -355,6 +372,16 @@ fn people(definition: &Definition) -> Vec<&Name> {
 fn approvers(chain: &VerifiedChain, role: Role) -> Vec<Name> {
     let approvers = chain.approvers().in_role(role);
     approvers.map(|approver| approver.name.clone()).collect()
+}
+
+/// The same for eyes: `alice`, or `alice by surrogate grace`.
+fn approved_by(chain: &VerifiedChain, role: Role) -> Vec<String> {
+    let approvers = chain.approvers().in_role(role);
+    let by = |approver: &Approver| {
+        let surrogate = approver.surrogate.as_ref();
+        by_surrogate(&approver.name, surrogate.map(|acting| &acting.name))
+    };
+    approvers.map(by).collect()
 }
 
 fn chain_claim(chain: &VerifiedChain) -> String {
@@ -385,7 +412,7 @@ fn chain_claim(chain: &VerifiedChain) -> String {
             Listed(&resharings)
         )
     };
-    let holders = approvers(chain, Role::ShareSet);
+    let holders = approved_by(chain, Role::ShareSet);
     let holders = if holders.is_empty() {
         String::new()
     } else {
@@ -396,7 +423,7 @@ fn chain_claim(chain: &VerifiedChain) -> String {
          by {}{holders}. {changes}{resharings}",
         chain.sequence(),
         chain.digest(),
-        Listed(&approvers(chain, Role::ManifestSet)),
+        Listed(&approved_by(chain, Role::ManifestSet)),
     )
 }
 

@@ -6,7 +6,7 @@
 use quorate_protocol::statement::{Outcome, Subject};
 
 use crate::evidence::{Check, Decision, Report, Verdict};
-use crate::text::{Hex, Listed, Utc};
+use crate::text::{Hex, Listed, Utc, by_surrogate};
 
 /// How a line is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,7 +129,10 @@ fn facts(report: &Report, page: &mut Page) {
         page.fact("application", format!("{} {value}", application.name));
     }
     if !facts.shares_given_by.is_empty() {
-        let names: Vec<_> = facts.shares_given_by.iter().map(|m| &m.name).collect();
+        let given = facts.shares_given_by.iter();
+        let names: Vec<_> = given
+            .map(|m| by_surrogate(&m.name, m.surrogate.as_ref()))
+            .collect();
         page.fact("shares of", Listed(&names));
     }
     if let Some(from) = &facts.forwarded_from {

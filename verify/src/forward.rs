@@ -157,6 +157,7 @@ pub fn approvers(
             index,
             signing_key: member.signing_key,
             time: claim.time,
+            surrogate: None,
         });
     }
     given.sort_unstable_by_key(|approver| approver.index);

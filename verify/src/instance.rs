@@ -10,6 +10,8 @@
 //! * its registers and user data commit to this genesis, this manifest, these keys and these
 //!   applications, and to nothing else: each register was extended exactly once.
 //!
+//! An instance that waits for shares must do so while its chain counts (`verify/src/chain.rs`).
+//!
 //! It trusts the anchors and the verified genesis and chain it is given. It does not say that the
 //! instance was provisioned; that is in the evidence.
 
@@ -135,6 +137,7 @@ pub fn verify_setup(
     check_user_data(&attested, &UserData::Setup(chain.digest()))?;
     let facts = facts(&attested);
     check_validity(chain.manifest(), facts.timestamp)?;
+    check_surrogates(chain, facts.timestamp)?;
     Ok(VerifiedSetup {
         setup,
         live_register,
@@ -351,6 +354,15 @@ pub fn named_root(definition: &Definition, document: &[u8]) -> Result<TrustAncho
         anchors.insert(TrustAnchor::from_der(partition, der)?)?;
     }
     Ok(anchors)
+}
+
+/// The chain still counts when the instance that waits for shares attests. Of one that runs, the
+/// evidence says when it got the key.
+fn check_surrogates(chain: &VerifiedChain, at: UnixMillis) -> Result<(), InstanceError> {
+    match chain.counts_until() {
+        Some(until) if at > until => Err(InstanceError::SurrogatesEnded { until, at }),
+        _ => Ok(()),
+    }
 }
 
 /// A manifest is valid from its first to its last moment, both included.

@@ -13,6 +13,7 @@
 //! * [`forward`] verifies that the key was forwarded to an instance as its manifests allow.
 //! * [`rebuilds`] decides whether enough independent people built the same image.
 //! * [`reshare`] verifies that the key was shared anew, on whose order, and that the shares are held.
+//! * [`surrogate`] verifies that somebody may act for a member, and until when.
 //! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
 
 #![forbid(unsafe_code)]
@@ -35,4 +36,5 @@ pub mod genesis;
 pub mod instance;
 pub mod rebuilds;
 pub mod reshare;
+pub mod surrogate;
 mod text;

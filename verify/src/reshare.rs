@@ -133,6 +133,7 @@ pub fn consenters(
             index,
             signing_key: member.signing_key,
             time: claim.time,
+            surrogate: None,
         });
     }
     for (role, set, list) in [
@@ -300,6 +301,7 @@ pub fn check_receipt(
         index,
         signing_key: member.signing_key,
         time: claim.time,
+        surrogate: None,
     })
 }
 

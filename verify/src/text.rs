@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use quorate_protocol::atoms::UnixMillis;
+use quorate_protocol::atoms::{Name, UnixMillis};
 
 /// A list as a person writes it: `a, b and c`.
 pub(crate) struct Listed<'a, T>(pub(crate) &'a [T]);
@@ -18,6 +18,14 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
         }
         let and = if before.is_empty() { "" } else { " and " };
         write!(f, "{and}{last}")
+    }
+}
+
+/// `alice`, or `alice by surrogate grace`.
+pub(crate) fn by_surrogate(member: &Name, surrogate: Option<&Name>) -> String {
+    match surrogate {
+        None => member.to_string(),
+        Some(surrogate) => format!("{member} by surrogate {surrogate}"),
     }
 }
 

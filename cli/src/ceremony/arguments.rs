@@ -21,6 +21,7 @@ pub(crate) use super::begin_arguments::{
 pub(crate) use super::carried_arguments::{ByFiles, CarryArguments, age_limit};
 pub(crate) use super::reshare_arguments::{Reshare, RotateArguments};
 use super::share::arguments::Share;
+pub(crate) use super::surrogate_arguments::Surrogate;
 pub(crate) use super::transcript_arguments::{
     DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
 };
@@ -63,6 +64,10 @@ Other people, with the same key:
 
   rotate     coordinator     writes a manifest with other approvers, or with new shares
   reshare    everybody       a running enclave makes new shares, for other people
+
+Somebody else for one member, for one manifest:
+
+  surrogate  member          names who may approve and give the share until a day, or gives them the share
 
 Keys are in a file under a passphrase, or in a PKCS#11 token under a PIN: `token list` shows the
 tokens of this machine, `join --token` takes one, and every later step asks for its PIN by itself.
@@ -114,6 +119,9 @@ pub(crate) enum Ceremony {
     /// Share the key anew in a running enclave: other holders, another threshold
     #[command(subcommand, arg_required_else_help = true)]
     Reshare(Reshare),
+    /// Let somebody act for a member, for one manifest and some days
+    #[command(subcommand, arg_required_else_help = true)]
+    Surrogate(Surrogate),
     /// Write the next manifest with other people: approvers, or holders of new shares (coordinator)
     Rotate(RotateArguments),
     /// Fetch the evidence of an enclave

@@ -134,6 +134,10 @@ fn approval(newest: Option<&ManifestProgress>, person: &Member) -> Cell {
         .any(|(name, _)| *name == person.name);
     let set = &newest.manifest.manifest_set;
     let asked = set.members.iter().any(|member| member.name == person.name);
+    let mut surrogates = newest.surrogates.iter();
+    if let Some((_, by, _)) = surrogates.find(|(member, ..)| *member == person.name) {
+        return cell(Mark::Done, &format!("given by {by}"));
+    }
     match (given, asked, newest.approved) {
         (true, ..) => cell(Mark::Done, "given"),
         (false, false, _) => cell(Mark::Idle, "not asked"),

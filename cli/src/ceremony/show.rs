@@ -6,6 +6,7 @@ mod diff;
 mod forward;
 mod people;
 mod reshare;
+mod surrogate;
 
 use std::path::Path;
 
@@ -45,6 +46,10 @@ use self::people::{seats, set};
 pub(super) use self::reshare::{
     destroy_review, destroyed, new_share_received, order_changes, order_consented, order_draft,
     order_review, ordered, reshare_review, reshared, rotated, run_review,
+};
+pub(super) use self::surrogate::{
+    accept_review, accepted, delegated, delegation_review, delegations, entrust_changes,
+    entrust_review, entrusted,
 };
 use super::report::Report;
 
@@ -202,6 +207,7 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
     if let Some(completion) = &successor.reshare {
         report = reshare::completed(report, completion);
     }
+    report = surrogate::acting(report, step.acting().map(|acting| &acting.delegation));
     ignored(seats(report, step.seats()), step.ignored())
         .development(step.definition().attestation_root.is_development())
         .note(NEWEST)
@@ -224,6 +230,7 @@ pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<quorate_screens:
 
 pub(super) fn approved(done: &Approved) -> Report {
     let report = Report::new("approve", title("your approval", done.published));
+    let report = surrogate::acting(report, done.acting.as_ref().map(|acting| &acting.delegation));
     seats(manifest(report, &done.manifest, done.digest), &done.seats)
         .development(done.development)
         .next("when enough have approved: quorate ceremony boot")
@@ -270,6 +277,7 @@ pub(super) fn instance_review<V>(step: &Verified<V>) -> Report {
         "this enclave is verified; you are about to give it your share",
     )
     .fact("genesis", "genesis digest", step.genesis());
+    let report = surrogate::acting(report, step.acting().map(|acting| &acting.delegation));
     let report = manifest(report, step.manifest(), step.manifest_digest());
     ignored(document(report, &step.setup().facts), step.ignored())
         .note(NEWEST)
@@ -278,7 +286,8 @@ pub(super) fn instance_review<V>(step: &Verified<V>) -> Report {
 
 pub(super) fn given(done: &Given, development: bool) -> Report {
     let grant = done.provision.grant.unverified();
-    let report = Report::new("provision", "your share was given and acknowledged")
+    let report = Report::new("provision", "your share was given and acknowledged");
+    let report = surrogate::acting(report, done.provision.delegation.as_deref())
         .fact("genesis", "genesis digest", grant.genesis)
         .fact("manifest", "manifest", grant.manifest)
         .fact("epoch", "epoch", done.epoch)
@@ -343,7 +352,13 @@ pub(super) fn progress(done: &Progress) -> Report {
         let approvals: Vec<String> = entry
             .approvals
             .iter()
-            .map(|(name, role)| format!("{name} ({})", role_name(*role)))
+            .map(|(name, role)| {
+                let mut surrogates = entry.surrogates.iter();
+                let acting = surrogates.find(|(member, _, at)| member == name && at == role);
+                let by =
+                    acting.map_or_else(String::new, |(_, by, _)| format!(" by surrogate {by}"));
+                format!("{name}{by} ({})", role_name(*role))
+            })
             .collect();
         let state = if entry.approved {
             "approved"
@@ -363,6 +378,13 @@ pub(super) fn progress(done: &Progress) -> Report {
             "approved": entry.approved,
             "approvals": entry.approvals.iter()
                 .map(|(name, role)| json!({ "name": name.as_str(), "role": role_name(*role) }))
+                .collect::<Vec<_>>(),
+            "surrogates": entry.surrogates.iter()
+                .map(|(member, surrogate, role)| json!({
+                    "member": member.as_str(),
+                    "surrogate": surrogate.as_str(),
+                    "role": role_name(*role),
+                }))
                 .collect::<Vec<_>>(),
             "applications": entry.manifest.applications.iter()
                 .map(|application| application.name.as_str())

@@ -405,6 +405,7 @@ fn spoil(honest: &ProvisionRequest, key: &SigningKey) -> Option<ProvisionRequest
     Some(ProvisionRequest {
         grant: Signed::sign(grant, key),
         sealed,
+        delegation: None,
     })
 }
 

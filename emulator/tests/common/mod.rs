@@ -447,6 +447,7 @@ impl World {
             approvals: all,
             manifest,
             reshare: None,
+            surrogates: Vec::new(),
         }
     }
 
@@ -701,6 +702,7 @@ impl Instance {
         ProvisionRequest {
             grant: Signed::sign(grant, &by.signing),
             sealed,
+            delegation: None,
         }
     }
 

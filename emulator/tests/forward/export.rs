@@ -333,6 +333,7 @@ fn three_hundred_bad_exports_fails_closed() {
         manifest: Checked::new(third).unwrap(),
         approvals: Vec::new(),
         reshare: None,
+        surrogates: Vec::new(),
     });
     for _ in 0..100 {
         let refused = reason(ask_export(&step.exporter.enclave, &bad));

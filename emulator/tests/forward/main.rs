@@ -66,6 +66,7 @@ pub(crate) fn link(world: &World, fields: ManifestFields) -> Link {
         manifest,
         approvals: given,
         reshare: None,
+        surrogates: Vec::new(),
     }
 }
 

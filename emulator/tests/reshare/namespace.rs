@@ -212,6 +212,7 @@ impl Namespace {
             manifest,
             approvals: given,
             reshare: Some(Box::new(completed)),
+            surrogates: Vec::new(),
         }
     }
 

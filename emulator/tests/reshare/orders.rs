@@ -305,6 +305,7 @@ fn an_enclave_that_handed_over_reshares_nothing_fails_closed() {
         manifest,
         approvals: given,
         reshare: None,
+        surrogates: Vec::new(),
     }];
     let old = world.boot(record.clone(), common::copies(&shares), chain.clone());
     old.provision(&world, &[0, 1]);

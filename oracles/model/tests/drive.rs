@@ -220,6 +220,7 @@ impl<'p> Walk<'p> {
         ProvisionRequest {
             grant: Signed::sign(grant, &by.signing),
             sealed,
+            delegation: None,
         }
     }
 
@@ -305,6 +306,7 @@ impl<'p> Walk<'p> {
                 Bad::Swapped => self.sealed(index, &setup, number),
                 _ => sealed,
             },
+            delegation: None,
         }
     }
 

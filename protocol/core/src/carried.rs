@@ -5,6 +5,8 @@
 //! [`ProvisionReceipt`](crate::provision::ProvisionReceipt). Only the grant and the receipt are signed:
 //! a nonce says nothing, and an attestation is believed for what it attests, whoever carried it.
 
+use alloc::boxed::Box;
+
 use minicbor::{Decode, Encode};
 
 use crate::atoms::Name;
@@ -14,6 +16,7 @@ use crate::digest::Digest;
 use crate::genesis::{Document, Genesis, SealedShare};
 use crate::message::{Nonce, Stage};
 use crate::provision::ShareGrant;
+use crate::surrogate::Delegation;
 
 /// Asks for an attestation.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -61,16 +64,19 @@ pub struct CarriedGrant {
     /// The nonce of the attestation that the grant rests on.
     #[n(1)]
     pub nonce: Digest<CarriedNonce>,
-    /// Signed by the member.
+    /// Signed by the member, or by their surrogate.
     #[n(2)]
     pub grant: Signed<ShareGrant>,
     /// The share, sealed to the attested setup key.
     #[n(3)]
     pub sealed: SealedShare,
+    /// Signed by the member, where a surrogate signed the grant.
+    #[n(4)]
+    pub delegation: Option<Box<Signed<Delegation>>>,
 }
 
 object! {
     CarriedNonce => "quorate/carried-nonce/v1", 256;
     CarriedAttestation => "quorate/carried-attestation/v1", 24 * 1024;
-    CarriedGrant => "quorate/carried-grant/v1", 1024;
+    CarriedGrant => "quorate/carried-grant/v1", 2048;
 }

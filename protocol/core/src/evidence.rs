@@ -74,5 +74,5 @@ pub struct Evidence {
 }
 
 object! {
-    Evidence => "quorate/evidence/v3", 8 * 1024 * 1024;
+    Evidence => "quorate/evidence/v4", 8 * 1024 * 1024;
 }

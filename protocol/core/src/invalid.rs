@@ -46,6 +46,8 @@ pub enum Invalid {
     CallCycle,
     /// The commitments are not a valid polynomial: count, an identity, or a point off the curve.
     Commitments,
+    /// A delegation ends before it was made, or lasts longer than one may.
+    DelegationLength,
     /// A destination is not `host:port` with a port of 1 to 65535.
     Destination,
     /// Destinations are not in ascending order, or one repeats.
@@ -147,6 +149,8 @@ pub enum Invalid {
     RecordSeen,
     /// A grant is signed in another role than that of the share set.
     Role,
+    /// Roles are not in ascending order, or one repeats.
+    RolesNotAscending,
     /// A sequence number starts at 1.
     SequenceZero,
     /// A share or member index is 1 to 255.
@@ -207,6 +211,9 @@ impl fmt::Display for Invalid {
                 "applications call each other in a circle, so none can start first"
             ),
             Self::Commitments => write!(f, "the commitments are not valid points"),
+            Self::DelegationLength => {
+                write!(f, "a delegation ends after it was made, and within 14 days")
+            }
             Self::Destination => write!(f, "a destination is not host:port"),
             Self::DestinationsNotAscending => {
                 write!(f, "destinations are not in ascending order, or one repeats")
@@ -278,6 +285,9 @@ impl fmt::Display for Invalid {
                 "the records that are named are not ascending, or the author's own"
             ),
             Self::Role => write!(f, "a share is granted in the role of the share set only"),
+            Self::RolesNotAscending => {
+                write!(f, "roles are not in ascending order, or one repeats")
+            }
             Self::SequenceZero => write!(f, "a sequence starts at 1"),
             Self::ShareIndexZero => write!(f, "a member index is 1 to 255"),
             Self::Signature => write!(f, "a signature is not a low-S ECDSA pair of 64 bytes"),

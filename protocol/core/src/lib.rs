@@ -59,6 +59,7 @@ mod refusal;
 pub mod reshare;
 pub mod statement;
 pub mod stored;
+pub mod surrogate;
 pub mod ticket;
 pub mod token;
 pub mod transcript;

@@ -20,6 +20,7 @@ use crate::invalid::{Invalid, Naming};
 use crate::keys::VerificationKey;
 use crate::members::{MemberSet, Role, check_both};
 use crate::reshare::CompletedReshare;
+use crate::surrogate::SurrogateApproval;
 
 /// Applications in one manifest, at most.
 pub const MAX_APPLICATIONS: usize = 16;
@@ -410,10 +411,13 @@ pub struct Link {
     /// The resharing that made its shares; absent where they are those of the manifest before.
     #[n(2)]
     pub reshare: Option<Box<CompletedReshare>>,
+    /// Approvals by surrogates of members of the manifest set.
+    #[n(3)]
+    pub surrogates: Vec<SurrogateApproval>,
 }
 
 object! {
     Manifest => "quorate/manifest/v3", 512 * 1024;
     Approval => "quorate/approval/v1", 256;
-    Link => "quorate/link/v2", 1152 * 1024;
+    Link => "quorate/link/v3", 1536 * 1024;
 }

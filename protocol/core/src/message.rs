@@ -26,6 +26,7 @@ use crate::manifest::{Link, Manifest};
 use crate::provision::{ProvisionReceipt, ShareGrant};
 pub use crate::refusal::{Fault, Reason, Refusal};
 use crate::reshare::{Reshare, ReshareChallenge, ReshareRequest};
+use crate::surrogate::Delegation;
 
 /// A caller's nonce: an attestation for it cannot have been made before.
 pub type Nonce = Bytes<16, 64>;
@@ -162,12 +163,15 @@ pub struct AttestRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ProvisionRequest {
-    /// Signed by the member.
+    /// Signed by the member, or by their surrogate.
     #[n(0)]
     pub grant: Signed<ShareGrant>,
     /// The share, sealed to the setup key.
     #[n(1)]
     pub sealed: SealedShare,
+    /// Signed by the member, where a surrogate signed the grant.
+    #[n(2)]
+    pub delegation: Option<Box<Signed<Delegation>>>,
 }
 
 /// Asks for evidence.
@@ -399,8 +403,8 @@ pub struct Booted {
 }
 
 object! {
-    Request => "quorate/request/v4", 2 * 1024 * 1024;
-    Response => "quorate/response/v4", 9 * 1024 * 1024;
+    Request => "quorate/request/v5", 2 * 1024 * 1024;
+    Response => "quorate/response/v5", 9 * 1024 * 1024;
 }
 
 impl Sizes for Request {
@@ -413,7 +417,7 @@ impl Sizes for Request {
             2 => Some(256 * 1024),
             3 => Some(Self::LARGEST),
             4 | 6 => Some(128),
-            5 => Some(1024),
+            5 => Some(2048),
             9 => Some(1280 * 1024),
             10 => Some(256 * 1024),
             11 => Some(4096),

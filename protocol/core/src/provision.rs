@@ -1,5 +1,6 @@
 //! Giving shares to an instance: grants and receipts.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
@@ -12,6 +13,7 @@ use crate::genesis::{Epoch, Genesis, SealContext, SealedShare};
 use crate::keys::KeyPair;
 use crate::manifest::Manifest;
 use crate::members::Role;
+use crate::surrogate::Delegation;
 
 /// A member's decision to give their share to one instance. Not an approval of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -80,12 +82,15 @@ pub struct ProvisionReceipt {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Provision {
-    /// Signed by the member.
+    /// Signed by the member, or by their surrogate.
     #[n(0)]
     pub grant: Signed<ShareGrant>,
     /// Signed by the instance's setup key.
     #[n(1)]
     pub receipt: Signed<ProvisionReceipt>,
+    /// Signed by the member, where a surrogate signed the grant.
+    #[n(2)]
+    pub delegation: Option<Box<Signed<Delegation>>>,
 }
 
 /// HPKE context of a share sealed to an instance's setup key.

@@ -216,6 +216,12 @@ pub enum Reason {
     /// A consent is not signed by that member in that role.
     #[n(109)]
     ReshareConsentSignature,
+    /// A delegation does not let this surrogate do this.
+    #[n(110)]
+    DelegationInvalid,
+    /// A delegation has ended.
+    #[n(111)]
+    DelegationExpired,
     /// The NSM or the kernel failed; the enclave halts.
     #[n(90)]
     Internal,
@@ -473,6 +479,14 @@ impl Reason {
             Self::ReshareConsentSignature => (
                 "a consent is not signed by the member it names, in the role it names",
                 "remove it and ask that member to sign again",
+            ),
+            Self::DelegationInvalid => (
+                "a delegation does not let this surrogate act here",
+                "ask the member to act, or to name a surrogate for this very manifest",
+            ),
+            Self::DelegationExpired => (
+                "a delegation has ended by the enclave's time",
+                "ask the member to act, or to name the surrogate anew",
             ),
             Self::Internal => (
                 "the enclave's device or kernel failed; it has halted",

@@ -111,11 +111,14 @@ pub enum Act {
     /// Checked their own share.
     #[n(20)]
     Check,
+    /// Named a surrogate, gave them the share, or took it as one.
+    #[n(21)]
+    Surrogate,
 }
 
 impl Act {
     /// Every act, in the order of the contract.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Join,
         Self::Define,
         Self::Consent,
@@ -137,6 +140,7 @@ impl Act {
         Self::Restore,
         Self::Exception,
         Self::Check,
+        Self::Surrogate,
     ];
 
     /// Its name, as in the contract.
@@ -163,6 +167,7 @@ impl Act {
             Self::Restore => "restore",
             Self::Exception => "exception",
             Self::Check => "check",
+            Self::Surrogate => "surrogate",
         }
     }
 }

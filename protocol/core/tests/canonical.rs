@@ -290,5 +290,5 @@ fn an_error_inside_a_signed_object_names_that_object() {
     let changed = root.with(&role, Item::Unsigned(9)).write();
     let label = "quorate/approval/v1";
     let expected = DecodeError::Structure { label, position: 2 };
-    assert_eq!((Kind::of("quorate/link/v2").again)(&changed), Err(expected));
+    assert_eq!((Kind::of("quorate/link/v3").again)(&changed), Err(expected));
 }

@@ -53,6 +53,7 @@ use quorate_protocol::reshare::{
 };
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
+use quorate_protocol::surrogate::{Delegation, EntrustedShare, SurrogateApproval};
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
 use quorate_protocol::transcript::{
     Entry as TranscriptEntry, Heads as TranscriptHeads, Leaf as TranscriptLeaf,
@@ -94,6 +95,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reshare-receipt", object::<ReshareReceipt>),
     ("completed-reshare", object::<CompletedReshare>),
     ("share-destroyed", object::<ShareDestroyed>),
+    ("delegation", object::<Delegation>),
+    ("surrogate-approval", object::<SurrogateApproval>),
+    ("entrusted-share", object::<EntrustedShare>),
     ("forward-approval", object::<ForwardApproval>),
     ("forward-record", object::<ForwardRecord>),
     ("forward-confirmation", object::<ForwardConfirmation>),
@@ -145,6 +149,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-reshare-record", signed::<ReshareRecord>),
     ("signed-reshare-receipt", signed::<ReshareReceipt>),
     ("signed-share-destroyed", signed::<ShareDestroyed>),
+    ("signed-delegation", signed::<Delegation>),
+    ("signed-entrusted-share", signed::<EntrustedShare>),
     ("signed-forward-approval", signed::<ForwardApproval>),
     ("signed-forward-record", signed::<ForwardRecord>),
     ("signed-forward-confirmation", signed::<ForwardConfirmation>),

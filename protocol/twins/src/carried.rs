@@ -38,6 +38,7 @@ impl Twin for CarriedGrant {
             "nonce": self.nonce,
             "grant": self.grant,
             "sealed": self.sealed,
+            "delegation"(?): self.delegation,
         }
     }
 }

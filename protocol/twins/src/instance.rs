@@ -47,7 +47,11 @@ impl Twin for ProvisionReceipt {
 
 impl Twin for Provision {
     fn twin(&self) -> Value {
-        fields! { "grant": self.grant, "receipt": self.receipt }
+        fields! {
+            "grant": self.grant,
+            "receipt": self.receipt,
+            "delegation"(?): self.delegation,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod instance;
 mod manifest;
 mod message;
 mod reshare;
+mod surrogate;
 mod time;
 mod token;
 mod transcript;

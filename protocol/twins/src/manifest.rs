@@ -98,6 +98,9 @@ impl Twin for Link {
         if let (Some(map), Some(reshare)) = (twin.as_object_mut(), &self.reshare) {
             map.insert("reshare".into(), reshare.twin());
         }
+        if let (Some(map), false) = (twin.as_object_mut(), self.surrogates.is_empty()) {
+            map.insert("surrogates".into(), self.surrogates.twin());
+        }
         twin
     }
 }

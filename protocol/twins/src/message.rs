@@ -87,7 +87,11 @@ impl Twin for AttestRequest {
 
 impl Twin for ProvisionRequest {
     fn twin(&self) -> Value {
-        fields! { "grant": self.grant, "sealed": self.sealed }
+        fields! {
+            "grant": self.grant,
+            "sealed": self.sealed,
+            "delegation"(?): self.delegation,
+        }
     }
 }
 

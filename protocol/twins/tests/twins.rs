@@ -88,7 +88,7 @@ fn evidence_is_shown_whole() {
     let cases = all_cases();
     let case = cases
         .iter()
-        .find(|case| case.label == "quorate/evidence/v3")
+        .find(|case| case.label == "quorate/evidence/v4")
         .expect("evidence");
     let twin = shown(case).expect("a twin");
     for path in ["/document/bytes", "/record/document/bytes"] {

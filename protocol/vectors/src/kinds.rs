@@ -32,6 +32,7 @@ use quorate_protocol::reshare::{
 };
 use quorate_protocol::statement::{Decision, SignatureStatement, WalletStatement};
 use quorate_protocol::stored::SealedSecret;
+use quorate_protocol::surrogate::{Delegation, EntrustedShare, SurrogateApproval};
 use quorate_protocol::ticket::{Operation, Redeem, Redeemed, Ticket};
 use quorate_protocol::transcript::{
     Entry as TranscriptEntry, Heads as TranscriptHeads, Leaf as TranscriptLeaf,
@@ -124,6 +125,9 @@ pub const KINDS: &[Kind] = &[
     signed::<ReshareReceipt>(),
     plain::<CompletedReshare>(),
     signed::<ShareDestroyed>(),
+    signed::<Delegation>(),
+    plain::<SurrogateApproval>(),
+    signed::<EntrustedShare>(),
     signed::<ForwardApproval>(),
     signed::<ForwardRecord>(),
     signed::<ForwardConfirmation>(),

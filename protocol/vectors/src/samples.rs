@@ -3,6 +3,7 @@
 mod applications;
 pub(crate) mod forward;
 pub(crate) mod reshare;
+mod surrogate;
 mod transcripts;
 
 use quorate_protocol::atoms::{Pcr, Sha256};
@@ -75,6 +76,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(applications::samples(&small, &chain));
     samples.extend(forward::samples(&mut small, &chain));
     samples.extend(reshare::samples(&small, &chain));
+    samples.extend(surrogate::samples(&small, &chain));
     let evidence = small.evidence(chain.clone());
     let first = seven.manifest(|_| {});
     let large = seven.evidence(vec![seven.link(first)]);
@@ -83,6 +85,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(requests(&mut small, &chain));
     samples.extend(forward::requests(&small, &chain));
     samples.extend(reshare::requests(&small, &chain));
+    samples.extend(surrogate::requests(&mut small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
     samples.extend(forward::responses(&small, &chain));
     samples.extend(reshare::responses(&small, &chain));
@@ -208,6 +211,7 @@ fn instance(small: &mut World, chain: &[Link]) -> Vec<Sample> {
         nonce: Digest::of(&nonce),
         grant: grant.clone(),
         sealed: sealed.clone(),
+        delegation: None,
     };
     let answer = CarriedAttestation {
         format: quorate_protocol::FORMAT,
@@ -309,7 +313,11 @@ fn requests(small: &mut World, chain: &[Link]) -> Vec<Sample> {
         plain("attest live", &attest(Stage::Live, &[0xa5; 64])),
         plain(
             "provision",
-            &Request::Provision(ProvisionRequest { grant, sealed }),
+            &Request::Provision(ProvisionRequest {
+                grant,
+                sealed,
+                delegation: None,
+            }),
         ),
         plain(
             "evidence",

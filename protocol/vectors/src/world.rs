@@ -46,7 +46,7 @@ pub(crate) struct World {
     pub(crate) genesis: Digest<Genesis>,
     pub(crate) commitments: CommitmentList,
     pub(crate) secret: Secret,
-    shares: Vec<Share>,
+    pub(crate) shares: Vec<Share>,
     rng: ChaCha20Rng,
 }
 
@@ -177,6 +177,7 @@ impl World {
             manifest,
             approvals,
             reshare: None,
+            surrogates: Vec::new(),
         }
     }
 
@@ -345,7 +346,11 @@ impl World {
         let provisions = (0..needed).map(|position| {
             let (grant, _) = self.grant(&manifest, usize::from(position));
             let receipt = self.receipt(&grant, position + 1);
-            Provision { grant, receipt }
+            Provision {
+                grant,
+                receipt,
+                delegation: None,
+            }
         });
         let provisioning = Provisioning {
             origin: Origin::Members(provisions.collect()),

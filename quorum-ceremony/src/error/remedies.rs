@@ -111,6 +111,30 @@ impl StepError {
                 "nothing to do: a share goes out of use when a manifest that names others is \
                  approved",
             ),
+            Self::NoDelegation { .. } => (
+                "no-delegation",
+                You,
+                "ask the member to name you: quorate ceremony surrogate name YOU",
+            ),
+            Self::NothingEntrusted { .. } => (
+                "nothing-entrusted",
+                You,
+                "you can approve; to give the share, ask the member for `quorate ceremony surrogate \
+                 share YOU`, then run `quorate ceremony surrogate accept`",
+            ),
+            Self::NoSeat { .. } => (
+                "no-seat",
+                You,
+                "only members name surrogates; a surrogate names nobody",
+            ),
+            Self::DelegationDays { .. } => {
+                ("delegation-days", You, "name 1 to 14 days with --days")
+            }
+            Self::TooManyDelegations => (
+                "too-many-delegations",
+                You,
+                "act yourself, or have the ceremony held under the next manifest",
+            ),
             Self::OrderExpired { .. } => (
                 "order-expired",
                 Coordinator,

@@ -14,18 +14,20 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{Member as Person, MemberSet, Role};
+use quorate_protocol::surrogate::SurrogateApproval;
 use quorate_protocol::transcript::{Act, Fact};
-use quorate_verify::chain::{HighestSeen, Successor, check_successor};
+use quorate_verify::chain::{ChainError, HighestSeen, Successor, check_successor_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::Member;
+use super::surrogate::{Acting, Wanted, acting, facts, sets_before};
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keys::{LockedKeys, Unlock};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused};
-use crate::workspace::{IgnoredApproval, Workspace, approval_file, is_approval};
+use crate::transcript::{Content, Effect, Journal, add, object, people, refused};
+use crate::workspace::{IgnoredApproval, Workspace, acting_file, approval_file, is_approval};
 
 /// A manifest that this member may approve, and has not yet.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Review {
     before: Option<Manifest>,
     successor: Successor,
     seats: Vec<Seat>,
+    /// For whom, where a surrogate approves.
+    acting: Option<Acting>,
     ignored: Vec<IgnoredApproval>,
     /// Who may have written records so far.
     people: Vec<(Name, VerificationKey)>,
@@ -60,6 +64,8 @@ pub struct Approved {
     pub digest: Digest<Manifest>,
     /// In which roles.
     pub seats: Vec<Seat>,
+    /// For whom, where a surrogate approved.
+    pub acting: Option<Acting>,
     /// Whether every approval was there already.
     pub published: Published,
     /// Whether the namespace is under a development root.
@@ -91,13 +97,26 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
     if sequence.is_some_and(|sequence| candidate.manifest.sequence != sequence) {
         return Err(missing.into());
     }
-    let (successor, seats) = decide(
-        &member.pins,
-        &member.keys.public().signing,
-        &genesis,
-        approved,
-        candidate,
-    )?;
+    let key = member.keys.public().signing;
+    let decided = decide(&member.pins, &key, &genesis, approved, candidate);
+    let (successor, seats, acting) = match decided {
+        Ok((successor, seats)) => (successor, seats, None),
+        Err(CeremonyError::Step(StepError::NoApproval { name, sequence })) => {
+            let found = for_another(
+                &workspace,
+                &member.pins,
+                &key,
+                (&genesis, approved, candidate),
+            )?;
+            let (successor, acting) = found.ok_or(StepError::NoApproval { name, sequence })?;
+            let seat = Seat {
+                role: Role::ManifestSet,
+                index: acting.member.index,
+            };
+            (successor, vec![seat], Some(acting))
+        }
+        Err(error) => return Err(error),
+    };
     Ok(Review {
         manifest: candidate.manifest.clone(),
         before: approved.last().map(|link| link.manifest.clone()),
@@ -108,7 +127,36 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
         genesis,
         successor,
         seats,
+        acting,
     })
+}
+
+/// Whether this person acts for a member who may approve.
+fn for_another(
+    workspace: &Workspace,
+    pins: &Pins,
+    key: &VerificationKey,
+    (genesis, approved, candidate): (&VerifiedGenesis, &[Link], &Link),
+) -> Result<Option<(Successor, Acting)>, CeremonyError> {
+    let (manifest, now) = (&candidate.manifest, wall_clock());
+    let reshare = candidate.reshare.as_deref();
+    let successor = check_successor_at(genesis, approved, manifest, reshare, now)?;
+    check_history(pins, approved, &successor)?;
+    let wanted = Wanted {
+        genesis: genesis.digest(),
+        sequence: successor.sequence,
+        role: Role::ManifestSet,
+        sets: sets_before(genesis.definition(), approved),
+    };
+    let acting = acting(workspace, &wanted, (pins.name(), key), now)?;
+    let Some(acting) = acting else {
+        return Ok(None);
+    };
+    if successor.changes_people() {
+        let sequence = successor.sequence;
+        return Err(ChainError::SurrogateForPeople { sequence }.into());
+    }
+    Ok(Some((successor, acting)))
 }
 
 impl Review {
@@ -142,6 +190,12 @@ impl Review {
         &self.seats
     }
 
+    /// For whom the approval would be given, where a surrogate gives it.
+    #[must_use]
+    pub const fn acting(&self) -> Option<&Acting> {
+        self.acting.as_ref()
+    }
+
     /// Files that are in somebody's name and are not theirs.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredApproval] {
@@ -172,7 +226,11 @@ impl Review {
         let journal = self.member.journal(&self.workspace, self.people.clone());
         journal.settle(&keys)?;
         let mut published = Published::AlreadyThere;
-        for seat in &self.seats {
+        if let Some(acting) = &self.acting {
+            published = self.approve_for(acting, &keys, &journal)?;
+        }
+        let own = self.seats.iter().filter(|_| self.acting.is_none());
+        for seat in own {
             let person = Person {
                 name: keys.name().clone(),
                 index: seat.index,
@@ -214,8 +272,55 @@ impl Review {
             manifest: self.manifest,
             digest,
             seats: self.seats,
+            acting: self.acting,
             published,
         })
+    }
+
+    /// Signs and publishes the approval in a member's place.
+    fn approve_for(
+        &self,
+        acting: &Acting,
+        keys: &UnlockedKeys,
+        journal: &Journal<'_>,
+    ) -> Result<Published, CeremonyError> {
+        let (sequence, member) = (self.successor.sequence, &acting.member);
+        let seat = Seat {
+            role: Role::ManifestSet,
+            index: member.index,
+        };
+        let subject = (self.genesis.digest(), self.successor.digest);
+        let mut signer = member.clone();
+        signer.signing_key = keys.public().signing;
+        let said = |approval: &Signed<Approval>| {
+            let mut said = content(&self.manifest, &seat, approval);
+            said.facts.extend(facts(&acting.delegation));
+            said
+        };
+        match self.workspace.find_acting(sequence, &member.name) {
+            Ok(Some(known)) if is_approval(&known.approval, seat.role, subject, &signer) => {
+                let told = object(known.approval.digest());
+                if !journal.tells(keys, Act::Approve, &told)? {
+                    add(&self.member.private, &said(&known.approval), Effect::None)?;
+                }
+                return Ok(Published::AlreadyThere);
+            }
+            Ok(None) => {}
+            Ok(Some(_)) | Err(CeremonyError::Decode { .. }) => {
+                let (name, role) = (member.name.clone(), Some(seat.role));
+                return Err(StepError::SignedWrong { name, role }.into());
+            }
+            Err(error) => return Err(error),
+        }
+        let approval = approval(&seat, subject.0, subject.1, wall_clock());
+        let acted = SurrogateApproval {
+            delegation: acting.delegation.clone(),
+            approval: keys.sign(approval)?,
+        };
+        let file = acting_file(sequence, &member.name);
+        let effect = Effect::published(&file, &to_bytes(&acted))?;
+        add(&self.member.private, &said(&acted.approval), effect)?;
+        Ok(self.workspace.publish_acting(&acted)?)
     }
 }
 
@@ -260,7 +365,7 @@ fn decide(
 ) -> Result<(Successor, Vec<Seat>), CeremonyError> {
     let reshare = candidate.reshare.as_deref();
     let candidate = &candidate.manifest;
-    let successor = check_successor(genesis, approved, candidate, reshare)?;
+    let successor = check_successor_at(genesis, approved, candidate, reshare, wall_clock())?;
     check_history(pins, approved, &successor)?;
     let definition = genesis.definition();
     let epoch = approved

@@ -12,12 +12,13 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{BootRequest, Booted};
-use quorate_verify::chain::{VerifiedChain, walk};
+use quorate_verify::chain::{VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::newest_approved;
 use crate::address::Address;
 use crate::binary::BinaryFile;
+use crate::challenge::wall_clock;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{Binary, InputError};
@@ -84,7 +85,7 @@ pub fn prepare(
     let chain = match sequence {
         None => newest_approved(&genesis, &found.links)?,
         Some(sequence) => {
-            let chain = walk(&genesis, &found.links)?;
+            let chain = walk_at(&genesis, &found.links, wall_clock())?;
             if chain.sequence() != sequence {
                 return Err(StepError::ManifestMissing { sequence }.into());
             }

@@ -102,9 +102,14 @@ pub fn look(folder: &Path) -> Result<Errands, CeremonyError> {
     let definition = workspace.definition()?;
     let output = workspace.output()?;
     let genesis = Digest::of(&check_output(&definition, &output)?);
-    let holders = holders(&workspace, &definition)?;
+    let (holders, sequence) = holders(&workspace, &definition)?;
     let mut names: Vec<Name> = definition.people().iter().map(|p| p.name.clone()).collect();
-    names.extend(holders.members.iter().map(|member| member.name.clone()));
+    for member in &holders.members {
+        names.push(member.name.clone());
+        for (_, delegation) in workspace.delegations(sequence, &member.name)? {
+            names.push(delegation.unverified().surrogate.clone());
+        }
+    }
     names.sort();
     names.dedup();
     let mut errands = Errands {
@@ -122,11 +127,27 @@ pub fn look(folder: &Path) -> Result<Errands, CeremonyError> {
     Ok(errands)
 }
 
-/// Who holds shares by the newest manifest of the folder. A claim: enclaves and members verify.
-fn holders(workspace: &Workspace, definition: &Definition) -> Result<MemberSet, CeremonyError> {
+/// Who holds shares by the newest manifest of the folder, and its sequence. A claim: enclaves and
+/// members verify.
+fn holders(
+    workspace: &Workspace,
+    definition: &Definition,
+) -> Result<(MemberSet, u64), CeremonyError> {
     let links = workspace.links(definition, None)?.links;
-    let newest = links.last().map(|link| link.manifest.share_set.clone());
-    Ok(newest.unwrap_or_else(|| definition.share_set.clone()))
+    Ok(match links.last() {
+        Some(link) => (link.manifest.share_set.clone(), link.manifest.sequence),
+        None => (definition.share_set.clone(), 0),
+    })
+}
+
+/// The holder in whose place somebody gives a share: themselves, or who named them in the delegation
+/// beside the grant. A claim, as all that is carried.
+fn giver<'a>(name: &'a Name, grant: &'a CarriedGrant) -> Option<&'a Name> {
+    let Some(delegation) = &grant.delegation else {
+        return Some(name);
+    };
+    let claim = delegation.unverified();
+    (claim.surrogate == *name).then_some(&claim.member)
 }
 
 /// Whether the folder holds something that a member waits for.
@@ -199,7 +220,8 @@ fn due(
     if claim.genesis != genesis {
         return Err(other_genesis(Carried::Grant).into());
     }
-    if holders.named(name).map(|member| member.index) != Some(claim.index) {
+    let holder = giver(name, &grant).and_then(|giver| holders.named(giver));
+    if holder.map(|member| member.index) != Some(claim.index) {
         return Err(other_member(Carried::Grant).into());
     }
     if grant.nonce != asked {
@@ -286,6 +308,7 @@ fn post(
     let request = ProvisionRequest {
         grant: carried.grant.clone(),
         sealed: carried.sealed.clone(),
+        delegation: carried.delegation.clone(),
     };
     match client.provision(request) {
         Err(ClientError::Refused(refusal))

@@ -11,12 +11,12 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::manifest::Manifest;
-use quorate_verify::chain::walk;
+use quorate_verify::chain::walk_at;
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{DocumentFacts, verify_live};
 
 use crate::address::Address;
-use crate::challenge::Challenge;
+use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
 use crate::error::CeremonyError;
 use crate::inputs::InputError;
@@ -69,7 +69,13 @@ pub fn collect(
         }
         .into());
     }
-    let chain = walk(&genesis, &evidence.chain)?;
+    // Surrogates had to count when the instance got the key; that is checked with the certificate by
+    // whoever verifies the evidence.
+    let at = match &evidence.provisioning {
+        Some(provisioning) => provisioning.certificate.unverified().time,
+        None => wall_clock(),
+    };
+    let chain = walk_at(&genesis, &evidence.chain, at)?;
     let verified = verify_live(
         evidence.document.as_slice(),
         &genesis,

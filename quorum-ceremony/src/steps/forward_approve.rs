@@ -17,7 +17,7 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::{Member as Person, Role};
 use quorate_protocol::transcript::{Act, Fact};
-use quorate_verify::chain::{Successor, VerifiedChain, walk};
+use quorate_verify::chain::{Successor, VerifiedChain, walk_at};
 use quorate_verify::forward::{Relation, needs_approvals};
 use quorate_verify::genesis::VerifiedGenesis;
 
@@ -87,7 +87,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
     let found = workspace.links(genesis.definition(), sequence)?;
     let chain = match sequence {
         None => newest_approved(&genesis, &found.links)?,
-        Some(_) => walk(&genesis, &found.links)?,
+        Some(_) => walk_at(&genesis, &found.links, wall_clock())?,
     };
     if let Some(sequence) = sequence.filter(|wanted| chain.sequence() != *wanted) {
         return Err(StepError::ManifestMissing { sequence }.into());

@@ -9,6 +9,7 @@ use quorate_protocol::genesis::{
     CommitmentList, Epoch, GenesisOutput, MemberShare, SealContext, genesis_share_context,
 };
 use quorate_protocol::reshare::reshare_share_context;
+use quorate_protocol::surrogate::{EntrustedShare, surrogate_share_context};
 use quorate_sealing::ExternalOpenError;
 use quorate_sharing::{SCALAR_LEN, Share};
 use zeroize::Zeroizing;
@@ -46,6 +47,19 @@ impl Held {
             context: reshare_share_context(&kept.order, kept.share.index, &epoch),
             commitments: kept.commitments,
             share: kept.share,
+        }
+    }
+
+    /// A share that a member entrusted to their surrogate, with the commitments of its epoch.
+    pub(crate) fn of_entrusted(kept: &EntrustedShare, commitments: CommitmentList) -> Self {
+        let epoch = commitments.epoch();
+        Self {
+            context: surrogate_share_context(&kept.genesis, &kept.delegation, kept.index, &epoch),
+            commitments,
+            share: MemberShare {
+                index: kept.index,
+                sealed: kept.sealed.clone(),
+            },
         }
     }
 

@@ -16,7 +16,7 @@ use quorate_protocol::genesis::{GenesisOutput, GenesisReceipt, GenesisRecord};
 use quorate_protocol::manifest::{Application, Link, Manifest, ManifestFields, Validity};
 use quorate_sealing::Suite;
 use quorate_verify::attestation::Freshness;
-use quorate_verify::chain::{ChainError, check_successor, walk};
+use quorate_verify::chain::{ChainError, check_successor_at, walk_at};
 use quorate_verify::genesis::{VerifiedGenesis, check_output};
 use quorate_verify::instance::verify_genesis_document;
 
@@ -339,8 +339,9 @@ fn next(
         forward,
     };
     if !links.is_empty() {
-        let chain = walk(genesis, links).map_err(|error| match error {
-            ChainError::Threshold { sequence, .. } => {
+        let chain = walk_at(genesis, links, wall_clock()).map_err(|error| match error {
+            ChainError::Threshold { sequence, .. }
+            | ChainError::SurrogateExpired { sequence, .. } => {
                 CeremonyError::Step(StepError::ManifestPending { sequence })
             }
             error => error.into(),
@@ -362,7 +363,7 @@ fn next(
         fields.epoch = last.epoch;
     }
     let manifest = Checked::new(fields).map_err(StepError::ManifestInvalid)?;
-    check_successor(genesis, links, &manifest, None)?;
+    check_successor_at(genesis, links, &manifest, None, wall_clock())?;
     Ok(manifest)
 }
 

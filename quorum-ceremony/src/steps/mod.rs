@@ -29,6 +29,7 @@ pub mod restore;
 pub mod rotate;
 pub mod share;
 pub mod status;
+pub mod surrogate;
 pub mod transcript;
 
 #[cfg(test)]
@@ -42,9 +43,10 @@ use quorate_protocol::keys::{EncryptionKey, VerificationKey};
 use quorate_protocol::manifest::Link;
 use quorate_sealing::{Suite, seal};
 use quorate_sharing::Share;
-use quorate_verify::chain::{ChainError, VerifiedChain, walk};
+use quorate_verify::chain::{ChainError, VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
+use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
@@ -120,12 +122,13 @@ pub(crate) fn newest_approved(
     genesis: &VerifiedGenesis,
     links: &[Link],
 ) -> Result<VerifiedChain, ChainError> {
-    match walk(genesis, links) {
-        Err(ChainError::Threshold { sequence, .. })
-            if sequence > 1 && u64::try_from(links.len()).is_ok_and(|last| sequence == last) =>
-        {
+    let now = wall_clock();
+    match walk_at(genesis, links, now) {
+        Err(
+            ChainError::Threshold { sequence, .. } | ChainError::SurrogateExpired { sequence, .. },
+        ) if sequence > 1 && u64::try_from(links.len()).is_ok_and(|last| sequence == last) => {
             let (_, approved) = links.split_last().ok_or(ChainError::Empty)?;
-            walk(genesis, approved)
+            walk_at(genesis, approved, now)
         }
         walked => walked,
     }

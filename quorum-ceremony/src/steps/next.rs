@@ -20,13 +20,14 @@ use quorate_protocol::genesis::{Genesis, GenesisOutput};
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Phase, Status};
-use quorate_verify::chain::check_successor;
+use quorate_verify::chain::check_successor_at;
 use quorate_verify::genesis::{VerifiedGenesis, check_output};
 
 use super::exception::{self, Receipts};
 use super::status::{self, Progress};
 use super::{Member, attest};
 use crate::address::Address;
+use crate::challenge::wall_clock;
 use crate::client::Client;
 use crate::error::{CeremonyError, StepError};
 use crate::storage::StorageError;
@@ -293,7 +294,7 @@ fn approvals(
         Some((last, before)) => (last.reshare.as_deref(), before),
         None => (None, &[][..]),
     };
-    let successor = check_successor(&genesis, before, &newest.manifest, reshare)?;
+    let successor = check_successor_at(&genesis, before, &newest.manifest, reshare, wall_clock())?;
     let epoch = before
         .last()
         .map_or(genesis.epoch(), |link| link.manifest.epoch);

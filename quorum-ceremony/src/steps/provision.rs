@@ -26,15 +26,19 @@ use quorate_protocol::message::{ProvisionRequest, Stage};
 use quorate_protocol::provision::{
     Provision, ProvisionReceipt, ShareGrant, provision_share_context,
 };
+use quorate_protocol::surrogate::{Delegation, EntrustedShare};
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_sealing::Suite;
 use quorate_sharing::Share;
-use quorate_verify::chain::{Rollback, VerifiedChain, walk};
+use quorate_verify::chain::{Rollback, VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{VerifiedSetup, verify_setup};
+use quorate_verify::surrogate::counts;
 
 use super::attest::{decide, genesis_and_links};
 use super::held::Held;
+use super::surrogate::accept::check_share;
+use super::surrogate::{Acting, Wanted, acting};
 use super::{Member, seal_share};
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
@@ -64,6 +68,8 @@ pub struct Verified<V = Address> {
     setup: VerifiedSetup,
     index: ShareIndex,
     share: Held,
+    /// For whom, where a surrogate gives the share.
+    acting: Option<Acting>,
     ignored: Vec<IgnoredApproval>,
     workspace: Workspace,
     looked: Looked,
@@ -78,7 +84,7 @@ pub struct Given {
     pub index: ShareIndex,
     /// Which shares.
     pub epoch: Epoch,
-    /// Grant and receipt, as kept in the private folder.
+    /// Grant and receipt, as kept in the private folder; and the delegation, where a surrogate gave it.
     pub provision: Provision,
     /// Good shares the instance has, this one included.
     pub accepted: u8,
@@ -122,19 +128,33 @@ struct Prepared {
     chain: VerifiedChain,
     index: ShareIndex,
     share: Held,
+    acting: Option<Acting>,
 }
 
 impl Prepared {
     fn of(workspace: Workspace, member: Member) -> Result<Self, CeremonyError> {
         let (genesis, links) = genesis_and_links(&workspace, &member)?;
         let chain = decide(&member.pins, &genesis, &links)?;
-        let index = decide_share(&member.pins, &chain)?;
+        let acting = for_another(&workspace, &member, &genesis, &chain)?;
+        let index = match &acting {
+            Some((acting, _)) => acting.member.index,
+            None => decide_share(&member.pins, &chain)?,
+        };
         if !genesis.is_active(index, chain.manifest().epoch) {
             return Err(StepError::ShareInactive { index }.into());
         }
         let record = genesis.record();
         let born = (&record.definition, &record.output);
-        let share = Held::find(&member.private, born, chain.manifest().epoch)?;
+        let (share, acting) = match acting {
+            Some((acting, kept)) => {
+                let commitments = chain.manifest().commitments.clone();
+                (Held::of_entrusted(&kept, commitments), Some(acting))
+            }
+            None => (
+                Held::find(&member.private, born, chain.manifest().epoch)?,
+                None,
+            ),
+        };
         if share.share.index != index || share.commitments != chain.manifest().commitments {
             return Err(PinError::OtherShare.into());
         }
@@ -146,6 +166,7 @@ impl Prepared {
             chain,
             index,
             share,
+            acting,
         })
     }
 
@@ -164,6 +185,7 @@ impl Prepared {
             chain,
             index,
             share,
+            acting,
         } = self;
         // The definition that was pinned and signed.
         let definition = genesis.definition();
@@ -182,6 +204,10 @@ impl Prepared {
                 PinError::from(Rollback::Lower { seen, offered }).into()
             })
         })?;
+        if let Some(acting) = &acting {
+            // The enclave will compare the end with its own time, which is this document's.
+            counts(acting.delegation.unverified(), setup.facts.timestamp)?;
+        }
         let measurements = &chain.manifest().measurements;
         let looked = Looked::new(challenge, &setup.facts, measurements, definition)?;
         let approved = links.links.get(..chain.links().len()).unwrap_or_default();
@@ -197,8 +223,44 @@ impl Prepared {
             setup,
             index,
             share,
+            acting,
         })
     }
+}
+
+/// The member for whom this person gives a share, and that share: only where this person has no seat of
+/// their own among the holders.
+fn for_another(
+    workspace: &Workspace,
+    member: &Member,
+    genesis: &VerifiedGenesis,
+    chain: &VerifiedChain,
+) -> Result<Option<(Acting, EntrustedShare)>, CeremonyError> {
+    let (manifest, name) = (chain.manifest(), member.pins.name());
+    if manifest.share_set.named(name).is_some() {
+        return Ok(None);
+    }
+    let sequence = manifest.sequence;
+    let wanted = Wanted {
+        genesis: genesis.digest(),
+        sequence,
+        role: Role::ShareSet,
+        sets: [&manifest.manifest_set, &manifest.share_set],
+    };
+    let key = member.keys.public().signing;
+    let Some(acting) = acting(workspace, &wanted, (name, &key), wall_clock())? else {
+        return Ok(None);
+    };
+    if !manifest.suites.contains(&Suite::P256Sha256Aes256Gcm.id()) {
+        return Err(StepError::SuiteNotAccepted.into());
+    }
+    let kept = member.private.find_entrusted(acting.delegation.digest())?;
+    let kept = kept.ok_or_else(|| StepError::NothingEntrusted {
+        member: acting.member.name.clone(),
+        name: name.clone(),
+    })?;
+    check_share(&kept.share, &acting, chain)?;
+    Ok(Some((acting, kept.share.unverified().clone())))
 }
 
 impl<V> Verified<V> {
@@ -238,6 +300,12 @@ impl<V> Verified<V> {
         &self.looked
     }
 
+    /// For whom the share would be given, where a surrogate gives it.
+    #[must_use]
+    pub const fn acting(&self) -> Option<&Acting> {
+        self.acting.as_ref()
+    }
+
     /// Files that are in somebody's name and are not theirs.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredApproval] {
@@ -267,6 +335,12 @@ impl<V> Verified<V> {
         Ok((keys, grant, sealed))
     }
 
+    /// What travels beside a grant that a surrogate signed.
+    fn delegation(&self) -> Option<Box<Signed<Delegation>>> {
+        let acting = self.acting.as_ref();
+        acting.map(|acting| Box::new(acting.delegation.clone()))
+    }
+
     fn settle(&self, keys: &UnlockedKeys) -> Result<(), CeremonyError> {
         let journal = self.member.journal(&self.workspace, self.people.clone());
         journal.settle(keys).map(drop)
@@ -292,6 +366,9 @@ impl<V> Verified<V> {
             Fact::Share(Index(granted.index), granted.epoch),
         ];
         facts.extend(self.looked.facts());
+        if let Some(acting) = &self.acting {
+            facts.extend(super::surrogate::facts(&acting.delegation));
+        }
         Content {
             act: Act::Provision,
             facts,
@@ -340,12 +417,14 @@ impl Verified<Address> {
         let (keys, grant, sealed) = self.decide(unlock)?;
         let mut client = Client::connect(&self.via)?;
         self.note(&grant)?;
+        let delegation = self.delegation();
         let receipt = client.provision(ProvisionRequest {
             grant: grant.clone(),
             sealed,
+            delegation: delegation.clone(),
         })?;
         let threshold = self.chain.manifest().share_set.threshold;
-        let given = Given::checked(grant, receipt, threshold)?;
+        let given = Given::checked((grant, delegation), receipt, threshold)?;
         self.member.private.store_provision(&given.provision)?;
         self.settle(&keys)?;
         Ok(given)
@@ -355,7 +434,7 @@ impl Verified<Address> {
 impl Given {
     /// A grant of this member and what the instance it names answered.
     fn checked(
-        grant: Signed<ShareGrant>,
+        (grant, delegation): (Signed<ShareGrant>, Option<Box<Signed<Delegation>>>),
         receipt: Signed<ProvisionReceipt>,
         threshold: u8,
     ) -> Result<Self, StepError> {
@@ -368,7 +447,11 @@ impl Given {
         Ok(Self {
             index,
             epoch,
-            provision: Provision { grant, receipt },
+            provision: Provision {
+                grant,
+                receipt,
+                delegation,
+            },
             accepted,
             threshold,
         })
@@ -392,7 +475,7 @@ fn predecessors<'c>(
 ) -> impl Iterator<Item = VerifiedChain> + 'c {
     let newest = chain.links().len();
     let lengths = (1..newest).rev().take(PREDECESSORS);
-    lengths.filter_map(|len| walk(genesis, links.get(..len)?).ok())
+    lengths.filter_map(|len| walk_at(genesis, links.get(..len)?, wall_clock()).ok())
 }
 
 /// Which share a member of these pins may give to an instance of this chain.

@@ -14,7 +14,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::{Manifest, ManifestFields};
 use quorate_protocol::members::MemberSetFields;
 use quorate_protocol::reshare::CompletedReshare;
-use quorate_verify::chain::{ChainError, Successor, VerifiedChain, check_successor, walk};
+use quorate_verify::chain::{ChainError, Successor, VerifiedChain, check_successor_at, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::manifest::validity;
@@ -112,8 +112,8 @@ pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
     let links = workspace.links(genesis.definition(), None)?.links;
-    let chain = walk(&genesis, &links).map_err(|error| match error {
-        ChainError::Threshold { sequence, .. } => {
+    let chain = walk_at(&genesis, &links, wall_clock()).map_err(|error| match error {
+        ChainError::Threshold { sequence, .. } | ChainError::SurrogateExpired { sequence, .. } => {
             CeremonyError::Step(StepError::ManifestPending { sequence })
         }
         error => error.into(),
@@ -124,7 +124,13 @@ pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
         Reshared::Order(number) => completed(&workspace, Some(number))?,
     };
     let manifest = next(&workspace, &chain, plan, completed.as_ref())?;
-    let successor = check_successor(&genesis, &links, &manifest, completed.as_ref())?;
+    let successor = check_successor_at(
+        &genesis,
+        &links,
+        &manifest,
+        completed.as_ref(),
+        wall_clock(),
+    )?;
     Ok(Prepared {
         workspace,
         completed,

@@ -13,10 +13,11 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::Status;
-use quorate_verify::chain::{ChainError, walk};
+use quorate_verify::chain::{ChainError, walk_at};
 use quorate_verify::genesis::{VerifiedGenesis, check_output};
 
 use crate::address::Address;
+use crate::challenge::wall_clock;
 use crate::client::Client;
 use crate::error::CeremonyError;
 use crate::workspace::{IgnoredApproval, Workspace};
@@ -53,6 +54,8 @@ pub struct ManifestProgress {
     pub digest: Digest<Manifest>,
     /// Who approved it, and in which role.
     pub approvals: Vec<(Name, Role)>,
+    /// For whom surrogates approved it: the member, the surrogate, the role.
+    pub surrogates: Vec<(Name, Name, Role)>,
     /// Whether the chain up to it is approved.
     pub approved: bool,
 }
@@ -178,9 +181,11 @@ fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), Cerem
     progress.record = true;
     let found = workspace.links(genesis.definition(), None)?;
     progress.ignored = found.ignored;
-    let approved = match walk(&genesis, &found.links) {
+    let approved = match walk_at(&genesis, &found.links, wall_clock()) {
         Ok(chain) => chain.sequence(),
-        Err(ChainError::Threshold { sequence, .. }) => sequence.saturating_sub(1),
+        Err(
+            ChainError::Threshold { sequence, .. } | ChainError::SurrogateExpired { sequence, .. },
+        ) => sequence.saturating_sub(1),
         Err(ChainError::Empty) => 0,
         Err(error) => return Err(error.into()),
     };
@@ -203,13 +208,29 @@ fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), Cerem
                 .find(|person| approval.verify(&person.signing_key).is_ok())
                 .map(|person| (person.name.clone(), claim.role))
         });
-        let approvals = approvals.collect();
+        let mut approvals: Vec<(Name, Role)> = approvals.collect();
+        let acting = link.surrogates.iter().map(|acting| {
+            let delegation = acting.delegation.unverified();
+            let role = acting.approval.unverified().role;
+            (
+                delegation.member.clone(),
+                delegation.surrogate.clone(),
+                role,
+            )
+        });
+        let surrogates: Vec<_> = acting.collect();
+        approvals.extend(
+            surrogates
+                .iter()
+                .map(|(member, _, role)| (member.clone(), *role)),
+        );
         before = (
             link.manifest.manifest_set.clone(),
             link.manifest.share_set.clone(),
         );
         progress.manifests.push(ManifestProgress {
             approvals,
+            surrogates,
             digest: Digest::of(&link.manifest),
             approved: link.manifest.sequence <= approved,
             manifest: link.manifest,

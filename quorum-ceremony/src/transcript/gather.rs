@@ -101,7 +101,8 @@ fn approved(workspace: &Workspace, record: &GenesisRecord) -> Result<Vec<Link>, 
     Ok(links)
 }
 
-/// Everybody who could have written: of the definition and of these manifests, each key once.
+/// Everybody who could have written: of the definition and of these manifests, and the surrogates who
+/// approved one, each key once.
 pub(crate) fn authors(definition: &Definition, chain: &[Link]) -> Vec<(Name, VerificationKey)> {
     let sets = chain
         .iter()
@@ -110,6 +111,13 @@ pub(crate) fn authors(definition: &Definition, chain: &[Link]) -> Vec<(Name, Ver
     let mut authors: Vec<(Name, VerificationKey)> = Vec::new();
     for member in definition.people().into_iter().chain(later) {
         let author = (member.name.clone(), member.signing_key);
+        if !authors.contains(&author) {
+            authors.push(author);
+        }
+    }
+    for acting in chain.iter().flat_map(|link| &link.surrogates) {
+        let delegation = acting.delegation.unverified();
+        let author = (delegation.surrogate.clone(), delegation.signing_key);
         if !authors.contains(&author) {
             authors.push(author);
         }

@@ -685,5 +685,6 @@ fn grant_by_hand(place: &Place, member: &str, socket: &Path) -> ProvisionRequest
     ProvisionRequest {
         grant: Signed::sign(grant, &keys.signing_key()),
         sealed,
+        delegation: None,
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn count(
             index,
             signing_key: member.signing_key,
             time: claim.time,
+            surrogate: None,
         });
         counted = true;
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use quorate_protocol::atoms::{Name, ShareIndex};
+use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::manifest::Manifest;
@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::MAX_LINKS;
 use crate::reshare::ReshareError;
-use crate::text::Listed;
+use crate::surrogate::SurrogateError;
+use crate::text::{Listed, Utc};
 
 /// A set whose threshold must approve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -190,6 +191,47 @@ pub enum ChainError {
         /// The sequence found.
         found: u64,
     },
+    /// A delegation does not let its surrogate approve.
+    #[error("an approval of manifest {sequence} by a surrogate: {error}")]
+    Surrogate {
+        /// The manifest at hand.
+        sequence: u64,
+        /// Why not.
+        error: SurrogateError,
+    },
+    /// Approvals by surrogates are needed, and have ended.
+    #[error(
+        "manifest {sequence} has {have} of the {need} approvals it needs of the manifest set; the \
+         time of the surrogates {} is over{}", Listed(.expired), by_time(.at)
+    )]
+    SurrogateExpired {
+        /// The manifest at fault.
+        sequence: u64,
+        /// The threshold of the manifest set.
+        need: u8,
+        /// How many approvals count.
+        have: usize,
+        /// The surrogates whose approvals do not.
+        expired: Vec<Name>,
+        /// The moment; none where only what counts for ever was asked for.
+        at: Option<UnixMillis>,
+    },
+    /// A surrogate approves for the share set.
+    #[error(
+        "an approval of manifest {sequence} at index {index} for the share set is by a surrogate"
+    )]
+    SurrogateForHolders {
+        /// The manifest at hand.
+        sequence: u64,
+        /// The index in the approval.
+        index: ShareIndex,
+    },
+    /// A surrogate approves a manifest that changes who decides or who holds shares.
+    #[error("manifest {sequence} changes a set or the shares: surrogates do not approve that")]
+    SurrogateForPeople {
+        /// The manifest at fault.
+        sequence: u64,
+    },
     /// Not enough members of a set approved.
     #[error(
         "manifest {sequence} has {have} of the {need} approvals it needs of the {set}; not yet \
@@ -247,6 +289,10 @@ impl ChainError {
             Self::LastSetChange { .. } => "chain-last-set-change",
             Self::Previous { .. } => "chain-previous",
             Self::Sequence { .. } => "chain-sequence",
+            Self::Surrogate { error, .. } => error.code(),
+            Self::SurrogateExpired { .. } => "chain-surrogate-expired",
+            Self::SurrogateForHolders { .. } => "chain-surrogate-for-holders",
+            Self::SurrogateForPeople { .. } => "chain-surrogate-for-people",
             Self::Threshold { .. } => "chain-threshold",
             Self::TooManyApprovals { .. } => "chain-too-many-approvals",
             Self::TooManyLinks { .. } => "chain-too-many-links",
@@ -292,6 +338,16 @@ impl ChainError {
             Self::LastSetChange { .. } => {
                 "Make the manifest again on top of the newest approved one."
             }
+            Self::Surrogate { error, .. } => error.remedy(),
+            Self::SurrogateExpired { .. } => {
+                "Ask the members for whom they approved to approve it themselves: quorate ceremony \
+                 approve. Once members have approved a later manifest with their own keys, this one \
+                 counts for ever."
+            }
+            Self::SurrogateForHolders { .. } | Self::SurrogateForPeople { .. } => {
+                "Ask the members themselves. A surrogate approves what runs, not who decides, who \
+                 holds shares, where applications connect or to whom the key is forwarded."
+            }
             Self::Threshold { .. } => "Ask the members named for their approvals.",
             Self::TooManyLinks { .. } => "Do not trust the sender.",
         }
@@ -305,7 +361,13 @@ fn or_none(digest: &Option<Digest<Manifest>>) -> String {
         .map_or_else(|| String::from("none"), ToString::to_string)
 }
 
-const fn role_name(role: Role) -> &'static str {
+/// The moment, if there is one.
+fn by_time(at: &Option<UnixMillis>) -> String {
+    let text = |at: &UnixMillis| format!(" on {}", Utc(*at));
+    at.as_ref().map_or_else(String::new, text)
+}
+
+pub(crate) const fn role_name(role: Role) -> &'static str {
     match role {
         Role::ManifestSet => "manifest set",
         Role::ShareSet => "share set",

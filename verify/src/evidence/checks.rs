@@ -35,7 +35,7 @@ macro_rules! steps {
 steps! {
     FORMAT "format" true
         "The file is canonical evidence within all bounds."
-        "quorate/evidence/v3; RFC 8949 §4.2.1";
+        "quorate/evidence/v4; RFC 8949 §4.2.1";
     GENESIS_PIN "genesis-pin" false
         "The evidence is of the namespace that you pinned."
         "quorate/genesis/v1";
@@ -89,7 +89,7 @@ steps! {
         "AWS Nitro Enclaves attestation document, nonce";
     PROVISIONED "provisioned" true
         "The instance was given the quorum key."
-        "quorate/evidence/v3, provisioning";
+        "quorate/evidence/v4, provisioning";
     SHARE_GRANTS "share-grants" true
         "As many members as the threshold gave their shares to this very instance."
         "quorate/share-grant/v1; RFC 9052 §4.2";

@@ -17,6 +17,7 @@ use crate::chain::ChainError;
 use crate::forward::ForwardError;
 use crate::genesis::GenesisError;
 use crate::instance::InstanceError;
+use crate::surrogate::SurrogateError;
 
 /// A part of evidence that is signed by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -268,6 +269,9 @@ pub enum EvidenceError {
         /// Whose.
         application: Name,
     },
+    /// A share was given by a surrogate who may not.
+    #[error(transparent)]
+    Surrogate(#[from] SurrogateError),
     /// There are more signatures than are verified.
     #[error("there are {found} signatures, at most {MAX_SIGNATURES} are verified")]
     TooManySignatures {
@@ -341,6 +345,7 @@ impl EvidenceError {
             Self::Statement { .. } => "statement-unreadable",
             Self::StatementDiffers { .. } => "statement-differs",
             Self::StatementRepeated { .. } => "statement-repeated",
+            Self::Surrogate(error) => error.code(),
             Self::TooManySignatures { .. } => "too-many-signatures",
             Self::TooManyStarts { .. } => "too-many-starts",
             Self::Undecided { .. } => "undecided",
@@ -356,6 +361,7 @@ impl EvidenceError {
             Self::Genesis(error) => error.remedy(),
             Self::Forward(error) => error.remedy(),
             Self::Instance(error) => error.remedy(),
+            Self::Surrogate(error) => error.remedy(),
             Self::Debug => "Do not trust this instance. Ask for one that is not in debug mode.",
             Self::Format(_) => {
                 "Fetch the file again, as raw bytes. If that does not help, its maker is not this \

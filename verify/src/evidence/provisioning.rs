@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use quorate_protocol::atoms::Name;
+use quorate_protocol::cose::Signed;
 use quorate_protocol::evidence::{Origin, Provisioning};
 use quorate_protocol::instance::{Index, KeyRing, Provenance, Purpose};
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::{Application, Manifest};
-use quorate_protocol::members::Member;
+use quorate_protocol::members::{Member, Role};
 use quorate_protocol::provision::{Provision, ShareGrant};
 
 use super::checks::{
@@ -17,7 +18,8 @@ use super::document::Committed;
 use super::error::{EvidenceError, Field, Part};
 use super::report::MemberFacts;
 use super::{Instance, Run};
-use crate::text::{Listed, Utc};
+use crate::surrogate::{self, Place};
+use crate::text::{Listed, Utc, by_surrogate};
 
 impl Run<'_> {
     pub(super) fn check_provisioned(&mut self) {
@@ -93,7 +95,7 @@ impl Run<'_> {
         let members = self.ledger.settle(&SHARE_GRANTS, members, |members| {
             format!(
                 "{} gave their shares to this very instance, {} being the threshold.",
-                Listed(&names(members)),
+                Listed(&people(provisions, members)),
                 instance.chain.manifest().share_set.threshold
             )
         })?;
@@ -103,21 +105,31 @@ impl Run<'_> {
                 name: member.name.clone(),
                 index: member.index,
                 time: provision.grant.unverified().time,
+                surrogate: surrogate_of(provision),
             })
             .collect();
         let receipts = check_receipts(instance, provisions, setup, &members);
         self.ledger.settle(&SHARE_RECEIPTS, receipts, |()| {
             format!(
                 "The instance confirmed the shares of {} as good, with its setup key.",
-                Listed(&names(&members))
+                Listed(&people(provisions, &members))
             )
         });
         Some(members.iter().map(|member| Index(member.index)).collect())
     }
 }
 
-fn names<'a>(members: &[&'a Member]) -> Vec<&'a Name> {
-    members.iter().map(|member| &member.name).collect()
+fn surrogate_of(provision: &Provision) -> Option<Name> {
+    let delegation = provision.delegation.as_ref()?;
+    Some(delegation.unverified().surrogate.clone())
+}
+
+/// `alice`, or `alice by surrogate grace`.
+fn people(provisions: &[Provision], members: &[&Member]) -> Vec<String> {
+    let given = provisions.iter().zip(members);
+    given
+        .map(|(provision, member)| by_surrogate(&member.name, surrogate_of(provision).as_ref()))
+        .collect()
 }
 
 /// Exactly as many grants as the threshold, ascending by index. The members they are of.
@@ -150,7 +162,8 @@ fn check_grants<'a>(
                 whose: Some(member.name.clone()),
             });
         }
-        check_grant(instance, provision, setup, member)?;
+        let before = provisions.get(..members.len()).unwrap_or_default();
+        check_grant(instance, provision, setup, member, before)?;
         members.push(member);
     }
     Ok(members)
@@ -161,12 +174,34 @@ fn check_grant(
     provision: &Provision,
     setup: &KeyPair,
     member: &Member,
+    before: &[Provision],
 ) -> Result<(), EvidenceError> {
     let whose = || Some(member.name.clone());
+    let key = match &provision.delegation {
+        None => member.signing_key,
+        Some(delegation) => {
+            let others = before
+                .iter()
+                .filter_map(|known| known.delegation.as_deref());
+            let others: Vec<_> = others.map(Signed::unverified).collect();
+            let manifest = instance.chain.manifest();
+            let place = Place {
+                genesis: instance.genesis.digest(),
+                sequence: manifest.sequence,
+                role: Role::ShareSet,
+                member,
+                sets: [&manifest.manifest_set, &manifest.share_set],
+            };
+            let delegation = surrogate::check(&place, delegation, &others)?;
+            // The instance took the share at that time of its security module.
+            surrogate::counts(delegation, provision.receipt.unverified().time)?;
+            delegation.signing_key
+        }
+    };
     let grant: &ShareGrant =
         provision
             .grant
-            .verify(&member.signing_key)
+            .verify(&key)
             .map_err(|_| EvidenceError::Signature {
                 part: Part::Grant,
                 whose: whose(),

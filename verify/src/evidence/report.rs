@@ -93,8 +93,10 @@ pub struct MemberFacts {
     pub name: Name,
     /// Their index in the share set.
     pub index: ShareIndex,
-    /// When they gave the share, by their own clock.
+    /// When they gave the share, by the signer's clock.
     pub time: UnixMillis,
+    /// Who gave it for them; none where they did themselves.
+    pub surrogate: Option<Name>,
 }
 
 /// From whom an instance has the key, where another one forwarded it.

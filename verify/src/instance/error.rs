@@ -120,6 +120,15 @@ pub enum InstanceError {
         /// When the document was signed.
         at: UnixMillis,
     },
+    /// The chain rests on surrogates whose time is over.
+    #[error("the approvals by surrogates counted until {}, but the document is of {}",
+        Utc(*.until), Utc(*.at))]
+    SurrogatesEnded {
+        /// Last moment.
+        until: UnixMillis,
+        /// When the document was signed.
+        at: UnixMillis,
+    },
 }
 
 impl InstanceError {
@@ -143,6 +152,7 @@ impl InstanceError {
             Self::Root { .. } => "instance-root",
             Self::UserData { .. } => "instance-user-data",
             Self::Validity { .. } => "instance-validity",
+            Self::SurrogatesEnded { .. } => "instance-surrogates-ended",
         }
     }
 
@@ -172,6 +182,10 @@ impl InstanceError {
             }
             Self::Validity { .. } => {
                 "Have a manifest approved whose window covers the time, and boot that one."
+            }
+            Self::SurrogatesEnded { .. } => {
+                "Ask the members for whom surrogates approved to approve the manifest themselves: \
+                 quorate ceremony approve. Then boot another instance with that chain."
             }
         }
     }

@@ -17,4 +17,5 @@ mod genesis;
 mod instance;
 mod reshare;
 mod statements;
+mod surrogate;
 mod world;

@@ -503,6 +503,7 @@ pub(crate) fn approved(manifest: Manifest, votes: &[Vote]) -> Link {
         manifest,
         approvals,
         reshare: None,
+        surrogates: Vec::new(),
     }
 }
 
@@ -589,6 +590,7 @@ impl<'a> Instance<'a> {
         Provision {
             grant,
             receipt: Signed::sign(receipt, &key("setup signs")),
+            delegation: None,
         }
     }
 

@@ -233,9 +233,14 @@ impl ManifestPart<'_> {
         let manifest = &self.link.manifest;
         let approvers = |list: &[&Approver]| -> Value {
             let one = |a: &&Approver| {
-                json!({
+                let surrogate = a.surrogate.as_ref().map(|acting| acting.name.as_str());
+                let mut one = json!({
                     "name": a.name.as_str(), "index": a.index.get(), "time": a.time.twin(),
-                })
+                });
+                if let (Some(map), Some(surrogate)) = (one.as_object_mut(), surrogate) {
+                    map.insert("by_surrogate".into(), surrogate.into());
+                }
+                one
             };
             list.iter().map(one).collect()
         };

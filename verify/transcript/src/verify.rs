@@ -21,11 +21,12 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::Link;
 use quorate_protocol::members::Member;
 use quorate_protocol::transcript::{
     Act, Entry, Fact, Heads, HeadsFields, Leaf, Origin, Record, Transcript,
 };
-use quorate_verify::chain::{VerifiedChain, walk};
+use quorate_verify::chain::{VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use crate::error::TranscriptError;
@@ -240,9 +241,20 @@ fn origin(
     }
     let chain = match transcript.chain.as_slice() {
         [] => None,
-        links => Some(walk(&genesis, links)?),
+        links => Some(walk_at(&genesis, links, approved_at(links))?),
     };
     Ok((Some(genesis), chain))
+}
+
+/// When the newest approval was given, by its author's clock: a transcript has no other time. So what
+/// a surrogate approved is told as it was then. Nobody becomes an author by it: what surrogates
+/// approve changes no set.
+fn approved_at(links: &[Link]) -> UnixMillis {
+    let own = links.iter().flat_map(|link| &link.approvals);
+    let acting = links.iter().flat_map(|link| &link.surrogates);
+    let all = own.chain(acting.map(|acting| &acting.approval));
+    let times = all.map(|approval| approval.unverified().time);
+    times.max().unwrap_or(UnixMillis(0))
 }
 
 /// Everybody of the definition and of the approved manifests, each name and key once.
@@ -254,6 +266,9 @@ fn people(definition: &Definition, transcript: &Transcript) -> Vec<(Name, Verifi
         for link in &transcript.chain {
             let sets = [&link.manifest.manifest_set, &link.manifest.share_set];
             people.extend(sets.into_iter().flat_map(|set| set.members.iter().map(of)));
+            // The chain was verified: each of these approved in a member's place.
+            let acting = link.surrogates.iter().map(|a| a.delegation.unverified());
+            people.extend(acting.map(|d| (d.surrogate.clone(), d.signing_key)));
         }
     }
     people.sort_by_cached_key(|(name, key)| (name.clone(), key.to_compressed()));

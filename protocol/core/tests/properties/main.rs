@@ -3,6 +3,7 @@
 mod applications;
 mod forward;
 mod reshare;
+mod surrogate;
 mod wallets;
 
 use std::sync::LazyLock;
@@ -484,8 +485,13 @@ fn request() -> impl Strategy<Value = Request> {
     let attest = (stage, bytes());
     let attest = attest.prop_map(|(stage, nonce)| Request::Attest(AttestRequest { stage, nonce }));
     let provision = (signed(grant()), sealed());
-    let provision = provision
-        .prop_map(|(grant, sealed)| Request::Provision(ProvisionRequest { grant, sealed }));
+    let provision = provision.prop_map(|(grant, sealed)| {
+        Request::Provision(ProvisionRequest {
+            grant,
+            sealed,
+            delegation: None,
+        })
+    });
     prop_oneof![
         Just(Request::Status),
         Just(Request::Log),
@@ -677,7 +683,7 @@ proptest! {
         certificate in signed(application_certificate()),
         proofs in vec(signed(proof()), 0..3),
     ) {
-        survives(&Link { manifest, approvals, reshare: None })?;
+        survives(&Link { manifest, approvals, reshare: None, surrogates: Vec::new() })?;
         let evidence = ApplicationEvidence { certificate, proofs };
         let bytes = to_bytes(&evidence);
         let back: ApplicationEvidence = minicbor::decode(&bytes).expect("valid evidence");

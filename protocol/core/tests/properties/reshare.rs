@@ -147,6 +147,7 @@ proptest! {
             manifest,
             approvals: Vec::new(),
             reshare: Some(Box::new(completed)),
+            surrogates: Vec::new(),
         };
         survives(&link)?;
         let request = ReshareRequest {

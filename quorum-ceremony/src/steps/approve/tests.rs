@@ -33,6 +33,7 @@ fn decide(
         manifest: candidate.clone(),
         approvals: Vec::new(),
         reshare: None,
+        surrogates: Vec::new(),
     };
     super::decide(pins, key, genesis, approved, &link)
 }
@@ -148,6 +149,7 @@ fn strangers_manifest_set_fails_closed() {
         manifest: first.clone(),
         approvals,
         reshare: None,
+        surrogates: Vec::new(),
     };
     let second = changed(&world.manifest(Some(&first), b"app"), |fields| {
         fields.manifest_set = set(&strangers);

@@ -5,6 +5,8 @@ use quorate_protocol::forward::ApprovalRule;
 use quorate_protocol::manifest::Approval;
 use quorate_verify::chain::Rollback;
 
+use quorate_verify::chain::walk;
+
 use super::*;
 use crate::fixture::{Folders, SIGNED, WORDS, World, measurements, passphrase};
 use crate::pins::PinError;

@@ -1,5 +1,7 @@
 use quorate_protocol::invalid::Invalid;
 
+use quorate_verify::chain::walk;
+
 use super::*;
 use crate::fixture::{Folders, World, application, measurements, name};
 use crate::storage::StorageError;

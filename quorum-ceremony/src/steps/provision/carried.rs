@@ -143,7 +143,7 @@ fn granted(
     let name = member.pins.name();
     match workspace.find_carried_receipt(name, round.number)? {
         Some(receipt) => Ok(Found::Acknowledged(Box::new(Acknowledged {
-            given: Given::checked(carried.grant, receipt, threshold)?,
+            given: Given::checked((carried.grant, carried.delegation), receipt, threshold)?,
             development: is_development(&genesis),
             member,
             round,
@@ -182,6 +182,7 @@ impl Verified<Carrier> {
             nonce: self.via.0.digest(),
             grant,
             sealed,
+            delegation: self.delegation(),
         };
         let threshold = self.chain.manifest().share_set.threshold;
         let round = Round {

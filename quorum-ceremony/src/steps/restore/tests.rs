@@ -172,6 +172,7 @@ fn with_new_keys(world: &World, before: &Manifest, keys: &MemberKeys) -> Link {
         manifest,
         approvals,
         reshare: None,
+        surrogates: Vec::new(),
     }
 }
 

@@ -1,0 +1,3 @@
+//! The fuzz target `surrogate-approval`.
+#![cfg_attr(fuzzing, no_main)]
+quorate_fuzz::target!("surrogate-approval");
