@@ -230,7 +230,10 @@ pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<quorate_screens:
 
 pub(super) fn approved(done: &Approved) -> Report {
     let report = Report::new("approve", title("your approval", done.published));
-    let report = surrogate::acting(report, done.acting.as_ref().map(|acting| &acting.delegation));
+    let report = surrogate::acting(
+        report,
+        done.acting.as_ref().map(|acting| &acting.delegation),
+    );
     seats(manifest(report, &done.manifest, done.digest), &done.seats)
         .development(done.development)
         .next("when enough have approved: quorate ceremony boot")

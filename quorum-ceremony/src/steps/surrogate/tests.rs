@@ -340,7 +340,7 @@ fn a_surrogate_gives_the_share_that_was_entrusted_to_them() {
     assert_eq!(case.accept().unwrap().kept, Published::AlreadyThere);
     let given = give(&case).unwrap();
     assert_eq!(given.index, case.world.shares[1].index());
-    let delegation = given.provision.delegation.unwrap();
+    let delegation = given.provision.delegation.as_ref().unwrap();
     assert_eq!(delegation.unverified().member, name("bob"));
     assert!(given.provision.delegation.is_some());
     assert_eq!(received.lock().unwrap().len(), 1);
