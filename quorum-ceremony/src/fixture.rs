@@ -69,7 +69,7 @@ pub(crate) fn passphrase(text: &str) -> Passphrase {
 
 /// A member's keys as a step has them once they are unlocked.
 pub(crate) fn unlocked(keys: &MemberKeys) -> UnlockedKeys {
-    UnlockedKeys::File(keys.duplicate())
+    UnlockedKeys::File(Box::new(keys.duplicate()))
 }
 
 pub(crate) fn measurements(byte: u8) -> Measurements {

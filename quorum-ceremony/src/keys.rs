@@ -128,7 +128,7 @@ impl LockedKeys {
     pub(crate) fn unlock(&self, unlock: Unlock) -> Result<UnlockedKeys, CeremonyError> {
         match (self, unlock) {
             (Self::File(file), Unlock::Passphrase(passphrase)) => {
-                Ok(UnlockedKeys::File(file.unlock(&passphrase)?))
+                Ok(UnlockedKeys::File(Box::new(file.unlock(&passphrase)?)))
             }
             (Self::Token(token), Unlock::Token(inserted, pin)) => Ok(UnlockedKeys::Token(
                 Box::new(token.file.unlock(inserted, &pin)?),
@@ -193,7 +193,7 @@ impl Signs for UnlockedKeys {
 /// A person's keys, unlocked. Wiped, or locked in their token again, when dropped.
 pub enum UnlockedKeys {
     /// In memory.
-    File(MemberKeys),
+    File(Box<MemberKeys>),
     /// In a token.
     Token(Box<TokenKeys>),
 }

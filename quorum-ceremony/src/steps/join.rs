@@ -172,7 +172,9 @@ impl Joining {
                 return Err(self.joined_otherwise(true));
             }
             (Some(known), unlock) => known.unlock(unlock)?,
-            (None, Unlock::Passphrase(passphrase)) => UnlockedKeys::File(self.draw(&passphrase)?),
+            (None, Unlock::Passphrase(passphrase)) => {
+                UnlockedKeys::File(Box::new(self.draw(&passphrase)?))
+            }
             (None, Unlock::Token(token, pin)) => {
                 check_able(token.report())?;
                 UnlockedKeys::Token(Box::new(self.take(token, &pin, named)?))
