@@ -67,7 +67,7 @@ fn more_signatures_than_are_remembered_are_verified_all_the_same() {
 proptest! {
     #[test]
     fn both_answer_alike(
-        seed in 1..=255u8,
+        seed in 1..=254u8,
         message in proptest::collection::vec(any::<u8>(), 0..200),
         at in 0..64usize,
         flip in any::<u8>(),
