@@ -17,7 +17,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::token::TokenIdentity;
 use quorate_protocol::transcript::Act;
 use quorate_token::{Inserted, Pin};
-use quorate_verify::chain::HighestSeen;
+use quorate_verify::chain::{ChainError, HighestSeen};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::newest_approved;
@@ -115,9 +115,15 @@ fn adopt(workspace: &Workspace, given: Digest<Genesis>) -> Result<Adopted, Cerem
         return Err(StepError::OtherGenesis { given, found }.into());
     }
     let links = workspace.links(genesis.definition(), None)?.links;
-    let highest = match links.is_empty() {
-        true => None,
-        false => Some(newest_approved(&genesis, &links)?.highest_seen()),
+    let highest = match newest_approved(&genesis, &links) {
+        Ok(chain) => Some(chain.highest_seen()),
+        // The first manifest may wait for approvals still, by a surrogate who joins for that.
+        Err(
+            ChainError::Empty
+            | ChainError::Threshold { sequence: 1, .. }
+            | ChainError::SurrogateExpired { sequence: 1, .. },
+        ) => None,
+        Err(error) => return Err(error.into()),
     };
     Ok(Adopted { genesis, highest })
 }

@@ -104,7 +104,10 @@ pub fn read(
     find(&workspace, socket, &mut turn)?;
     turn.due
         .extend(carried::errand(&workspace, &turn.progress)?);
-    turn.yours = yours(member.as_ref(), &turn);
+    turn.yours = match (yours(member.as_ref(), &turn), &member) {
+        (None, Some(member)) => in_place(&workspace, member, &turn)?,
+        (own, _) => own,
+    };
     if let Some(member) = &member {
         match carried::own(&workspace, member)? {
             carried::Own::No => {}
@@ -389,6 +392,46 @@ fn yours(member: Option<&Member>, turn: &Turn) -> Option<&'static str> {
         Who::AnyOf { names, .. } => names.contains(name),
     });
     step.map(|due| due.step)
+}
+
+/// The step of a surrogate: what a member who has named them could do now.
+fn in_place(
+    workspace: &Workspace,
+    member: &Member,
+    turn: &Turn,
+) -> Result<Option<&'static str>, CeremonyError> {
+    let Some(newest) = turn.progress.manifests.last() else {
+        return Ok(None);
+    };
+    let (name, key) = (member.pins.name(), member.keys.public().signing);
+    let now = wall_clock();
+    for due in &turn.due {
+        let (role, Who::AnyOf { names, .. }) = (role_of(due.step), &due.who) else {
+            continue;
+        };
+        for holder in names {
+            let named = workspace.delegations(newest.manifest.sequence, holder)?;
+            let counts = named.iter().map(|(_, d)| d.unverified()).any(|claim| {
+                claim.surrogate == *name
+                    && claim.signing_key == key
+                    && role.is_some_and(|role| claim.roles.contains(&role))
+                    && now <= claim.expires
+            });
+            if counts {
+                return Ok(Some(due.step));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// In which set somebody else may take a step for a member; none where nobody may.
+fn role_of(step: &str) -> Option<Role> {
+    match step {
+        "approve" => Some(Role::ManifestSet),
+        "provision" => Some(Role::ShareSet),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
