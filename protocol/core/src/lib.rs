@@ -37,6 +37,7 @@ pub mod control;
 pub mod cose;
 pub mod definition;
 pub mod digest;
+pub mod drill;
 pub mod egress;
 pub mod evidence;
 pub mod exception;
@@ -63,4 +64,4 @@ pub mod transcript;
 pub mod wallet;
 
 /// Format number of definitions, manifests, evidence and launch records.
-pub const FORMAT: u8 = 4;
+pub const FORMAT: u8 = 5;
