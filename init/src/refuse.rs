@@ -150,7 +150,10 @@ fn refusal(reason: Reason, member: Option<ShareIndex>, detail: &str) -> Refusal 
         | Reason::ReshareConsentOfStranger
         | Reason::ReshareConsentRepeated
         | Reason::ReshareConsentSignature => Fault::Ceremony,
-        Reason::ShareUnreadable | Reason::ShareWrong => Fault::Member,
+        Reason::ShareUnreadable
+        | Reason::ShareWrong
+        | Reason::DrillProof
+        | Reason::DrillRealShare => Fault::Member,
         Reason::Internal => Fault::Enclave,
         _ => Fault::Caller,
     };

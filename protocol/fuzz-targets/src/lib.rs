@@ -33,6 +33,7 @@ use quorate_protocol::attested::UserData;
 use quorate_protocol::card::MemberCard;
 use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
+use quorate_protocol::drill::{Drill, DrillGrant, DrillPossession, DrillReceipt, DrillRecord};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::exception::GenesisException;
@@ -89,6 +90,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reshare", object::<Reshare>),
     ("reshare-receipt", object::<ReshareReceipt>),
     ("completed-reshare", object::<CompletedReshare>),
+    ("drill-possession", object::<DrillPossession>),
+    ("drill-grant", object::<DrillGrant>),
+    ("drill-receipt", object::<DrillReceipt>),
+    ("drill-record", object::<DrillRecord>),
+    ("drill", object::<Drill>),
     ("share-destroyed", object::<ShareDestroyed>),
     ("forward-approval", object::<ForwardApproval>),
     ("forward-record", object::<ForwardRecord>),
@@ -140,6 +146,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-reshare-consent", signed::<ReshareConsent>),
     ("signed-reshare-record", signed::<ReshareRecord>),
     ("signed-reshare-receipt", signed::<ReshareReceipt>),
+    ("signed-drill-possession", signed::<DrillPossession>),
+    ("signed-drill-grant", signed::<DrillGrant>),
+    ("signed-drill-receipt", signed::<DrillReceipt>),
+    ("signed-drill-record", signed::<DrillRecord>),
     ("signed-share-destroyed", signed::<ShareDestroyed>),
     ("signed-forward-approval", signed::<ForwardApproval>),
     ("signed-forward-record", signed::<ForwardRecord>),

@@ -17,6 +17,7 @@ mod activity;
 mod application;
 mod atoms;
 mod build;
+mod drill;
 mod forward;
 mod genesis;
 mod instance;

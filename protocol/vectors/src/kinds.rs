@@ -11,6 +11,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::cose::{BadSignature, Signed};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{Drill, DrillGrant, DrillPossession, DrillReceipt, DrillRecord};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::exception::GenesisException;
@@ -119,6 +120,11 @@ pub const KINDS: &[Kind] = &[
     plain::<Reshare>(),
     signed::<ReshareReceipt>(),
     plain::<CompletedReshare>(),
+    signed::<DrillPossession>(),
+    signed::<DrillGrant>(),
+    signed::<DrillReceipt>(),
+    signed::<DrillRecord>(),
+    plain::<Drill>(),
     signed::<ShareDestroyed>(),
     signed::<ForwardApproval>(),
     signed::<ForwardRecord>(),
