@@ -700,6 +700,8 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Halting => "halting",
         Phase::HandingOver => "handing-over",
         Phase::HandedOver => "handed-over",
+        Phase::Drilling => "drilling",
+        Phase::Drilled => "drilled",
     }
 }
 

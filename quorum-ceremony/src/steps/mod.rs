@@ -130,7 +130,7 @@ pub(crate) fn newest_approved(
 }
 
 /// A share, sealed to a person or an enclave.
-fn seal_share(
+pub(crate) fn seal_share(
     share: &Share,
     to: &EncryptionKey,
     context: &SealContext,

@@ -122,7 +122,7 @@ pub(super) fn samples(world: &World, chain: &[Link]) -> Vec<Sample> {
         ),
         signed(
             "bob, who completes it",
-            receipt,
+            &receipt,
             "drill setup es256",
             enclave,
         ),
