@@ -23,6 +23,7 @@ use quorate_token::TokenError;
 use quorate_transcript::TranscriptError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
+use quorate_verify::drill::DrillError;
 use quorate_verify::genesis::GenesisError;
 use quorate_verify::instance::InstanceError;
 use quorate_verify::reshare::ReshareError;
@@ -165,6 +166,9 @@ pub enum CeremonyError {
     /// A resharing is wrong.
     #[error(transparent)]
     Reshare(#[from] ReshareError),
+    /// A drill breaks a rule.
+    #[error(transparent)]
+    Drill(#[from] DrillError),
     /// A share does not come back from its backup.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -212,6 +216,7 @@ impl CeremonyError {
             Self::Place(e) => e.explain(),
             Self::Plan(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
+            Self::Drill(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
             Self::Reshare(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
             Self::Restore(e) => e.explain(),
             Self::Step(e) => e.explain(),
@@ -360,6 +365,12 @@ pub enum StepError {
         /// Which order.
         number: u64,
     },
+    /// The folder holds as many drills as are looked at.
+    #[error("the folder holds too many drills")]
+    DrillsExhausted,
+    /// The enclave was not started for a drill.
+    #[error("the enclave was not started for a drill")]
+    NoDrill,
     /// The folder holds as many orders as are looked at.
     #[error("the folder holds too many orders to reshare")]
     OrdersExhausted,

@@ -13,6 +13,7 @@
 //! manifests/0001/approvals/NAME-manifest-set.cbor, NAME-share-set.cbor
 //! manifests/0002/forwards/NAME.cbor  approvals of forwarding the key from the manifest before
 //! reshares/0001/…            orders, consents, records and receipts of resharings (reshares.rs)
+//! drills/0001/drill.cbor     records of drills (drills.rs)
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
@@ -23,6 +24,7 @@
 //! pins and verify every signature.
 
 pub(crate) mod begin;
+mod drills;
 mod reshares;
 
 use std::path::Path;

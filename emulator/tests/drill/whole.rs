@@ -209,7 +209,7 @@ fn a_drill_after_a_resharing_is_of_the_new_epoch() {
     });
 
     let rehearsal = Rehearsal {
-        drill: made.drill,
+        drill: made.drill.clone(),
         ..namespace.start()
     };
     // Somebody of before: their proof and share are of the old epoch, and their place is another's.

@@ -8,6 +8,7 @@ pub mod attest;
 pub mod boot;
 pub mod consent;
 pub mod define;
+pub mod drill;
 pub mod evidence;
 pub mod exception;
 pub mod forward;

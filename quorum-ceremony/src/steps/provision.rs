@@ -291,7 +291,7 @@ impl Verified {
 }
 
 /// A terminal that was left alone overnight does not give a share in the morning.
-fn check_patience(waited: Duration) -> Result<(), StepError> {
+pub(crate) fn check_patience(waited: Duration) -> Result<(), StepError> {
     if waited > PATIENCE {
         return Err(StepError::ReviewTooOld { waited });
     }
@@ -311,7 +311,10 @@ fn predecessors<'c>(
 }
 
 /// Which share a member of these pins may give to an instance of this chain.
-fn decide_share(pins: &Pins, chain: &VerifiedChain) -> Result<ShareIndex, CeremonyError> {
+pub(crate) fn decide_share(
+    pins: &Pins,
+    chain: &VerifiedChain,
+) -> Result<ShareIndex, CeremonyError> {
     let no_share = || StepError::NoShare {
         name: pins.name().clone(),
     };

@@ -16,6 +16,7 @@ use quorate_protocol::message::Status;
 use quorate_verify::chain::{ChainError, walk};
 use quorate_verify::genesis::{VerifiedGenesis, check_output};
 
+use super::drill::{self, LastDrill};
 use crate::address::Address;
 use crate::client::Client;
 use crate::error::CeremonyError;
@@ -40,6 +41,8 @@ pub struct Progress {
     pub ignored: Vec<IgnoredApproval>,
     /// What the enclave says, if one was asked.
     pub enclave: Option<Status>,
+    /// The newest drill that holds, if one was held.
+    pub drill: Option<LastDrill>,
     /// The command that comes next.
     pub next: Next,
 }
@@ -109,6 +112,7 @@ pub fn read(folder: &Path, socket: Option<&Address>) -> Result<Progress, Ceremon
         enclave: socket
             .map(|socket| Client::connect(socket)?.status())
             .transpose()?,
+        drill: None,
         next: Next::Define,
     };
     let Some(definition) = progress.definition.clone() else {
@@ -178,6 +182,7 @@ fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), Cerem
     progress.record = true;
     let found = workspace.links(genesis.definition(), None)?;
     progress.ignored = found.ignored;
+    progress.drill = drill::newest(workspace, &genesis, &found.links)?;
     let approved = match walk(&genesis, &found.links) {
         Ok(chain) => chain.sequence(),
         Err(ChainError::Threshold { sequence, .. }) => sequence.saturating_sub(1),
