@@ -8,6 +8,8 @@ mod arguments;
 mod begin;
 mod begin_arguments;
 mod board;
+mod drill;
+mod drill_arguments;
 mod passphrase;
 mod place;
 mod report;
@@ -262,6 +264,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             output.print(&show::forwarded(&done))?;
         }
         Ceremony::Reshare(command) => return reshare::run(command, output),
+        Ceremony::Drill(command) => return drill::run(command, output),
         Ceremony::Rotate(a) => return reshare::rotate(a, output),
         Ceremony::Evidence(a) => {
             let at = At::of_coordinator(&a.shared, &a.noting)?;

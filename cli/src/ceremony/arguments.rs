@@ -18,6 +18,7 @@ use quorate_verify::attestation::Partition;
 pub(crate) use super::begin_arguments::{
     Acting, ExceptionArguments, NewArguments, NextArguments, PreflightArguments,
 };
+pub(crate) use super::drill_arguments::DrillCommand;
 pub(crate) use super::reshare_arguments::{Reshare, RotateArguments};
 use super::share::arguments::Share;
 pub(crate) use super::transcript_arguments::{
@@ -61,6 +62,10 @@ Other people, with the same key:
 
   rotate     coordinator     writes a manifest with other approvers, or with new shares
   reshare    everybody       a running enclave makes new shares, for other people
+
+Every few months, so that a lost share is noticed before it is needed:
+
+  drill      everybody       members give drill shares to a rehearsal enclave, and prove the real ones
 
 Keys are in a file under a passphrase, or in a PKCS#11 token under a PIN: `token list` shows the
 tokens of this machine, `join --token` takes one, and every later step asks for its PIN by itself.
@@ -110,6 +115,9 @@ pub(crate) enum Ceremony {
     /// Share the key anew in a running enclave: other holders, another threshold
     #[command(subcommand, arg_required_else_help = true)]
     Reshare(Reshare),
+    /// Rehearse giving the shares, and prove that they are still held
+    #[command(subcommand, arg_required_else_help = true)]
+    Drill(DrillCommand),
     /// Write the next manifest with other people: approvers, or holders of new shares (coordinator)
     Rotate(RotateArguments),
     /// Fetch the evidence of an enclave

@@ -2,6 +2,7 @@
 
 mod begin;
 mod diff;
+mod drill;
 mod forward;
 mod people;
 mod reshare;
@@ -39,6 +40,9 @@ use serde_json::{Value, json};
 
 pub(super) use self::begin::{Named, begun, excepted, exception_review, preflight, turn, wanted};
 use self::diff::differences;
+pub(super) use self::drill::{
+    drill_draft, drill_end_draft, drill_finished, drill_given, drill_review, drill_started,
+};
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use self::people::{seats, set};
 pub(super) use self::reshare::{
@@ -372,6 +376,7 @@ pub(super) fn progress(done: &Progress) -> Report {
     if let Some(status) = &done.enclave {
         report = claims(report, status);
     }
+    report = drill::last(report, done.drill.as_ref());
     let who = match done.next {
         Next::Define | Next::Genesis | Next::Manifest => "coordinator",
         Next::Consent | Next::Receipt | Next::Approve => "members",

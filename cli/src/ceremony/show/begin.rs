@@ -152,6 +152,7 @@ pub(in crate::ceremony) fn turn(done: &Turn, named: &Named<'_>, planned: bool) -
     if let Some(status) = &done.progress.enclave {
         report = claims(report, status);
     }
+    report = super::drill::last(report, done.progress.drill.as_ref());
     if done.due.is_empty() {
         report = report
             .note("at the end every member signs the transcript: quorate ceremony transcript sign");
