@@ -4,6 +4,7 @@
 //! operator socket, as between real ones. Bad requests come over the same socket, and the ceremony
 //! completes after them.
 
+mod drill;
 mod reshare;
 mod successor;
 

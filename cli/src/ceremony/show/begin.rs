@@ -81,7 +81,7 @@ impl Named<'_> {
             ("join", _) => " --name NAME",
             ("define", _) if planned => "",
             ("define", _) => " --namespace NAME --members NAME,… (see --help)",
-            ("genesis", _) => " --socket ADDRESS",
+            ("genesis" | "drill start", _) => " --socket ADDRESS",
             ("manifest", _) => " --measurements FILE --application NAME=PATH",
             ("boot", _) => " --socket ADDRESS --application NAME=PATH",
             _ => "",

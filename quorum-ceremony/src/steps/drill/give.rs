@@ -254,10 +254,11 @@ impl Verified {
         let mut client = Client::connect(&self.socket)?;
         let grant = request.grant.clone();
         let gave_share = request.sealed.is_some();
-        // Before anything leaves: what was sent is told, whatever comes back.
-        add(&self.member.private, &self.content(&grant), Effect::None)?;
         let receipt = client.drill_give(request)?;
         let receipt = self.check_receipt(&receipt, &grant)?;
+        // Nothing that is worth anything has left, so this is told once it is true.
+        let content = self.content(&grant, &receipt);
+        add(&self.member.private, &content, Effect::None)?;
         journal.settle(&keys)?;
         Ok(Given {
             index: self.index,
@@ -304,8 +305,8 @@ impl Verified {
         })
     }
 
-    /// What the record says, beside the answer.
-    fn content(&self, grant: &Signed<DrillGrant>) -> Content {
+    /// What the record says.
+    fn content(&self, grant: &Signed<DrillGrant>, receipt: &DrillReceipt) -> Content {
         let claim = grant.unverified();
         let possession = &claim.possession;
         let mut facts = vec![
@@ -314,6 +315,7 @@ impl Verified {
             object(possession.unverified().manifest),
             object(possession.unverified().genesis),
             Fact::Share(Index(self.index), possession.unverified().epoch),
+            Fact::Count(receipt.accepted, receipt.threshold),
         ];
         facts.extend(claim.sealed.map(object));
         facts.extend(self.looked.facts());
