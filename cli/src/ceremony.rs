@@ -10,6 +10,8 @@ mod begin_arguments;
 mod board;
 mod carried;
 mod carried_arguments;
+mod drill;
+mod drill_arguments;
 mod passphrase;
 mod place;
 mod report;
@@ -277,6 +279,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
         }
         Ceremony::Reshare(command) => return reshare::run(command, output),
         Ceremony::Surrogate(command) => return surrogate::run(command, output),
+        Ceremony::Drill(command) => return drill::run(command, output),
         Ceremony::Rotate(a) => return reshare::rotate(a, output),
         Ceremony::Evidence(a) => {
             let at = At::of_coordinator(&a.shared, &a.noting)?;

@@ -2,17 +2,19 @@
 //!
 //! Guarantees: nothing is drawn before every person in the definition has consented and the
 //! enclave's own registers are the agreed ones. The secret leaves this function only as shares,
-//! each sealed to its member. PCR16 names definition and output before any attestation is given;
+//! each sealed to its member. Beside it goes a drill scalar, drawn and shared for itself. PCR16 names definition and output before any attestation is given;
 //! all registers are locked; the secret is erased when [`make`] returns.
 
 use chacha20::ChaCha20Rng;
 use quorate_protocol::attested::{PCR_SETUP, UserData, genesis_extension};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{DrillSharing, genesis_drill_share_context};
 use quorate_protocol::genesis::{
-    Genesis, GenesisOutputFields, MemberShare, SealContext, SealedShare, genesis_share_context,
+    CommitmentList, Epoch, Genesis, GenesisOutputFields, MemberShare, SealContext, SealedShare,
+    genesis_share_context,
 };
-use quorate_protocol::members::Member;
+use quorate_protocol::members::{Member, MemberSet};
 use quorate_protocol::message::{
     GenesisRequest, GenesisResponse, MAX_CONTRIBUTIONS, Nonce, Reason,
 };
@@ -61,11 +63,14 @@ pub(crate) fn make<T: Transport>(
     let context = |index| genesis_share_context(&named, index);
     let sealed = seal_shares(&shares, &set.members, suite, context, &mut generator)?;
     drop(shares);
+    let context = |index, drill: &Epoch| genesis_drill_share_context(&named, index, drill);
+    let drill = share_drill(device, set, suite, context)?;
 
     let output = GenesisOutputFields {
         definition: named,
         commitments: commitments.into(),
         shares: sealed,
+        drill,
     };
     let output = Checked::new(output).map_err(|_| Halt::Derivation)?;
     // What others will check of this output holds, or nobody sees it.
@@ -94,6 +99,29 @@ impl Born {
     ) -> Result<quorate_protocol::genesis::Document, Halt> {
         device.attest(&UserData::Genesis(self.digest), nonce, None)
     }
+}
+
+/// Draws a drill scalar from a generator of its own, shares it in a set and erases it. It is made of
+/// nothing that the quorum secret is made of.
+pub(crate) fn share_drill<T: Transport>(
+    device: &mut Device<T>,
+    set: &MemberSet,
+    suite: Suite,
+    context: impl Fn(ShareIndex, &Epoch) -> SealContext,
+) -> Result<DrillSharing, Halt> {
+    let mut generator = device.generator(core::iter::empty())?;
+    let secret = Secret::random(&mut generator);
+    let (commitments, shares) = split(&secret, set.threshold, &set.indices(), &mut generator)
+        .map_err(|_| Halt::Derivation)?;
+    drop(secret);
+    let commitments = CommitmentList::from(commitments);
+    let epoch = commitments.epoch();
+    let context = |index| context(index, &epoch);
+    let shares = seal_shares(&shares, &set.members, suite, context, &mut generator)?;
+    Ok(DrillSharing {
+        commitments,
+        shares,
+    })
 }
 
 /// Each share, sealed to the member at its place in a context of its own.

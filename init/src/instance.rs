@@ -19,7 +19,7 @@ use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Origin, Provisioning};
-use quorate_protocol::genesis::Genesis;
+use quorate_protocol::genesis::{Genesis, GenesisRecord};
 use quorate_protocol::instance::{
     Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
     derive_sealing,
@@ -99,18 +99,8 @@ pub(crate) fn boot<T: Transport>(
     uploads: &Uploads,
     request: BootRequest,
 ) -> Result<(Collecting, Booted), Denied> {
-    let genesis = VerifiedGenesis::from_record(request.record)
-        .map_err(|e| refuse(Reason::RecordInvalid, &e.to_string()))?;
-    let now = device.now();
-    let chain = walk_at(&genesis, &request.chain, now)
-        .map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
+    let (genesis, chain) = check_boot(device, request.record, &request.chain)?;
     let manifest = chain.manifest();
-    if now < manifest.validity.not_before || now > manifest.validity.not_after {
-        return Err(refuse(
-            Reason::OutsideValidity,
-            &format!("it is {} by the NSM", now.0),
-        ));
-    }
     for Application {
         name, sha256, size, ..
     } in &manifest.applications
@@ -156,6 +146,30 @@ pub(crate) fn boot<T: Transport>(
         },
         booted,
     ))
+}
+
+/// Checks that record and chain lead to an approved manifest that is valid now.
+///
+/// # Errors
+/// [`Denied::Refused`].
+pub(crate) fn check_boot<T: Transport>(
+    device: &Device<T>,
+    record: GenesisRecord,
+    links: &[Link],
+) -> Result<(VerifiedGenesis, VerifiedChain), Denied> {
+    let genesis = VerifiedGenesis::from_record(record)
+        .map_err(|e| refuse(Reason::RecordInvalid, &e.to_string()))?;
+    let now = device.now();
+    let chain = walk_at(&genesis, links, now);
+    let chain = chain.map_err(|e| refuse(chain_reason(&e), &e.to_string()))?;
+    let validity = &chain.manifest().validity;
+    if now < validity.not_before || now > validity.not_after {
+        return Err(refuse(
+            Reason::OutsideValidity,
+            &format!("it is {} by the NSM", now.0),
+        ));
+    }
+    Ok((genesis, chain))
 }
 
 impl Collecting {

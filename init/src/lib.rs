@@ -30,6 +30,7 @@ mod anchor;
 mod applications;
 mod clock;
 mod device;
+mod drill;
 mod entropy;
 mod export;
 mod genesis;

@@ -2,7 +2,8 @@
 //!
 //! The state is one value that is taken out, handed to the code of its phase, and put back; a
 //! refused request puts back what was there. What each phase can do is in its own type
-//! ([`crate::genesis`], [`crate::instance`], [`crate::import`], [`crate::export`], [`crate::reshare`]),
+//! ([`crate::genesis`], [`crate::instance`], [`crate::import`], [`crate::export`], [`crate::reshare`],
+//! [`crate::drill`]),
 //! so this file only routes.
 
 mod evidence;
@@ -12,6 +13,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use quorate_protocol::attested::UserData;
+use quorate_protocol::drill::DrillFinishRequest;
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::message::{
@@ -22,6 +24,7 @@ use zeroize::Zeroizing;
 use self::evidence::{givers, live_data};
 use crate::applications::{Applications, Ended};
 use crate::device::Device;
+use crate::drill::{self, Drilled, Drilling, Subject};
 use crate::export::{Accepted, Retired};
 use crate::genesis::{self, Born};
 use crate::instance::{self, Collecting, Identity, Provisioned};
@@ -60,6 +63,9 @@ enum State {
     /// The keys are erased; applications have this long to end.
     HandingOver(Box<Retired>, Applications, Instant),
     HandedOver(Box<Retired>, Ended),
+    /// Nothing leads from a drill to any of the others.
+    Drilling(Box<Drilling>),
+    Drilled(Box<Drilled>),
     /// Only while a handler runs, or after a fatal error.
     Halting,
 }
@@ -211,6 +217,21 @@ impl<P: Platform> Machine<P> {
                 let reshare = instance.reshare(&mut self.device, *request)?;
                 Ok(Response::Reshared(Box::new(reshare)))
             }
+            (Lane::Operator, Request::Drill(request)) => {
+                self.waiting()?;
+                let (drilling, setup) = drill::start(&mut self.device, *request)?;
+                self.uploads = Uploads::default();
+                self.enter(State::Drilling(Box::new(drilling)));
+                Ok(Response::DrillStarted(Box::new(setup)))
+            }
+            (Lane::Operator, Request::DrillGive(request)) => {
+                let State::Drilling(drilling) = &mut self.state else {
+                    return Err(self.no_drill());
+                };
+                let receipt = drilling.give(&self.device, *request)?;
+                Ok(Response::DrillTaken(receipt))
+            }
+            (Lane::Operator, Request::DrillFinish(request)) => self.finish_drill(&request),
             (Lane::Operator, Request::HandOver(confirmed)) => {
                 let State::Running(instance, _) = &self.state else {
                     return Err(self.wrong_phase());
@@ -220,6 +241,25 @@ impl<P: Platform> Machine<P> {
                 Ok(Response::HandedOver)
             }
         }
+    }
+
+    /// Ends the drill, or shows again how it ended.
+    fn finish_drill(&mut self, request: &DrillFinishRequest) -> Result<Response, Denied> {
+        if let State::Drilling(drilling) = &self.state {
+            drilling.check_finish(&mut self.device, request)?;
+            // A failure from here on is fatal, so it is not put back.
+            let State::Drilling(drilling) = std::mem::replace(&mut self.state, State::Halting)
+            else {
+                return Err(Halt::Derivation.into());
+            };
+            let drilled = drilling.finish(&self.device, request.due)?;
+            self.enter(State::Drilled(Box::new(drilled)));
+        }
+        let State::Drilled(drilled) = &self.state else {
+            return Err(self.no_drill());
+        };
+        let drill = drilled.show(&mut self.device, &request.nonce)?;
+        Ok(Response::Drilled(Box::new(drill)))
     }
 
     /// The instance whose key has come. A failure from here on is fatal, so it is not put back.
@@ -361,6 +401,8 @@ impl<P: Platform> Machine<P> {
             State::Running(..) => Phase::Launching,
             State::HandingOver(..) => Phase::HandingOver,
             State::HandedOver(..) => Phase::HandedOver,
+            State::Drilling(_) => Phase::Drilling,
+            State::Drilled(_) => Phase::Drilled,
             State::Halting => Phase::Halting,
         }
     }
@@ -380,8 +422,26 @@ impl<P: Platform> Machine<P> {
             Phase::Launching | Phase::Running => "it has the quorum key already",
             Phase::Halting => "it is ending",
             Phase::HandingOver | Phase::HandedOver => return refuse(Reason::HandedOver, ""),
+            Phase::Drilling | Phase::Drilled => return refuse(Reason::DrillOnly, ""),
         };
         refuse(Reason::WrongPhase, detail)
+    }
+
+    /// Something of a drill was asked of an enclave that holds none.
+    fn no_drill(&self) -> Denied {
+        match self.state {
+            State::Drilled(_) => refuse(Reason::DrillOver, ""),
+            _ => refuse(Reason::DrillNotHere, ""),
+        }
+    }
+
+    /// What a drill is about, if this enclave was started for one.
+    fn drill(&self) -> Option<&Subject> {
+        match &self.state {
+            State::Drilling(drilling) => Some(drilling.subject()),
+            State::Drilled(drilled) => Some(drilled.subject()),
+            _ => None,
+        }
     }
 
     /// What was booted, if anything was.
@@ -392,19 +452,27 @@ impl<P: Platform> Machine<P> {
             State::HandingOver(retired, ..) | State::HandedOver(retired, _) => {
                 Some(&retired.identity)
             }
-            State::Waiting | State::Born(_) | State::Halting => None,
+            State::Waiting
+            | State::Born(_)
+            | State::Drilling(_)
+            | State::Drilled(_)
+            | State::Halting => None,
         }
     }
 
     fn status(&self) -> Status {
         let identity = self.identity();
+        let drill = self.drill();
         let manifest = identity.map(Identity::manifest);
+        let manifest = manifest.or_else(|| drill.map(Subject::manifest));
         let accepted = match &self.state {
             State::Collecting(collecting) => collecting.accepted(),
             State::Running(instance, _) => givers(&instance.provisioning),
             State::HandingOver(retired, ..) | State::HandedOver(retired, _) => {
                 givers(&retired.provisioning)
             }
+            State::Drilling(drilling) => drilling.proved(),
+            State::Drilled(drilled) => drilled.proved(),
             _ => Vec::new(),
         };
         let idle = |manifest: &Manifest| {
@@ -423,9 +491,13 @@ impl<P: Platform> Machine<P> {
             phase: self.phase(),
             genesis: match &self.state {
                 State::Born(born) => Some(*born.digest()),
-                _ => identity.map(Identity::genesis_digest),
+                _ => identity
+                    .map(Identity::genesis_digest)
+                    .or_else(|| drill.map(Subject::genesis)),
             },
-            manifest: identity.map(Identity::manifest_digest),
+            manifest: identity
+                .map(Identity::manifest_digest)
+                .or_else(|| drill.map(Subject::manifest_digest)),
             epoch: manifest.map(|m| m.epoch),
             accepted: accepted.into_iter().map(Index).collect(),
             threshold: manifest.map_or(0, |m| m.share_set.threshold),
@@ -434,6 +506,8 @@ impl<P: Platform> Machine<P> {
                     applications.status()
                 }
                 State::HandedOver(_, ended) => ended.status.clone(),
+                // A drill starts none.
+                State::Drilling(_) | State::Drilled(_) => Vec::new(),
                 _ => manifest.map(idle).unwrap_or_default(),
             },
         }
@@ -460,6 +534,11 @@ impl<P: Platform> Machine<P> {
             (State::Running(instance, _), Stage::Live) => {
                 let data = live_data(&instance.identity, instance.exports.newest());
                 device.attest(&data, &request.nonce, Some(&instance.identity.live))?
+            }
+            (State::Drilling(drilling), Stage::Drill) => drilling.attest(device, &request.nonce)?,
+            (State::Drilled(drilled), Stage::Drill) => drilled.attest(device, &request.nonce)?,
+            (State::Drilling(_) | State::Drilled(_), _) => {
+                return Err(refuse(Reason::DrillOnly, ""));
             }
             (State::HandingOver(..) | State::HandedOver(..), _) => {
                 return Err(self.wrong_phase());

@@ -152,7 +152,10 @@ fn refusal(reason: Reason, member: Option<ShareIndex>, detail: &str) -> Refusal 
         | Reason::ReshareConsentSignature
         | Reason::DelegationInvalid
         | Reason::DelegationExpired => Fault::Ceremony,
-        Reason::ShareUnreadable | Reason::ShareWrong => Fault::Member,
+        Reason::ShareUnreadable
+        | Reason::ShareWrong
+        | Reason::DrillProof
+        | Reason::DrillRealShare => Fault::Member,
         Reason::Internal => Fault::Enclave,
         _ => Fault::Caller,
     };

@@ -5,7 +5,8 @@
 //! by the thresholds of both sets of the manifest that runs. A nonce serves one order, and one order
 //! is open at a time: until it expires another is refused, and it gets its own answer again, so that
 //! an answer that was lost is not a second sharing. The first commitment is the quorum key, or
-//! nothing leaves. New shares leave only sealed to their members. A refused request changes nothing.
+//! nothing leaves. New shares leave only sealed to their members, and
+//! beside them those of another drill scalar. A refused request changes nothing.
 //!
 //! Does not: take new shares, or know that they were received. The record is complete when the new
 //! threshold has signed receipts with the shares themselves; whoever reads a chain verifies that
@@ -15,7 +16,8 @@ use quorate_protocol::atoms::{Bytes, UnixMillis};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::CommitmentList;
+use quorate_protocol::drill::reshare_drill_share_context;
+use quorate_protocol::genesis::{CommitmentList, Epoch};
 use quorate_protocol::message::Reason;
 use quorate_protocol::reshare::{
     Reshare, ReshareChallenge, ReshareOrder, ReshareRecord, ReshareRecordFields, ReshareRequest,
@@ -26,7 +28,7 @@ use quorate_verify::reshare::{ReshareError, check_order, consenters};
 
 use crate::device::Device;
 use crate::export::now;
-use crate::genesis::seal_shares;
+use crate::genesis::{seal_shares, share_drill};
 use crate::instance::{Provisioned, instance_key};
 use crate::log::{Event, say};
 use crate::nsm::Transport;
@@ -169,12 +171,15 @@ impl Provisioned {
         let context = |index| reshare_share_context(&named, index, &epoch);
         let sealed = seal_shares(&shares, &set.members, suite, context, &mut generator)?;
         drop(shares);
+        let context = |index, drill: &Epoch| reshare_drill_share_context(&named, index, drill);
+        let drill = share_drill(device, set, suite, context)?;
         let record = ReshareRecordFields {
             genesis: order.genesis,
             order: named,
             commitments,
             shares: sealed,
             time: device.now(),
+            drill,
         };
         let record = Checked::new(record).map_err(|_| Halt::Derivation)?;
         let key = instance_key(&self.identity, &self.secret)?;

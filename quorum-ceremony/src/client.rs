@@ -13,13 +13,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use quorate_protocol::atoms::{Bytes, Sha256};
+use quorate_protocol::atoms::{Bytes, Sha256, UnixMillis};
 use quorate_protocol::cbor::{DecodeError, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
+use quorate_protocol::drill::{Drill, DrillFinishRequest, DrillReceipt, DrillRequest};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::forward::{Confirmed, ExportRequest, ForwardChallenge, ForwardedKey};
 use quorate_protocol::frame::{Assembler, FrameError, frame};
 use quorate_protocol::genesis::Document;
+use quorate_protocol::keys::KeyPair;
 use quorate_protocol::message::{
     AttestRequest, BootRequest, Booted, EvidenceRequest, Fault, GenesisRequest, GenesisResponse,
     Log, Nonce, ProvisionRequest, Reason, Refusal, Request, Response, Stage, Status, Upload,
@@ -210,6 +212,13 @@ const fn refusal_code(reason: Reason) -> &'static str {
         Reason::ConfirmationForAnother => "refused-confirmation-for-another",
         Reason::ConfirmationSignature => "refused-confirmation-signature",
         Reason::HandedOver => "refused-handed-over",
+        Reason::DrillNotHere => "refused-drill-not-here",
+        Reason::DrillOnly => "refused-drill-only",
+        Reason::DrillProof => "refused-drill-proof",
+        Reason::DrillRealShare => "refused-drill-real-share",
+        Reason::DrillUnfinished => "refused-drill-unfinished",
+        Reason::DrillDue => "refused-drill-due",
+        Reason::DrillOver => "refused-drill-over",
         Reason::Internal => "refused-internal",
         // A reason of a newer contract; this one cannot name it.
         _ => "refused",
@@ -341,6 +350,43 @@ impl Client {
     ) -> Result<Signed<ProvisionReceipt>, ClientError> {
         match self.ask(&Request::Provision(request), LONG)? {
             Response::Provisioned(receipt) => Ok(receipt),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Starts a drill.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn drill(&mut self, request: BootRequest) -> Result<KeyPair, ClientError> {
+        match self.ask(&Request::Drill(Box::new(request)), LONG)? {
+            Response::DrillStarted(setup) => Ok(*setup),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Takes part in a drill.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn drill_give(
+        &mut self,
+        request: DrillRequest,
+    ) -> Result<Signed<DrillReceipt>, ClientError> {
+        match self.ask(&Request::DrillGive(Box::new(request)), LONG)? {
+            Response::DrillTaken(receipt) => Ok(receipt),
+            _ => Err(ClientError::WrongKind),
+        }
+    }
+
+    /// Ends a drill, or asks again how it ended.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn drill_finish(&mut self, nonce: Nonce, due: UnixMillis) -> Result<Drill, ClientError> {
+        let request = DrillFinishRequest { nonce, due };
+        match self.ask(&Request::DrillFinish(request), LONG)? {
+            Response::Drilled(drill) => Ok(*drill),
             _ => Err(ClientError::WrongKind),
         }
     }

@@ -23,6 +23,7 @@ use quorate_token::TokenError;
 use quorate_transcript::TranscriptError;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::chain::ChainError;
+use quorate_verify::drill::DrillError;
 use quorate_verify::genesis::GenesisError;
 use quorate_verify::instance::InstanceError;
 use quorate_verify::reshare::ReshareError;
@@ -173,6 +174,9 @@ pub enum CeremonyError {
     /// A surrogate may not act.
     #[error(transparent)]
     Surrogate(#[from] SurrogateError),
+    /// A drill breaks a rule.
+    #[error(transparent)]
+    Drill(#[from] DrillError),
     /// A share does not come back from its backup.
     #[error(transparent)]
     Restore(#[from] RestoreError),
@@ -221,6 +225,7 @@ impl CeremonyError {
             Self::Place(e) => e.explain(),
             Self::Plan(e) => e.explain(),
             Self::Randomness(e) => e.explain(),
+            Self::Drill(e) => Explanation::new(e.code(), Blame::Enclave, e.remedy()),
             Self::Reshare(e) => Explanation::new(e.code(), Blame::Coordinator, e.remedy()),
             Self::Restore(e) => e.explain(),
             Self::Surrogate(e) => Explanation::new(e.code(), Blame::You, e.remedy()),
@@ -401,6 +406,12 @@ pub enum StepError {
         /// Which order.
         number: u64,
     },
+    /// The folder holds as many drills as are looked at.
+    #[error("the folder holds too many drills")]
+    DrillsExhausted,
+    /// The enclave was not started for a drill.
+    #[error("the enclave was not started for a drill")]
+    NoDrill,
     /// The folder holds as many orders as are looked at.
     #[error("the folder holds too many orders to reshare")]
     OrdersExhausted,

@@ -24,10 +24,11 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{DrillSharing, genesis_drill_share_context};
 use quorate_protocol::frame::{Assembler, frame};
 use quorate_protocol::genesis::{
-    Document, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt, GenesisRecord,
-    MemberShare, Possession, SealedShare, genesis_share_context,
+    CommitmentList, Document, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
+    GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::keys::{KeyPair, VerificationKey};
@@ -460,8 +461,33 @@ pub(crate) fn birth(definition: &Definition) -> (Vec<Share>, GenesisOutput) {
         definition: Digest::of(definition),
         commitments: commitments.into(),
         shares: sealed,
+        drill: drill_of(definition).0,
     };
     (shares, Checked::new(output).unwrap())
+}
+
+/// A drill scalar for this definition, shared and sealed, and its shares.
+pub(crate) fn drill_of(definition: &Definition) -> (DrillSharing, Vec<Share>) {
+    let mut rng = random::generator().unwrap();
+    let secret = Secret::random(&mut rng);
+    let set = &definition.share_set;
+    let (commitments, shares) = split(&secret, set.threshold, &set.indices(), &mut rng).unwrap();
+    let commitments = CommitmentList::from(commitments);
+    let epoch = commitments.epoch();
+    let sealed = shares.iter().zip(&set.members).map(|(share, member)| {
+        let context = genesis_drill_share_context(&Digest::of(definition), member.index, &epoch);
+        let sealed = crate::steps::seal_share(share, &member.encryption_key, &context).unwrap();
+        MemberShare {
+            index: member.index,
+            sealed,
+        }
+    });
+    let shares_of = sealed.collect();
+    let sharing = DrillSharing {
+        commitments,
+        shares: shares_of,
+    };
+    (sharing, shares)
 }
 
 pub(crate) fn seal_share(definition: &Definition, member: &Member, share: &Share) -> MemberShare {

@@ -33,7 +33,7 @@ use thiserror::Error;
 use crate::error::{Blame, Explanation};
 
 pub use self::acts::{Content, Looked, Noted};
-pub(crate) use self::acts::{object, remark};
+pub(crate) use self::acts::{document, object, remark};
 pub use self::gather::{Gathered, gather};
 pub(crate) use self::journal::{Journal, people};
 pub(crate) use self::notes::{Effect, MAX_WAITING, add, waiting};

@@ -15,6 +15,7 @@
 //! surrogates/0001/…, manifests/0001/surrogates/  who acts for whom (surrogates.rs)
 //! reshares/0001/…            orders, consents, records and receipts of resharings (reshares.rs)
 //! carried/NAME/0001/…        files of a member whose machine has no network (carried.rs)
+//! drills/0001/drill.cbor     records of drills (drills.rs)
 //! transcript/NAME-KEY/0001.cbor  what each member did and saw (crate::transcript)
 //! ```
 //!
@@ -26,6 +27,7 @@
 
 pub(crate) mod begin;
 pub(crate) mod carried;
+mod drills;
 mod reshares;
 mod surrogates;
 

@@ -4,7 +4,8 @@
 //!
 //! * every person of the definition consented to it, each once;
 //! * the output was made under this definition, with as many commitments as the share set's
-//!   threshold and one sealed share for every member;
+//!   threshold and one sealed share for every member, and beside it a drill sharing of the same
+//!   shape that has none of its commitments;
 //! * every member of the share set signed a receipt for this very genesis and epoch, and proved
 //!   with a signature made by the share itself that they hold it; or everybody who did signed an
 //!   exception as well, and the others' indices are [inactive](VerifiedGenesis::inactive).
@@ -30,6 +31,8 @@ use quorate_protocol::genesis::{
 };
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::members::Member;
+
+use crate::drill::check_sharing;
 
 pub use self::error::GenesisError;
 pub use self::exception::receipts_for_exception;
@@ -95,7 +98,8 @@ pub fn check_consents(
 ///
 /// # Errors
 /// [`GenesisError::OutputOfAnother`], [`GenesisError::CommitmentCount`],
-/// [`GenesisError::ShareOfStranger`] or [`GenesisError::ShareMissing`].
+/// [`GenesisError::ShareOfStranger`], [`GenesisError::ShareMissing`] or
+/// [`GenesisError::DrillSharing`].
 pub fn check_output(
     definition: &Definition,
     output: &GenesisOutput,
@@ -137,6 +141,8 @@ pub fn check_output(
             index: member.index,
         });
     }
+    check_sharing(&output.commitments, &definition.share_set, &output.drill)
+        .map_err(GenesisError::DrillSharing)?;
     Ok(Genesis {
         definition: digest,
         output: Digest::of(output),

@@ -1,8 +1,8 @@
 //! What an operator or a stranger checks on an attestation of an enclave of a namespace.
 //!
-//! Three stages have documents: the genesis enclave after it made the key
+//! Four stages have documents: the genesis enclave after it made the key
 //! ([`verify_genesis_document`]), an instance that waits for shares ([`verify_setup`]) and a
-//! running one ([`verify_live`]). Each function guarantees that
+//! running one ([`verify_live`]); and one that was started for a drill ([`verify_drill_setup`]). Each function guarantees that
 //!
 //! * the document is genuine, as fresh as the caller demands, and leads to the very root that the
 //!   definition names, partition and fingerprint both;
@@ -19,8 +19,8 @@ mod error;
 
 use quorate_protocol::atoms::{Pcr, Sha256, UnixMillis};
 use quorate_protocol::attested::{
-    PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, UserData, applications_extension, extended_once,
-    genesis_extension, live_extension, setup_extension,
+    PCR_APPLICATIONS, PCR_LIVE, PCR_SETUP, UserData, applications_extension, drill_extension,
+    extended_once, genesis_extension, live_extension, setup_extension,
 };
 use quorate_protocol::cbor::{from_bytes, to_bytes};
 use quorate_protocol::definition::{AttestationRoot, Definition, Measurements};
@@ -62,6 +62,15 @@ pub struct VerifiedSetup {
     /// PCR3: the role of its parent instance; all zero where that has none, absent where it is not
     /// locked.
     pub role_register: Option<Pcr>,
+    /// About the document.
+    pub facts: DocumentFacts,
+}
+
+/// An attested enclave that was started for a drill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedDrillSetup {
+    /// Seal a drill share to this pair's encryption key; never a real one.
+    pub setup: KeyPair,
     /// About the document.
     pub facts: DocumentFacts,
 }
@@ -130,6 +139,7 @@ pub fn verify_setup(
     freshness: &Freshness<'_>,
 ) -> Result<VerifiedSetup, InstanceError> {
     let attested = attest_instance(bytes, genesis, chain, anchors, freshness)?;
+    check_no_drill(&attested)?;
     let setup = key_pair(&attested)?;
     check_setup_register(&attested, chain, &setup)?;
     let live_register = check_live_register_used(&attested)?;
@@ -146,6 +156,56 @@ pub fn verify_setup(
     })
 }
 
+/// Verifies the attestation of an enclave that was started for a drill.
+///
+/// # Errors
+/// The first rule that the document breaks; [`InstanceError::NotForDrill`] for an instance.
+pub fn verify_drill_setup(
+    bytes: &[u8],
+    genesis: &VerifiedGenesis,
+    chain: &VerifiedChain,
+    anchors: &TrustAnchors,
+    freshness: &Freshness<'_>,
+) -> Result<VerifiedDrillSetup, InstanceError> {
+    let verified = verify_drill_document(bytes, genesis, chain, anchors, freshness)?;
+    check_validity(chain.manifest(), verified.facts.timestamp)?;
+    Ok(verified)
+}
+
+/// The same at any time: a drill's record may be fetched after its manifest has ended.
+pub(crate) fn verify_drill_document(
+    bytes: &[u8],
+    genesis: &VerifiedGenesis,
+    chain: &VerifiedChain,
+    anchors: &TrustAnchors,
+    freshness: &Freshness<'_>,
+) -> Result<VerifiedDrillSetup, InstanceError> {
+    let attested = attest_instance(bytes, genesis, chain, anchors, freshness)?;
+    let found = attested.document().user_data().unwrap_or_default();
+    if let Ok(UserData::Setup(_) | UserData::Live(_) | UserData::Forwarded(..)) =
+        from_bytes::<UserData>(found)
+    {
+        return Err(InstanceError::NotForDrill);
+    }
+    let setup = key_pair(&attested)?;
+    let data = drill_extension(&chain.genesis(), &chain.digest(), &setup);
+    check_commitment(&attested, Commitment::Drill, extended_once(&data))?;
+    check_user_data(&attested, &UserData::Drill(chain.digest()))?;
+    Ok(VerifiedDrillSetup {
+        setup,
+        facts: facts(&attested),
+    })
+}
+
+/// An enclave that was started for a drill is named, so that nobody looks for another reason.
+fn check_no_drill(attested: &Attested) -> Result<(), InstanceError> {
+    let found = attested.document().user_data().unwrap_or_default();
+    match from_bytes(found) {
+        Ok(UserData::Drill(_)) => Err(InstanceError::ForDrill),
+        _ => Ok(()),
+    }
+}
+
 /// Verifies the attestation of an instance whose setup keys were `setup`. One that has handed the
 /// key over is still the instance it was: look at [`VerifiedLive::service`].
 ///
@@ -160,6 +220,7 @@ pub fn verify_live(
     freshness: &Freshness<'_>,
 ) -> Result<VerifiedLive, InstanceError> {
     let attested = attest_instance(bytes, genesis, chain, anchors, freshness)?;
+    check_no_drill(&attested)?;
     let live = key_pair(&attested)?;
     check_setup_register(&attested, chain, setup)?;
     check_live_register(&attested, chain, &live)?;
@@ -386,7 +447,7 @@ impl Commitment {
     #[must_use]
     pub const fn register(self) -> u8 {
         match self {
-            Self::Genesis | Self::Setup => PCR_SETUP,
+            Self::Drill | Self::Genesis | Self::Setup => PCR_SETUP,
             Self::Live => PCR_LIVE,
             Self::Applications => PCR_APPLICATIONS,
         }

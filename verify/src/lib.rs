@@ -12,6 +12,7 @@
 //! * [`explain`] says it for people.
 //! * [`forward`] verifies that the key was forwarded to an instance as its manifests allow.
 //! * [`rebuilds`] decides whether enough independent people built the same image.
+//! * [`drill`] verifies that members rehearsed, and proved to hold their shares.
 //! * [`reshare`] verifies that the key was shared anew, on whose order, and that the shares are held.
 //! * [`surrogate`] verifies that somebody may act for a member, and until when.
 //! * [`instance`] verifies that an enclave is one of a namespace, and which keys it has.
@@ -29,6 +30,7 @@
 
 pub mod attestation;
 pub mod chain;
+pub mod drill;
 pub mod evidence;
 pub mod explain;
 pub mod forward;

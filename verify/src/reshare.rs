@@ -9,7 +9,7 @@
 //! * record and certificate are signed with the instance key of a ring that the quorum key signed;
 //!   the certificate is that of the instance in the order; the record has the quorum key as its
 //!   first commitment, another epoch, the order's threshold, one share for every member of the order
-//!   and nobody else, and a time before the order expired ([`verify_reshare`]);
+//!   and nobody else, a drill sharing that goes with it (`verify/src/drill.rs`), and a time before the order expired ([`verify_reshare`]);
 //! * at least the new threshold signed receipts, each with a proof of possession that the new share
 //!   itself has signed ([`verify_completed`]).
 //!
@@ -31,6 +31,7 @@ use quorate_protocol::reshare::{
 };
 
 use crate::chain::Approver;
+use crate::drill::check_sharing;
 use crate::forward;
 use crate::genesis::VerifiedGenesis;
 
@@ -215,6 +216,10 @@ pub fn verify_reshare(
             ),
             (ReshareField::Epoch, epoch != order.epoch),
             (ReshareField::Time, record.time <= order.expires),
+            (
+                ReshareField::Drill,
+                check_sharing(commitments, set, &record.drill).is_ok(),
+            ),
         ],
     )?;
     Ok(VerifiedReshare {

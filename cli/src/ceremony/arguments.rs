@@ -19,6 +19,7 @@ pub(crate) use super::begin_arguments::{
     Acting, ExceptionArguments, NewArguments, NextArguments, PreflightArguments,
 };
 pub(crate) use super::carried_arguments::{ByFiles, CarryArguments, age_limit};
+pub(crate) use super::drill_arguments::DrillCommand;
 pub(crate) use super::reshare_arguments::{Reshare, RotateArguments};
 use super::share::arguments::Share;
 pub(crate) use super::surrogate_arguments::Surrogate;
@@ -68,6 +69,10 @@ Other people, with the same key:
 Somebody else for one member, for one manifest:
 
   surrogate  member          names who may approve and give the share until a day, or gives them the share
+
+Every few months, so that a lost share is noticed before it is needed:
+
+  drill      everybody       members give drill shares to a rehearsal enclave, and prove the real ones
 
 Keys are in a file under a passphrase, or in a PKCS#11 token under a PIN: `token list` shows the
 tokens of this machine, `join --token` takes one, and every later step asks for its PIN by itself.
@@ -122,6 +127,9 @@ pub(crate) enum Ceremony {
     /// Let somebody act for a member, for one manifest and some days
     #[command(subcommand, arg_required_else_help = true)]
     Surrogate(Surrogate),
+    /// Rehearse giving the shares, and prove that they are still held
+    #[command(subcommand, arg_required_else_help = true)]
+    Drill(DrillCommand),
     /// Write the next manifest with other people: approvers, or holders of new shares (coordinator)
     Rotate(RotateArguments),
     /// Fetch the evidence of an enclave

@@ -114,6 +114,13 @@ impl At {
             .enclave(socket.socket.as_ref(), EnclaveRole::Genesis)?)
     }
 
+    /// The enclave of the drill.
+    pub(super) fn drill(&self, socket: &Socket) -> Result<Address, Failure> {
+        Ok(self
+            .place
+            .enclave(socket.socket.as_ref(), EnclaveRole::Drill)?)
+    }
+
     /// The enclave that runs, or shall run, what was approved.
     pub(super) fn instance(&self, socket: &Socket) -> Result<Address, Failure> {
         Ok(self

@@ -137,6 +137,28 @@ pub(super) const INSTANCE: &[(&str, &str)] = &[
     ("timestamp", "signed for your own nonce"),
 ];
 
+/// How what is shown of an enclave for a drill was confirmed.
+pub(super) const DRILL: &[(&str, &str)] = &[
+    ("genesis", "your pin, written at the receipt"),
+    (
+        "manifest",
+        "approved link by link from your genesis, and committed to by the enclave as a drill's",
+    ),
+    (
+        "applications",
+        "in the approved manifest; none is started in a drill",
+    ),
+    (
+        "measurements",
+        "signed by the security module, equal to the manifest's",
+    ),
+    (
+        "document",
+        "chain of certificates up to the root of your definition",
+    ),
+    ("timestamp", "signed for your own nonce"),
+];
+
 /// How what is shown of a genesis was confirmed.
 pub(super) const GENESIS: &[(&str, &str)] = &[
     (

@@ -3,6 +3,7 @@
 mod begin;
 pub(super) mod carried;
 mod diff;
+mod drill;
 mod forward;
 mod people;
 mod reshare;
@@ -41,6 +42,9 @@ use serde_json::{Value, json};
 
 pub(super) use self::begin::{Named, begun, excepted, exception_review, preflight, turn, wanted};
 use self::diff::differences;
+pub(super) use self::drill::{
+    drill_draft, drill_end_draft, drill_finished, drill_given, drill_review, drill_started,
+};
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use self::people::{seats, set};
 pub(super) use self::reshare::{
@@ -398,6 +402,7 @@ pub(super) fn progress(done: &Progress) -> Report {
     if let Some(status) = &done.enclave {
         report = claims(report, status);
     }
+    report = drill::last(report, done.drill.as_ref());
     let who = match done.next {
         Next::Define | Next::Genesis | Next::Manifest => "coordinator",
         Next::Consent | Next::Receipt | Next::Approve => "members",
@@ -727,6 +732,8 @@ const fn phase(phase: Phase) -> &'static str {
         Phase::Halting => "halting",
         Phase::HandingOver => "handing-over",
         Phase::HandedOver => "handed-over",
+        Phase::Drilling => "drilling",
+        Phase::Drilled => "drilled",
     }
 }
 

@@ -15,9 +15,10 @@ use quorate_protocol::definition::{
     AgeLimit, AttestationRoot, Definition, DefinitionConsent, DefinitionFields, MeasurementFields,
 };
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{DrillSharing, genesis_drill_share_context};
 use quorate_protocol::genesis::{
-    Document, Genesis, GenesisOutputFields, GenesisReceipt, GenesisRecord, MemberShare, Possession,
-    SealedShare, genesis_share_context,
+    CommitmentList, Document, Genesis, GenesisOutputFields, GenesisReceipt, GenesisRecord,
+    MemberShare, Possession, SealContext, SealedShare, genesis_share_context,
 };
 use quorate_protocol::instance::Index;
 use quorate_protocol::members::{Member, MemberSetFields};
@@ -88,12 +89,39 @@ fn sealed(
     rng: &mut ChaCha20Rng,
 ) -> MemberShare {
     let context = genesis_share_context(&Digest::of(definition), member.index);
+    sealed_in(&context, member, share, rng)
+}
+
+fn sealed_in(
+    context: &SealContext,
+    member: &Member,
+    share: &Share,
+    rng: &mut ChaCha20Rng,
+) -> MemberShare {
     let suite = Suite::P256Sha256Aes256Gcm;
     let (key, info) = (member.encryption_key.inner(), context.info.as_bytes());
     let sealed = seal(suite, key, info, &context.aad, &*share.to_bytes(), rng);
     MemberShare {
         index: member.index,
         sealed: SealedShare::new(suite, sealed.expect("sealed")).expect("a share"),
+    }
+}
+
+/// A drill scalar of its own, shared and sealed as the genesis enclave does.
+fn drill_of(definition: &Definition, rng: &mut ChaCha20Rng) -> DrillSharing {
+    let set = &definition.share_set;
+    let secret = Secret::random(rng);
+    let (commitments, shares) = split(&secret, 2, &set.indices(), rng).expect("shares");
+    let commitments = CommitmentList::from(commitments);
+    let epoch = commitments.epoch();
+    let sealed = set.members.iter().zip(&shares).map(|(member, share)| {
+        let context = genesis_drill_share_context(&Digest::of(definition), member.index, &epoch);
+        sealed_in(&context, member, share, rng)
+    });
+    let shares = sealed.collect();
+    DrillSharing {
+        commitments,
+        shares,
     }
 }
 
@@ -127,6 +155,7 @@ impl Ceremony {
             definition: Digest::of(&definition),
             commitments: commitments.into(),
             shares: kept.clone(),
+            drill: drill_of(&definition, &mut rng),
         })
         .expect("an output");
         let genesis = Digest::of(&Genesis {

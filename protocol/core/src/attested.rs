@@ -49,6 +49,10 @@ pub enum UserData {
         #[n(1)] Digest<ForwardRecord>,
         #[n(2)] Digest<ForwardRecord>,
     ),
+    /// An enclave that was started for a drill and does nothing else; the public key is the setup
+    /// pair.
+    #[n(6)]
+    Drill(#[n(0)] Digest<Manifest>),
 }
 
 object! {
@@ -72,6 +76,24 @@ pub fn setup_extension(
 ) -> [u8; 48] {
     extension(
         "setup",
+        &[
+            genesis.as_bytes(),
+            manifest.as_bytes(),
+            &setup.to_attested(),
+        ],
+        &[],
+    )
+}
+
+/// Data for PCR16 of an enclave that was started for a drill. Never that of an instance: the tag is
+/// another one.
+pub fn drill_extension(
+    genesis: &Digest<Genesis>,
+    manifest: &Digest<Manifest>,
+    setup: &KeyPair,
+) -> [u8; 48] {
+    extension(
+        "drill",
         &[
             genesis.as_bytes(),
             manifest.as_bytes(),

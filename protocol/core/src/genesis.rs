@@ -15,6 +15,7 @@ use crate::cbor::{Checked, Object, Rules, object};
 use crate::cose::Signed;
 use crate::definition::{Definition, DefinitionConsent};
 use crate::digest::Digest;
+use crate::drill::DrillSharing;
 use crate::exception::GenesisException;
 use crate::invalid::Invalid;
 use crate::keys::VerificationKey;
@@ -138,6 +139,9 @@ pub struct GenesisOutputFields {
     /// One share a member, ascending.
     #[n(2)]
     pub shares: Vec<MemberShare>,
+    /// An independent scalar for drills, shared among the same members.
+    #[n(3)]
+    pub drill: DrillSharing,
 }
 
 /// An output whose shares are in ascending order.
@@ -145,17 +149,23 @@ pub type GenesisOutput = Checked<GenesisOutputFields>;
 
 impl Rules for GenesisOutputFields {
     fn check(&self) -> Result<(), Invalid> {
-        for pair in self.shares.windows(2) {
-            if let [before, after] = pair
-                && before.index >= after.index
-            {
-                return Err(Invalid::IndicesNotAscending {
-                    index: after.index.get(),
-                });
-            }
+        for shares in [&self.shares, &self.drill.shares] {
+            ascending(shares.iter().map(|share| share.index))?;
         }
         Ok(())
     }
+}
+
+/// Each index above the one before.
+pub(crate) fn ascending(indices: impl Iterator<Item = ShareIndex>) -> Result<(), Invalid> {
+    let mut before: Option<ShareIndex> = None;
+    for index in indices {
+        if before.is_some_and(|before| before >= index) {
+            return Err(Invalid::IndicesNotAscending { index: index.get() });
+        }
+        before = Some(index);
+    }
+    Ok(())
 }
 
 /// A namespace: its digest is what people pin.
@@ -274,11 +284,11 @@ pub struct SealContext {
 
 object! {
     CommitmentList => "quorate/epoch/v1", 16 * 1024;
-    GenesisOutput => "quorate/genesis-output/v1", 64 * 1024;
+    GenesisOutput => "quorate/genesis-output/v2", 128 * 1024;
     Genesis => "quorate/genesis/v1", 128;
     Possession => "quorate/possession/v1", 128;
     GenesisReceipt => "quorate/genesis-receipt/v1", 512;
-    GenesisRecord => "quorate/genesis-record/v2", 512 * 1024;
+    GenesisRecord => "quorate/genesis-record/v3", 640 * 1024;
     SealedShare => "quorate/sealed-share/v1", 256;
 }
 

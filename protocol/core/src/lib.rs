@@ -38,6 +38,7 @@ pub mod control;
 pub mod cose;
 pub mod definition;
 pub mod digest;
+pub mod drill;
 pub mod egress;
 pub mod es256;
 pub mod evidence;

@@ -16,6 +16,7 @@ use crate::control::Report;
 use crate::cose::Signed;
 use crate::definition::{Definition, DefinitionConsent};
 use crate::digest::Digest;
+use crate::drill::{Drill, DrillFinishRequest, DrillReceipt, DrillRequest};
 use crate::evidence::Evidence;
 use crate::forward::{Confirmed, ExportRequest, ForwardChallenge, ForwardedKey};
 use crate::frame::Sizes;
@@ -81,6 +82,15 @@ pub enum Request {
     /// Carry out an order to reshare. The order that was carried out last gets its answer again.
     #[n(13)]
     Reshare(#[n(0)] Box<ReshareRequest>),
+    /// Become an enclave for a drill of this namespace, and nothing else.
+    #[n(14)]
+    Drill(#[n(0)] Box<BootRequest>),
+    /// Take part in the drill.
+    #[n(15)]
+    DrillGive(#[n(0)] Box<DrillRequest>),
+    /// End the drill and give its record. Ended once, it gets the same record again.
+    #[n(16)]
+    DrillFinish(#[n(0)] DrillFinishRequest),
 }
 
 /// A piece of a binary. Pieces of one binary arrive in order; after a break the sender asks for the
@@ -145,6 +155,9 @@ pub enum Stage {
     /// The live keys.
     #[n(3)]
     Live,
+    /// The setup keys of an enclave that was started for a drill.
+    #[n(4)]
+    Drill,
 }
 
 /// Asks for an attestation.
@@ -232,6 +245,15 @@ pub enum Response {
     /// The new shares, sealed to their members.
     #[n(14)]
     Reshared(#[n(0)] Box<Reshare>),
+    /// The enclave is there for a drill now. A claim until attested.
+    #[n(15)]
+    DrillStarted(#[n(0)] Box<KeyPair>),
+    /// Proof and drill share were good.
+    #[n(16)]
+    DrillTaken(#[n(0)] Signed<DrillReceipt>),
+    /// The drill has ended.
+    #[n(17)]
+    Drilled(#[n(0)] Box<Drill>),
 }
 
 /// Where an enclave is in its life.
@@ -262,6 +284,12 @@ pub enum Phase {
     /// It has handed the key over; it answers for what it was and does nothing else.
     #[n(8)]
     HandedOver,
+    /// Started for a drill; members take part.
+    #[n(9)]
+    Drilling,
+    /// The drill has ended; it answers for it and does nothing else.
+    #[n(10)]
+    Drilled,
 }
 
 /// State of an enclave. Says nothing that is secret; a claim like every unsigned answer.
@@ -280,7 +308,7 @@ pub struct Status {
     /// Which shares it takes.
     #[n(3)]
     pub epoch: Option<Epoch>,
-    /// Members whose share was good, ascending.
+    /// Members whose share was good, ascending; in a drill, who proved to hold theirs.
     #[n(4)]
     pub accepted: Vec<Index>,
     /// Shares needed; 0 before boot.
@@ -422,6 +450,9 @@ impl Sizes for Request {
             10 => Some(256 * 1024),
             11 => Some(4096),
             13 => Some(256 * 1024),
+            14 => Some(Self::LARGEST),
+            15 => Some(1024),
+            16 => Some(128),
             _ => None,
         }
     }
@@ -434,7 +465,7 @@ impl Sizes for Response {
         match kind {
             0 => Some(16 * 1024),
             1 => Some(64),
-            2 => Some(128 * 1024),
+            2 => Some(192 * 1024),
             3 => Some(512),
             4 => Some(24 * 1024),
             5 | 7 => Some(1024),
@@ -444,7 +475,9 @@ impl Sizes for Response {
             10 => Some(256 * 1024),
             11 => Some(4096),
             12 => Some(2),
-            14 => Some(320 * 1024),
+            14 => Some(384 * 1024),
+            15 | 16 => Some(256),
+            17 => Some(256 * 1024),
             _ => None,
         }
     }

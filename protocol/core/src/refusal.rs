@@ -222,6 +222,27 @@ pub enum Reason {
     /// A delegation has ended.
     #[n(111)]
     DelegationExpired,
+    /// The enclave was not started for a drill.
+    #[n(120)]
+    DrillNotHere,
+    /// The enclave was started for a drill and takes part in nothing else.
+    #[n(121)]
+    DrillOnly,
+    /// The proof of possession is not made with the member's real share, for this drill.
+    #[n(122)]
+    DrillProof,
+    /// The member's real share was sent in the place of their drill share.
+    #[n(123)]
+    DrillRealShare,
+    /// Too few drill shares to end the drill.
+    #[n(124)]
+    DrillUnfinished,
+    /// The next drill would be due before now, or too late.
+    #[n(125)]
+    DrillDue,
+    /// The drill has ended.
+    #[n(126)]
+    DrillOver,
     /// The NSM or the kernel failed; the enclave halts.
     #[n(90)]
     Internal,
@@ -487,6 +508,34 @@ impl Reason {
             Self::DelegationExpired => (
                 "a delegation has ended by the enclave's time",
                 "ask the member to act, or to name the surrogate anew",
+            ),
+            Self::DrillNotHere => (
+                "this enclave was not started for a drill",
+                "start an empty enclave with quorate ceremony drill start",
+            ),
+            Self::DrillOnly => (
+                "this enclave was started for a drill and does nothing else",
+                "use another enclave; real shares do not belong here",
+            ),
+            Self::DrillProof => (
+                "the member did not prove to hold their real share",
+                "the member checks the share, and restores it from a backup; others need not repeat",
+            ),
+            Self::DrillRealShare => (
+                "the member's real share came in the place of their drill share; it was erased",
+                "find out which tool sent it, and reshare if this enclave's image is not the one approved",
+            ),
+            Self::DrillUnfinished => (
+                "too few drill shares have come to end the drill",
+                "have more members take part with quorate ceremony drill give",
+            ),
+            Self::DrillDue => (
+                "the next drill would be due in the past or more than 366 days from now",
+                "name another date",
+            ),
+            Self::DrillOver => (
+                "the drill has ended here",
+                "start an empty enclave for the next one",
             ),
             Self::Internal => (
                 "the enclave's device or kernel failed; it has halted",

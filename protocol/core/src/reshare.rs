@@ -19,7 +19,10 @@ use crate::atoms::{ShareIndex, UnixMillis};
 use crate::cbor::{Checked, Object, Rules, object};
 use crate::cose::Signed;
 use crate::digest::Digest;
-use crate::genesis::{CommitmentList, Epoch, Genesis, MemberShare, Possession, SealContext};
+use crate::drill::DrillSharing;
+use crate::genesis::{
+    CommitmentList, Epoch, Genesis, MemberShare, Possession, SealContext, ascending,
+};
 use crate::instance::{InstanceCertificate, KeyRing};
 use crate::invalid::Invalid;
 use crate::keys::KeyPair;
@@ -118,6 +121,9 @@ pub struct ReshareRecordFields {
     /// When, by the instance's NSM.
     #[n(4)]
     pub time: UnixMillis,
+    /// Another independent scalar for drills, shared among the same members.
+    #[n(5)]
+    pub drill: DrillSharing,
 }
 
 /// A record whose shares are in ascending order.
@@ -125,13 +131,10 @@ pub type ReshareRecord = Checked<ReshareRecordFields>;
 
 impl Rules for ReshareRecordFields {
     fn check(&self) -> Result<(), Invalid> {
-        let mut pairs = self.shares.array_windows::<2>();
-        match pairs.find(|[before, after]| before.index >= after.index) {
-            Some([_, after]) => Err(Invalid::IndicesNotAscending {
-                index: after.index.get(),
-            }),
-            None => Ok(()),
+        for shares in [&self.shares, &self.drill.shares] {
+            ascending(shares.iter().map(|share| share.index))?;
         }
+        Ok(())
     }
 }
 
@@ -238,10 +241,10 @@ pub fn reshare_share_context(
 object! {
     ReshareOrder => "quorate/reshare-order/v1", 64 * 1024;
     ReshareConsent => "quorate/reshare-consent/v1", 256;
-    ReshareRecord => "quorate/reshare-record/v1", 64 * 1024;
-    Reshare => "quorate/reshare/v1", 320 * 1024;
+    ReshareRecord => "quorate/reshare-record/v2", 128 * 1024;
+    Reshare => "quorate/reshare/v2", 384 * 1024;
     ReshareReceipt => "quorate/reshare-receipt/v1", 512;
-    CompletedReshare => "quorate/completed-reshare/v1", 480 * 1024;
+    CompletedReshare => "quorate/completed-reshare/v2", 544 * 1024;
     ShareDestroyed => "quorate/share-destroyed/v1", 256;
 }
 

@@ -197,7 +197,7 @@ fn a_length_beyond_its_own_kind_fails_closed() {
 #[test]
 fn an_unknown_kind_fails_closed() {
     for found in [
-        [0x82, 14],
+        [0x82, 17],
         [0x82, 23],
         [0x82, 24],
         [0x80, 0],
@@ -208,8 +208,8 @@ fn an_unknown_kind_fails_closed() {
         let received = [&[1, 0, 0, 0, 2], &found[..]].concat();
         refused::<Request>(&received, FrameError::Kind { found });
     }
-    let found = [0x82, 15];
-    refused::<Response>(&[1, 0, 0, 0, 9, 0x82, 15], FrameError::Kind { found });
+    let found = [0x82, 18];
+    refused::<Response>(&[1, 0, 0, 0, 9, 0x82, 18], FrameError::Kind { found });
 }
 
 /// A fault in the second of two frames comes after the first payload, not in its place.

@@ -2,10 +2,14 @@
 
 use p256::ecdsa::SigningKey;
 use quorate_protocol::attested::{
-    applications_extension, extended_once, genesis_extension, live_extension, setup_extension,
+    applications_extension, drill_extension, extended_once, genesis_extension, live_extension,
+    setup_extension,
 };
 use quorate_protocol::cbor::from_bytes;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{
+    drill_share_context, genesis_drill_share_context, reshare_drill_share_context,
+};
 use quorate_protocol::forward::forward_key_context;
 use quorate_protocol::frame::{Assembler, frame};
 use quorate_protocol::genesis::{Genesis, genesis_share_context};
@@ -149,6 +153,11 @@ fn every_register_is_extended_as_the_vectors_say() {
                 &digest(inputs, "manifest"),
                 &pair(),
             ),
+            "drill" => drill_extension(
+                &digest(inputs, "genesis"),
+                &digest(inputs, "manifest"),
+                &pair(),
+            ),
             "live" => live_extension(
                 &digest(inputs, "genesis"),
                 &digest(inputs, "manifest"),
@@ -177,6 +186,7 @@ fn every_register_is_extended_as_the_vectors_say() {
         ("setup", 16),
         ("live", 17),
         ("applications", 18),
+        ("drill", 16),
     ];
     assert_eq!(
         seen,
@@ -201,6 +211,22 @@ fn every_sealed_share_opens_under_its_context_only() {
                 let record = from_bytes(&bytes(inputs, "record")).expect("a record");
                 forward_key_context(&record)
             }
+            "genesis drill" => genesis_drill_share_context(
+                &digest(inputs, "definition"),
+                index(),
+                &digest(inputs, "epoch"),
+            ),
+            "reshare drill" => reshare_drill_share_context(
+                &digest(inputs, "order"),
+                index(),
+                &digest(inputs, "epoch"),
+            ),
+            "drill" => drill_share_context(
+                &digest(inputs, "genesis"),
+                &digest::<Manifest>(inputs, "manifest"),
+                index(),
+                &digest(inputs, "epoch"),
+            ),
             "reshare" => {
                 reshare_share_context(&digest(inputs, "order"), index(), &digest(inputs, "epoch"))
             }

@@ -34,6 +34,7 @@ use quorate_protocol::card::MemberCard;
 use quorate_protocol::carried::{CarriedAttestation, CarriedGrant, CarriedNonce};
 use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
+use quorate_protocol::drill::{Drill, DrillGrant, DrillPossession, DrillReceipt, DrillRecord};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::exception::GenesisException;
@@ -94,6 +95,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reshare", object::<Reshare>),
     ("reshare-receipt", object::<ReshareReceipt>),
     ("completed-reshare", object::<CompletedReshare>),
+    ("drill-possession", object::<DrillPossession>),
+    ("drill-grant", object::<DrillGrant>),
+    ("drill-receipt", object::<DrillReceipt>),
+    ("drill-record", object::<DrillRecord>),
+    ("drill", object::<Drill>),
     ("share-destroyed", object::<ShareDestroyed>),
     ("delegation", object::<Delegation>),
     ("surrogate-approval", object::<SurrogateApproval>),
@@ -148,6 +154,10 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("signed-reshare-consent", signed::<ReshareConsent>),
     ("signed-reshare-record", signed::<ReshareRecord>),
     ("signed-reshare-receipt", signed::<ReshareReceipt>),
+    ("signed-drill-possession", signed::<DrillPossession>),
+    ("signed-drill-grant", signed::<DrillGrant>),
+    ("signed-drill-receipt", signed::<DrillReceipt>),
+    ("signed-drill-record", signed::<DrillRecord>),
     ("signed-share-destroyed", signed::<ShareDestroyed>),
     ("signed-delegation", signed::<Delegation>),
     ("signed-entrusted-share", signed::<EntrustedShare>),

@@ -143,6 +143,7 @@ impl Twin for GenesisOutputFields {
             "definition": self.definition,
             "commitments": self.commitments,
             "shares": self.shares,
+            "drill": self.drill,
         }
     }
 }

@@ -119,6 +119,7 @@ impl Twin for UserData {
             Self::HandedOver(digest, record, _) => {
                 ("handed_over", "manifest", digest.to_string(), Some(record))
             }
+            Self::Drill(digest) => ("drill", "manifest", digest.to_string(), None),
         };
         let mut twin = json!({ "object": Self::LABEL, "stage": stage, field: digest });
         if let (Value::Object(map), Some(record)) = (&mut twin, record) {

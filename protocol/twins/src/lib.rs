@@ -18,6 +18,7 @@ mod application;
 mod atoms;
 mod build;
 mod carried;
+mod drill;
 mod forward;
 mod genesis;
 mod instance;

@@ -41,6 +41,9 @@ impl Twin for Request {
             Self::HandOver(body) => ("hand_over", Some(body.twin())),
             Self::ReshareChallenge => ("reshare_challenge", None),
             Self::Reshare(body) => ("reshare", Some(body.twin())),
+            Self::Drill(body) => ("drill", Some(body.twin())),
+            Self::DrillGive(body) => ("drill_give", Some(body.twin())),
+            Self::DrillFinish(body) => ("drill_finish", Some(body.twin())),
         };
         match body {
             None => json!({ "object": Self::LABEL, "request": request }),
@@ -119,6 +122,9 @@ impl Twin for Response {
             Self::HandedOver => ("handed_over", Value::Null),
             Self::ReshareChallenge(body) => ("reshare_challenge", body.twin()),
             Self::Reshared(body) => ("reshared", body.twin()),
+            Self::DrillStarted(setup) => ("drill_started", setup.twin()),
+            Self::DrillTaken(body) => ("drill_taken", body.twin()),
+            Self::Drilled(body) => ("drilled", body.twin()),
         };
         match body {
             Value::Null => json!({ "object": Self::LABEL, "response": response }),

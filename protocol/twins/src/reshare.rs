@@ -59,6 +59,7 @@ impl Twin for ReshareRecordFields {
             "commitments": self.commitments,
             "shares": self.shares,
             "time": self.time,
+            "drill": self.drill,
         }
     }
 }

@@ -3,10 +3,14 @@
 use hkdf::Hkdf;
 use minicbor::Encoder;
 use quorate_protocol::attested::{
-    applications_extension, extended_once, genesis_extension, live_extension, setup_extension,
+    applications_extension, drill_extension, extended_once, genesis_extension, live_extension,
+    setup_extension,
 };
 use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{
+    drill_share_context, genesis_drill_share_context, reshare_drill_share_context,
+};
 use quorate_protocol::forward::forward_key_context;
 use quorate_protocol::frame::frame;
 use quorate_protocol::genesis::{Genesis, SealContext, SealedShare, genesis_share_context};
@@ -72,6 +76,7 @@ fn extensions() -> File {
     };
     let (setup, setup_preimage, setup_inputs) = of_pair("setup");
     let (live, live_preimage, live_inputs) = of_pair("live");
+    let (drill, drill_preimage, drill_inputs) = of_pair("drill");
     let mut of_applications = strings("applications", &[genesis.as_bytes()]);
     // One more item than the helper counted.
     of_applications[0] += 1;
@@ -105,6 +110,13 @@ fn extensions() -> File {
             applications_extension(&genesis, applications),
             json!({ "genesis": genesis.to_string(), "applications": hex(&to_bytes(applications)) }),
         ),
+        case(
+            "drill",
+            16,
+            drill_preimage,
+            drill_extension(&genesis, &manifest, &drill),
+            drill_inputs,
+        ),
     ];
     let value = json!({
         "about": "extension = SHA-384(cbor), cbor as in the rules *-extension of quorate.cddl; \
@@ -130,6 +142,10 @@ fn contexts() -> File {
     let made = reshare.record.unverified();
     let (order, epoch) = (Digest::of(&reshare.order), made.commitments.epoch());
     let anew = &made.shares[0];
+    let born = &world.record.output.drill;
+    let (born_epoch, anew_epoch) = (born.commitments.epoch(), made.drill.commitments.epoch());
+    let drilled = samples::drill::Drilled::of(&world, &chain);
+    let drilled_under = Digest::of(&manifest);
     let cases = [
         sealing(
             "genesis",
@@ -166,6 +182,45 @@ fn contexts() -> File {
                 "order": order.to_string(),
                 "index": anew.index.get(),
                 "epoch": epoch.to_string(),
+            }),
+        ),
+        sealing(
+            "genesis drill",
+            &genesis_drill_share_context(&definition, born.shares[0].index, &born_epoch),
+            "alice encryption",
+            &born.shares[0].sealed,
+            json!({
+                "definition": definition.to_string(),
+                "index": born.shares[0].index.get(),
+                "epoch": born_epoch.to_string(),
+            }),
+        ),
+        sealing(
+            "reshare drill",
+            &reshare_drill_share_context(&order, made.drill.shares[0].index, &anew_epoch),
+            "alice encryption",
+            &made.drill.shares[0].sealed,
+            json!({
+                "order": order.to_string(),
+                "index": made.drill.shares[0].index.get(),
+                "epoch": anew_epoch.to_string(),
+            }),
+        ),
+        sealing(
+            "drill",
+            &drill_share_context(
+                &world.genesis,
+                &drilled_under,
+                at_genesis.index,
+                &born_epoch,
+            ),
+            "drill setup hpke",
+            &drilled.sealed,
+            json!({
+                "genesis": world.genesis.to_string(),
+                "manifest": drilled_under.to_string(),
+                "index": at_genesis.index.get(),
+                "epoch": born_epoch.to_string(),
             }),
         ),
     ];

@@ -12,6 +12,7 @@ use quorate_protocol::control::{FromInit, ToInit};
 use quorate_protocol::cose::{BadSignature, Signed};
 use quorate_protocol::definition::{Definition, DefinitionConsent};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{Drill, DrillGrant, DrillPossession, DrillReceipt, DrillRecord};
 use quorate_protocol::egress::{EgressRequest, EgressResponse};
 use quorate_protocol::evidence::Evidence;
 use quorate_protocol::exception::GenesisException;
@@ -124,6 +125,11 @@ pub const KINDS: &[Kind] = &[
     plain::<Reshare>(),
     signed::<ReshareReceipt>(),
     plain::<CompletedReshare>(),
+    signed::<DrillPossession>(),
+    signed::<DrillGrant>(),
+    signed::<DrillReceipt>(),
+    signed::<DrillRecord>(),
+    plain::<Drill>(),
     signed::<ShareDestroyed>(),
     signed::<Delegation>(),
     plain::<SurrogateApproval>(),

@@ -1,6 +1,7 @@
 //! At least one sample of every kind of object.
 
 mod applications;
+pub(crate) mod drill;
 pub(crate) mod forward;
 pub(crate) mod reshare;
 mod surrogate;
@@ -77,6 +78,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(forward::samples(&mut small, &chain));
     samples.extend(reshare::samples(&small, &chain));
     samples.extend(surrogate::samples(&small, &chain));
+    samples.extend(drill::samples(&small, &chain));
     let evidence = small.evidence(chain.clone());
     let first = seven.manifest(|_| {});
     let large = seven.evidence(vec![seven.link(first)]);
@@ -86,9 +88,11 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(forward::requests(&small, &chain));
     samples.extend(reshare::requests(&small, &chain));
     samples.extend(surrogate::requests(&mut small, &chain));
+    samples.extend(drill::requests(&small, &chain));
     samples.extend(responses(&mut small, &chain, evidence));
     samples.extend(forward::responses(&small, &chain));
     samples.extend(reshare::responses(&small, &chain));
+    samples.extend(drill::responses(&small, &chain));
     samples.extend(rebuilds());
     samples.extend(transcripts::samples(&small, &chain));
     samples

@@ -13,12 +13,13 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{DrillSharing, genesis_drill_share_context};
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::exception::GenesisExceptionFields;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
-    GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
+    GenesisRecord, MemberShare, Possession, SealContext, SealedShare, genesis_share_context,
 };
 use quorate_protocol::instance::{
     Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
@@ -47,6 +48,7 @@ pub(crate) struct World {
     pub(crate) commitments: CommitmentList,
     pub(crate) secret: Secret,
     pub(crate) shares: Vec<Share>,
+    pub(crate) drill_shares: Vec<Share>,
     rng: ChaCha20Rng,
 }
 
@@ -89,10 +91,14 @@ impl World {
                 sealed: sealed_share(&mut rng, &member.encryption_key, &context, share),
             }
         });
+        let sealed = sealed.collect();
+        let context = |index, epoch: &Epoch| genesis_drill_share_context(&digest, index, epoch);
+        let (drill, drill_shares) = drill_sharing(namespace, &definition.share_set, context);
         let output = checked(GenesisOutputFields {
             definition: digest,
             commitments: commitments.clone(),
-            shares: sealed.collect(),
+            shares: sealed,
+            drill,
         });
         let record = record(&definition, output, &shares);
         Self {
@@ -102,6 +108,7 @@ impl World {
             commitments,
             secret,
             shares,
+            drill_shares,
             rng,
         }
     }
@@ -495,4 +502,31 @@ pub(crate) fn set((threshold, people): Set<'_>) -> MemberSet {
 
 fn checked<T: quorate_protocol::cbor::Rules>(value: T) -> Checked<T> {
     Checked::new(value).expect("a sample that keeps the rules")
+}
+
+/// A drill scalar of its own, shared in a set and sealed to its members.
+pub(crate) fn drill_sharing(
+    what: &str,
+    set: &MemberSet,
+    context: impl Fn(ShareIndex, &Epoch) -> SealContext,
+) -> (DrillSharing, Vec<Share>) {
+    let mut rng = generator(&format!("{what} drill generator"));
+    let secret = Secret::from_bytes(&scalar(&format!("{what} drill"))).expect("a scalar");
+    let (commitments, shares) =
+        split(&secret, set.threshold, &set.indices(), &mut rng).expect("a sharing");
+    let commitments = CommitmentList::from(commitments);
+    let epoch = commitments.epoch();
+    let sealed = shares.iter().zip(&set.members).map(|(share, member)| {
+        let context = context(share.index(), &epoch);
+        MemberShare {
+            index: share.index(),
+            sealed: sealed_share(&mut rng, &member.encryption_key, &context, share),
+        }
+    });
+    let shares_of = sealed.collect();
+    let sharing = DrillSharing {
+        commitments,
+        shares: shares_of,
+    };
+    (sharing, shares)
 }

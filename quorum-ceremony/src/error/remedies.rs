@@ -146,6 +146,16 @@ impl StepError {
                 "fetch the newest copy of the shared folder, or write one with `quorate ceremony \
                  reshare order`",
             ),
+            Self::DrillsExhausted => (
+                "drills-exhausted",
+                Folder,
+                "move old drills out of the shared folder, or find out who wrote them",
+            ),
+            Self::NoDrill => (
+                "no-drill",
+                You,
+                "name the enclave that was started with `quorate ceremony drill start`",
+            ),
             Self::OrdersExhausted => (
                 "orders-exhausted",
                 Folder,

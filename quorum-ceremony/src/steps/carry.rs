@@ -201,7 +201,7 @@ fn due(
             Stage::Genesis => Kind::Genesis,
             Stage::Setup => Kind::Attestation,
             // No tool asks for it by file.
-            Stage::Live => return Err(other_member(Carried::Nonce).into()),
+            Stage::Live | Stage::Drill => return Err(other_member(Carried::Nonce).into()),
         };
         let task = Task::Attest(nonce);
         return Ok(Some(errand(what, Carried::Attestation, task)));

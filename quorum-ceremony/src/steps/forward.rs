@@ -231,6 +231,7 @@ const fn phase_name(phase: Phase) -> &'static str {
         Phase::Launching | Phase::Running => "running",
         Phase::Halting => "ending",
         Phase::HandingOver | Phase::HandedOver => "at its end: it has handed the key over",
+        Phase::Drilling | Phase::Drilled => "there for a drill",
     }
 }
 

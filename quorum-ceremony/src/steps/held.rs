@@ -3,12 +3,16 @@
 //! Guarantees: what is opened has been checked against the commitments of its epoch, which come with
 //! a pinned genesis or from the private folder.
 
+use quorate_protocol::atoms::ShareIndex;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::{
+    DrillSharing, genesis_drill_share_context, reshare_drill_share_context,
+};
 use quorate_protocol::genesis::{
     CommitmentList, Epoch, GenesisOutput, MemberShare, SealContext, genesis_share_context,
 };
-use quorate_protocol::reshare::reshare_share_context;
+use quorate_protocol::reshare::{ReshareOrder, reshare_share_context};
 use quorate_protocol::surrogate::{EntrustedShare, surrogate_share_context};
 use quorate_sealing::ExternalOpenError;
 use quorate_sharing::{SCALAR_LEN, Share};
@@ -61,6 +65,42 @@ impl Held {
                 sealed: kept.sealed.clone(),
             },
         }
+    }
+
+    /// A member's drill share of a genesis. Not kept: the record has it.
+    pub(crate) fn drill_of_genesis(
+        definition: &Definition,
+        output: &GenesisOutput,
+        index: ShareIndex,
+    ) -> Option<Self> {
+        let named = Digest::of(definition);
+        Self::drill(&output.drill, index, |drill| {
+            genesis_drill_share_context(&named, index, drill)
+        })
+    }
+
+    /// A member's drill share of a resharing.
+    pub(crate) fn drill_of_reshare(
+        order: &Digest<ReshareOrder>,
+        sharing: &DrillSharing,
+        index: ShareIndex,
+    ) -> Option<Self> {
+        Self::drill(sharing, index, |drill| {
+            reshare_drill_share_context(order, index, drill)
+        })
+    }
+
+    fn drill(
+        sharing: &DrillSharing,
+        index: ShareIndex,
+        context: impl FnOnce(&Epoch) -> SealContext,
+    ) -> Option<Self> {
+        let share = sharing.shares.iter().find(|share| share.index == index)?;
+        Some(Self {
+            share: share.clone(),
+            context: context(&sharing.commitments.epoch()),
+            commitments: sharing.commitments.clone(),
+        })
     }
 
     /// The share of `epoch` in a private folder. `definition` and `output` are the pinned genesis'.

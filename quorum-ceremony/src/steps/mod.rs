@@ -10,6 +10,7 @@ pub mod carried;
 pub mod carry;
 pub mod consent;
 pub mod define;
+pub mod drill;
 pub mod evidence;
 pub mod exception;
 pub mod forward;
@@ -135,7 +136,7 @@ pub(crate) fn newest_approved(
 }
 
 /// A share, sealed to a person or an enclave.
-fn seal_share(
+pub(crate) fn seal_share(
     share: &Share,
     to: &EncryptionKey,
     context: &SealContext,

@@ -10,6 +10,7 @@
 //! Does not: vouch for the others. That somebody's file is missing says nothing about why.
 
 mod carried;
+mod drills;
 mod reshares;
 
 use std::path::Path;
@@ -265,6 +266,12 @@ fn find(
     turn.due = reshares::pending(workspace, &manifest, digest)?;
     turn.due
         .extend(running(workspace, &manifest, digest, status.as_ref())?);
+    turn.due.extend(drills::due(
+        workspace,
+        &manifest,
+        digest,
+        turn.progress.drill.as_ref(),
+    )?);
     turn.progress.enclave = status;
     Ok(())
 }

@@ -459,7 +459,7 @@ impl Given {
 }
 
 /// A terminal that was left alone overnight does not give a share in the morning.
-fn check_patience(waited: Duration, limit: AgeLimit) -> Result<(), StepError> {
+pub(crate) fn check_patience(waited: Duration, limit: AgeLimit) -> Result<(), StepError> {
     if waited > limit.duration().saturating_add(PATIENCE) {
         return Err(StepError::ReviewTooOld { waited });
     }
@@ -479,7 +479,10 @@ fn predecessors<'c>(
 }
 
 /// Which share a member of these pins may give to an instance of this chain.
-fn decide_share(pins: &Pins, chain: &VerifiedChain) -> Result<ShareIndex, CeremonyError> {
+pub(crate) fn decide_share(
+    pins: &Pins,
+    chain: &VerifiedChain,
+) -> Result<ShareIndex, CeremonyError> {
     let no_share = || StepError::NoShare {
         name: pins.name().clone(),
     };

@@ -238,6 +238,13 @@ impl Review {
         };
         let sealed = sealed_share(&self.definition, &self.output, keys.name())?;
         let share = open_share(&self.definition, &self.output, sealed, &keys)?;
+        // Not kept, since the record has it; a bad one is found now and not in the first drill.
+        let drill = Held::drill_of_genesis(&self.definition, &self.output, index);
+        drop(
+            drill
+                .ok_or(StepError::ShareUnreadable { index })?
+                .open(&keys)?,
+        );
         self.member.private.store_share(sealed)?;
         let pin = SharePin {
             index: Index(index),

@@ -16,6 +16,7 @@ use quorate_protocol::message::Status;
 use quorate_verify::chain::{ChainError, walk_at};
 use quorate_verify::genesis::{VerifiedGenesis, check_output};
 
+use super::drill::{self, LastDrill};
 use crate::address::Address;
 use crate::challenge::wall_clock;
 use crate::client::Client;
@@ -41,6 +42,8 @@ pub struct Progress {
     pub ignored: Vec<IgnoredApproval>,
     /// What the enclave says, if one was asked.
     pub enclave: Option<Status>,
+    /// The newest drill that holds, if one was held.
+    pub drill: Option<LastDrill>,
     /// The command that comes next.
     pub next: Next,
 }
@@ -112,6 +115,7 @@ pub fn read(folder: &Path, socket: Option<&Address>) -> Result<Progress, Ceremon
         enclave: socket
             .map(|socket| Client::connect(socket)?.status())
             .transpose()?,
+        drill: None,
         next: Next::Define,
     };
     let Some(definition) = progress.definition.clone() else {
@@ -181,6 +185,7 @@ fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), Cerem
     progress.record = true;
     let found = workspace.links(genesis.definition(), None)?;
     progress.ignored = found.ignored;
+    progress.drill = drill::newest(workspace, &genesis, &found.links)?;
     let approved = match walk_at(&genesis, &found.links, wall_clock()) {
         Ok(chain) => chain.sequence(),
         Err(

@@ -106,7 +106,7 @@ impl Looked {
 }
 
 /// What a verified document says of itself.
-fn document(facts: &DocumentFacts) -> Vec<Fact> {
+pub(crate) fn document(facts: &DocumentFacts) -> Vec<Fact> {
     let mut said = vec![
         Fact::Document(facts.document),
         Fact::Attested(facts.timestamp),

@@ -40,6 +40,8 @@ pub enum EnclaveRole {
     Genesis,
     /// The one that was booted last.
     Instance,
+    /// The one that was started for a drill last.
+    Drill,
 }
 
 impl EnclaveRole {
@@ -47,6 +49,7 @@ impl EnclaveRole {
         match self {
             Self::Genesis => &["enclaves", "genesis"],
             Self::Instance => &["enclaves", "instance"],
+            Self::Drill => &["enclaves", "drill"],
         }
     }
 }

@@ -5,6 +5,7 @@
 //! completes after them.
 
 mod carried;
+mod drill;
 mod reshare;
 mod successor;
 

@@ -15,7 +15,7 @@ use super::*;
 const NEXT: [&str; 4] = ["alice", "bob", "carol-2", "dave"];
 
 /// A namespace of alice, bob and carol, and an instance that runs.
-fn running(place: &Place) -> (Digest<Genesis>, PathBuf) {
+pub(super) fn running(place: &Place) -> (Digest<Genesis>, PathBuf) {
     found(place);
     let birth = place.start("genesis", b"genesis image");
     let born = genesis::hold(&place.folder(), &birth).unwrap();
@@ -42,7 +42,7 @@ fn await_key(socket: &Path) {
     });
 }
 
-fn plan(members: &[&str], threshold: u8) -> order::Plan {
+pub(super) fn plan(members: &[&str], threshold: u8) -> order::Plan {
     order::Plan {
         members: members.iter().copied().map(name).collect(),
         threshold,
@@ -50,15 +50,18 @@ fn plan(members: &[&str], threshold: u8) -> order::Plan {
     }
 }
 
-fn sign_as(place: &Place, member: &str) -> Result<sign::Consented, CeremonyError> {
+pub(super) fn sign_as(place: &Place, member: &str) -> Result<sign::Consented, CeremonyError> {
     sign::review(&place.folder(), &place.private(member), None)?.consent(words(member))
 }
 
-fn receive_as(place: &Place, member: &str) -> Result<receipt::Received, CeremonyError> {
+pub(super) fn receive_as(place: &Place, member: &str) -> Result<receipt::Received, CeremonyError> {
     receipt::review(&place.folder(), &place.private(member), None)?.acknowledge(words(member))
 }
 
-fn rotation(manifest_members: Option<&[&str]>, reshare: rotate::Reshared) -> rotate::Plan {
+pub(super) fn rotation(
+    manifest_members: Option<&[&str]>,
+    reshare: rotate::Reshared,
+) -> rotate::Plan {
     rotate::Plan {
         manifest_members: manifest_members.map(|all| all.iter().copied().map(name).collect()),
         manifest_threshold: None,

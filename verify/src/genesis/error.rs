@@ -6,6 +6,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use thiserror::Error;
 
+use crate::drill::SharingFault;
 use crate::text::Listed;
 
 /// A broken rule of a genesis record. Names the member it concerns.
@@ -60,6 +61,9 @@ pub enum GenesisError {
         /// The definition in the consent.
         found: Digest<Definition>,
     },
+    /// The sharing of the drill scalar is not as it must be.
+    #[error(transparent)]
+    DrillSharing(SharingFault),
     /// An exception is for another namespace or epoch.
     #[error("the exception of {name} is not for this genesis")]
     ExceptionForAnother {
@@ -218,6 +222,7 @@ impl GenesisError {
             Self::ConsentRepeated { .. } => "genesis-consent-repeated",
             Self::ConsentSignature { .. } => "genesis-consent-signature",
             Self::ConsentToAnother { .. } => "genesis-consent-to-another",
+            Self::DrillSharing(_) => "genesis-drill-sharing",
             Self::ExceptionForAnother { .. } => "genesis-exception-for-another",
             Self::ExceptionMissing { .. } => "genesis-exception-missing",
             Self::ExceptionNeedless => "genesis-exception-needless",
@@ -260,6 +265,7 @@ impl GenesisError {
                  one must not go on."
             }
             Self::CommitmentCount { .. }
+            | Self::DrillSharing(_)
             | Self::OutputOfAnother { .. }
             | Self::QuorumKey
             | Self::ShareMissing { .. }

@@ -18,6 +18,8 @@ use crate::text::Utc;
 pub enum Commitment {
     /// PCR18: the namespace and its applications.
     Applications,
+    /// PCR16 of an enclave for a drill: namespace, manifest and setup keys.
+    Drill,
     /// PCR16 of a genesis enclave: definition and output.
     Genesis,
     /// PCR17: namespace, manifest and live keys.
@@ -30,6 +32,7 @@ impl fmt::Display for Commitment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Applications => "the applications of the manifest",
+            Self::Drill => "a drill with these setup keys",
             Self::Genesis => "this definition and output",
             Self::Live => "these live keys",
             Self::Setup => "these setup keys",
@@ -57,6 +60,9 @@ pub enum InstanceError {
         /// The value in the document.
         found: Pcr,
     },
+    /// The enclave was started for a drill, and only for that.
+    #[error("the enclave was started for a drill; it never becomes an instance")]
+    ForDrill,
     /// Record and chain are of two namespaces.
     #[error("the record is of the genesis {record}, the chain of {chain}")]
     Genesis {
@@ -78,6 +84,9 @@ pub enum InstanceError {
         /// The value in the document.
         found: Pcr,
     },
+    /// The enclave was not started for a drill.
+    #[error("the enclave was not started for a drill: it is an instance that takes real shares")]
+    NotForDrill,
     /// The attested key is not the two points of a stage.
     #[error("the attested public key is not a pair of keys: {0}")]
     PublicKey(Invalid),
@@ -139,13 +148,16 @@ impl InstanceError {
             Self::Attestation(error) => error.code(),
             Self::Commitment { commitment, .. } => match commitment {
                 Commitment::Applications => "instance-applications-register",
+                Commitment::Drill => "instance-drill-register",
                 Commitment::Genesis => "instance-genesis-register",
                 Commitment::Live => "instance-live-register",
                 Commitment::Setup => "instance-setup-register",
             },
+            Self::ForDrill => "instance-for-drill",
             Self::Genesis { .. } => "instance-genesis",
             Self::LiveRegisterUnused => "instance-live-register-unused",
             Self::Measurement { .. } => "instance-measurement",
+            Self::NotForDrill => "instance-not-for-drill",
             Self::PublicKey(_) => "instance-public-key",
             Self::PublicKeyMissing => "instance-public-key-missing",
             Self::RegisterMissing { .. } => "instance-register-missing",
@@ -164,6 +176,14 @@ impl InstanceError {
             Self::Commitment { .. } | Self::UserData { .. } => {
                 "Give nothing to this enclave. Ask its host which genesis, manifest and instance \
                  the document is of: it is not of these."
+            }
+            Self::ForDrill => {
+                "Give no real share to this enclave. Take part in the drill with quorate ceremony \
+                 drill give, or ask for an enclave that was booted."
+            }
+            Self::NotForDrill => {
+                "Give no drill share to this enclave. Ask for one that was started with quorate \
+                 ceremony drill start."
             }
             Self::Genesis { .. } => "Correct the call: record and chain must be of one namespace.",
             Self::Measurement { .. } => {
@@ -198,5 +218,6 @@ const fn stage(user_data: &UserData) -> &'static str {
         UserData::Live(_) => "a running instance of this manifest",
         UserData::Forwarded(..) => "an instance of this manifest that has forwarded the key",
         UserData::HandedOver(..) => "an instance of this manifest that has handed over",
+        UserData::Drill(_) => "an enclave that was started for a drill of this manifest",
     }
 }

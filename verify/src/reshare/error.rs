@@ -33,6 +33,8 @@ impl fmt::Display for ResharePart {
 /// A field that must agree with what was verified before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReshareField {
+    /// The sharing of the drill scalar.
+    Drill,
     /// Which shares: the old ones in order and certificate, other ones in the record.
     Epoch,
     /// The namespace.
@@ -56,6 +58,7 @@ pub enum ReshareField {
 impl fmt::Display for ReshareField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Drill => "sharing of the drill scalar",
             Self::Epoch => "epoch",
             Self::Genesis => "genesis",
             Self::LiveKeys => "live keys",

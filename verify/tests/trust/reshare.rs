@@ -20,8 +20,8 @@ use quorate_verify::chain::{ApprovingSet, ChainError, check_successor, walk};
 use quorate_verify::reshare::{ReshareError, ReshareField, ResharePart, check_receipt};
 
 use crate::world::{
-    Instance, MANIFEST_SET, SIGNED_AT, Vote, World, approved, check, index, member, name, pair,
-    sealed_share, signing,
+    Instance, MANIFEST_SET, SIGNED_AT, Vote, World, approved, check, drill_sharing, index, member,
+    name, pair, sealed_share, signing,
 };
 
 /// Three of the share set, as many as its threshold.
@@ -114,6 +114,7 @@ impl<'a> Making<'a> {
                 })
                 .collect(),
             time: UnixMillis(SIGNED_AT.0 - 1000),
+            drill: drill_sharing(&self.order.share_set).0,
         }
     }
 

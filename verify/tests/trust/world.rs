@@ -20,6 +20,7 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::DrillSharing;
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::forward::{ForwardApproval, ForwardPolicy};
 use quorate_protocol::genesis::{
@@ -285,6 +286,7 @@ impl World {
             definition: Digest::of(&definition),
             commitments: CommitmentList::from(commitments),
             shares: set.indices().into_iter().map(sealed).collect(),
+            drill: drill_sharing(set).0,
         })
         .unwrap();
         let mut world = Self {
@@ -711,4 +713,20 @@ impl<'a> Instance<'a> {
             forwards: Vec::new(),
         }
     }
+}
+
+/// A drill scalar, shared in a set; the same for the same set.
+pub(crate) fn drill_sharing(set: &MemberSet) -> (DrillSharing, Vec<Share>) {
+    let mut rng = ChaCha20Rng::from_seed([0xd1; 32]);
+    let secret = Secret::random(&mut rng);
+    let (commitments, shares) = split(&secret, set.threshold, &set.indices(), &mut rng).unwrap();
+    let sealed = |index| MemberShare {
+        index,
+        sealed: sealed_share(index),
+    };
+    let sharing = DrillSharing {
+        commitments: CommitmentList::from(commitments),
+        shares: set.indices().into_iter().map(sealed).collect(),
+    };
+    (sharing, shares)
 }

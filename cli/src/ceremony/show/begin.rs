@@ -99,7 +99,7 @@ impl Named<'_> {
             ("join", _) => " --name NAME",
             ("define", _) if planned => "",
             ("define", _) => " --namespace NAME --members NAME,… (see --help)",
-            ("genesis", _) => " --socket ADDRESS",
+            ("genesis" | "drill start", _) => " --socket ADDRESS",
             ("manifest", _) => " --measurements FILE --application NAME=PATH",
             ("boot", _) => " --socket ADDRESS --application NAME=PATH",
             _ => "",
@@ -171,6 +171,7 @@ pub(in crate::ceremony) fn turn(done: &Turn, named: &Named<'_>, planned: bool) -
     if let Some(status) = &done.progress.enclave {
         report = claims(report, status);
     }
+    report = super::drill::last(report, done.progress.drill.as_ref());
     if done.due.is_empty() {
         report = report
             .note("at the end every member signs the transcript: quorate ceremony transcript sign");

@@ -31,7 +31,7 @@ pub(in crate::ceremony) fn asked(step: &'static str, done: &Asked) -> Report {
     };
     let what = match done.stage {
         Stage::Genesis => "the genesis enclave's attestation",
-        Stage::Setup | Stage::Live => "the enclave's attestation",
+        Stage::Setup | Stage::Live | Stage::Drill => "the enclave's attestation",
     };
     let report = Report::new(step, title)
         .fact("stand", "stand", "asked")

@@ -1,6 +1,7 @@
 //! Any valid object survives encoding and decoding; any bytes that decode encode to themselves.
 
 mod applications;
+mod drill;
 mod forward;
 mod reshare;
 mod surrogate;

@@ -17,6 +17,7 @@ use quorate_protocol::reshare::{
 };
 use quorate_vectors::keys::{signing, verification};
 
+use super::drill::sharing;
 use super::{
     PEOPLE, bytes, commitments, config, digest, index, instance_certificate, keys, manifest,
     member_set, ring, sealed, signed, signed_survives, survives, time,
@@ -57,21 +58,32 @@ fn consent() -> impl Strategy<Value = ReshareConsent> {
 
 fn record() -> impl Strategy<Value = ReshareRecord> {
     let indices = prop::collection::btree_set(index(), 0..5);
-    let parts = (digest(), digest(), 2..5_u8, indices, sealed(), time());
-    parts.prop_map(|(genesis, order, threshold, indices, sealed, time)| {
-        let shares = indices.into_iter().map(|index| MemberShare {
-            index,
-            sealed: sealed.clone(),
-        });
-        let fields = ReshareRecordFields {
-            genesis,
-            order,
-            commitments: commitments(threshold),
-            shares: shares.collect(),
-            time,
-        };
-        Checked::new(fields).expect("ascending")
-    })
+    let parts = (
+        digest(),
+        digest(),
+        2..5_u8,
+        indices,
+        sealed(),
+        time(),
+        sharing(),
+    );
+    parts.prop_map(
+        |(genesis, order, threshold, indices, sealed, time, drill)| {
+            let shares = indices.into_iter().map(|index| MemberShare {
+                index,
+                sealed: sealed.clone(),
+            });
+            let fields = ReshareRecordFields {
+                genesis,
+                order,
+                commitments: commitments(threshold),
+                shares: shares.collect(),
+                time,
+                drill,
+            };
+            Checked::new(fields).expect("ascending")
+        },
+    )
 }
 
 fn receipt() -> impl Strategy<Value = ReshareReceipt> {

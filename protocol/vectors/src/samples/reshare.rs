@@ -4,7 +4,8 @@
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::{MemberShare, Possession};
+use quorate_protocol::drill::reshare_drill_share_context;
+use quorate_protocol::genesis::{Epoch, MemberShare, Possession};
 use quorate_protocol::instance::Purpose;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Link;
@@ -19,7 +20,7 @@ use quorate_sharing::{Share, reshare};
 use super::{Sample, Set, plain, signed};
 use crate::keys::{generator, pair, scalar, signing, verification};
 use crate::sealing::sealed_share;
-use crate::world::{World, bytes, index, set, text, time};
+use crate::world::{World, bytes, drill_sharing, index, set, text, time};
 
 const NEW_SET: Set<'_> = (
     3,
@@ -88,12 +89,16 @@ impl Resharing {
                 sealed: sealed_share(&mut rng, &member.encryption_key, &context, share),
             }
         });
+        let sealed = sealed.collect();
+        let context = |index, epoch: &Epoch| reshare_drill_share_context(&named, index, epoch);
+        let (drill, _) = drill_sharing("reshare", &order.share_set, context);
         let record: ReshareRecord = Checked::new(ReshareRecordFields {
             genesis: world.genesis,
             order: named,
             commitments: commitments.clone(),
-            shares: sealed.collect(),
+            shares: sealed,
             time: time(1000),
+            drill,
         })
         .expect("ascending");
         let instance = world.derived("init", Purpose::Instance).signing_key();

@@ -52,7 +52,7 @@ pub(super) fn own(workspace: &Workspace, member: &Member) -> Result<Own, Ceremon
     let step = match round.asked.stage {
         Stage::Genesis if member.pins.genesis().is_none() => "receipt --carried",
         Stage::Setup => "provision --carried",
-        Stage::Genesis | Stage::Live => return Ok(Own::No),
+        Stage::Genesis | Stage::Live | Stage::Drill => return Ok(Own::No),
     };
     let name = member.pins.name();
     let has = |what| workspace.has_carried(name, round.number, what);

@@ -171,6 +171,12 @@ impl Review {
                 .ok_or(StepError::ShareUnreadable { index })?,
         };
         let share = Held::of_reshare(kept.clone()).open(&keys)?;
+        let drill = Held::drill_of_reshare(&self.verified.order, &record.drill, index);
+        drop(
+            drill
+                .ok_or(StepError::ShareUnreadable { index })?
+                .open(&keys)?,
+        );
         self.member.private.store_new_share(&kept)?;
         let pin = SharePin {
             index: Index(index),
