@@ -350,20 +350,6 @@ impl Folder {
         parent.sync_all().map_err(|error| failed(&path, &error))
     }
 
-    /// Removes a file that says nothing any more; one that is not there is left so. For private folders
-    /// only. Where the machine loses its power now, the file may be there again.
-    ///
-    /// # Errors
-    /// [`StorageError`].
-    pub(crate) fn remove(&self, file: &[&str]) -> Result<(), StorageError> {
-        may_die(&self.path)?;
-        let (parent, name) = self.parent(file)?;
-        match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => may_die(&self.path),
-            Err(errno) => Err(refused(self.path_of(file), errno)),
-        }
-    }
-
     /// Writes so many bytes durably and removes them again. When they were written, by the clock of
     /// the file system.
     ///

@@ -89,12 +89,8 @@ pub(crate) fn waiting(private: &PrivateFolder) -> Result<Notes, CeremonyError> {
     })
 }
 
-/// Writes the notes in place of the older ones. Where none is left the file goes; if a crash brings it
-/// back, its notes are recognized as those of records, or wait for what has not happened.
+/// Writes the notes in place of the older ones.
 pub(crate) fn store(private: &PrivateFolder, notes: &Notes) -> Result<(), CeremonyError> {
-    if notes.0.is_empty() {
-        return Ok(private.folder().remove(NOTES)?);
-    }
     Ok(private.folder().replace(NOTES, &to_bytes(notes))?)
 }
 
