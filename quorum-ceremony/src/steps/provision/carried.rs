@@ -33,7 +33,7 @@ use crate::workspace::carried::{Carried, carried_file};
 #[derive(Debug)]
 pub enum Found {
     /// Ask for the attestation, or wait for it.
-    Ask(Asking),
+    Ask(Box<Asking>),
     /// Decide: the attestation was brought and holds.
     Attested(Box<Verified<Carrier>>),
     /// Wait for the receipt: the grant was made.
@@ -116,13 +116,13 @@ fn look(
         Answer::Brought(challenge, document, round) => prepared
             .verify(&challenge, &document, Carrier(round))
             .map(|verified| Found::Attested(Box::new(verified))),
-        Answer::Ask(next) => Ok(Found::Ask(Asking {
+        Answer::Ask(next) => Ok(Found::Ask(Box::new(Asking {
             workspace: prepared.workspace,
             member: prepared.member,
             next,
             limit,
             clock: clock.clone(),
-        })),
+        }))),
     }
 }
 

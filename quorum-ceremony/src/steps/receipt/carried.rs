@@ -19,7 +19,7 @@ use crate::transcript::refused;
 #[derive(Debug)]
 pub enum Found {
     /// Ask for the attestation, or wait for it.
-    Ask(Asking),
+    Ask(Box<Asking>),
     /// Sign: the attestation was brought and holds.
     Attested(Box<Review>),
 }
@@ -51,12 +51,12 @@ fn look(
         Answer::Brought(challenge, document, round) => prepared
             .verify(&challenge, &document, Some(round))
             .map(|review| Found::Attested(Box::new(review))),
-        Answer::Ask(next) => Ok(Found::Ask(Asking {
+        Answer::Ask(next) => Ok(Found::Ask(Box::new(Asking {
             workspace: prepared.workspace,
             member: prepared.member,
             next,
             limit,
             clock: clock.clone(),
-        })),
+        }))),
     }
 }
