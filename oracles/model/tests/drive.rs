@@ -188,7 +188,7 @@ impl<'p> Walk<'p> {
             &prepared.genesis,
             &prepared.verified,
             &prepared.anchors,
-            &challenge.freshness(),
+            &challenge.freshness(prepared.genesis.definition().age_limit),
         )
     }
 

@@ -60,6 +60,10 @@ fn plans_that_are_not_understood_fails_closed() {
     assert_eq!(change("\"carol\"", "\"bob\""), field("manifest_members"));
     assert_eq!(change("\"development\"", "\"mars\""), field("partition"));
     assert_eq!(change("root = \"09", "root = \"x9"), field("root"));
+    for limit in ["0", "59", "1801"] {
+        let changed = change("age_limit = 60", &format!("age_limit = {limit}"));
+        assert_eq!(changed, field("age_limit"));
+    }
     // A field that is not known might be meant to be checked.
     let unknown = change("share_threshold = 2", "share_treshold = 2");
     assert!(matches!(unknown, PlanError::Malformed { .. }));

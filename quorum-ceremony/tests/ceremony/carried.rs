@@ -42,8 +42,7 @@ impl<'a> Apart<'a> {
     }
 
     fn clock(&self) -> SharedClock {
-        let hand = Arc::clone(&self.hand);
-        hand
+        Arc::<Hand>::clone(&self.hand)
     }
 
     fn provision(&self, anew: bool) -> Result<provision::carried::Found, CeremonyError> {

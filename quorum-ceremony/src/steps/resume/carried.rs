@@ -76,7 +76,7 @@ fn carried_files_survive_every_death() {
                 if run == killed {
                     (_, died) = death::at(point, once);
                 }
-                if died && run == killed || run != killed {
+                if died || run != killed {
                     once().unwrap_or_else(|error| panic!("{run} after {killed}/{point}: {error}"));
                 }
             }

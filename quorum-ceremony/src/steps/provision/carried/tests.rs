@@ -398,7 +398,7 @@ fn files_of_others_are_not_carried_fails_closed() {
         "{refused:?}"
     );
     // Of another member.
-    let mut theirs = nonce.clone();
+    let mut theirs = nonce;
     theirs.member = crate::fixture::name("bob");
     fs::write(&path, to_bytes(&theirs)).unwrap();
     let refused = apart.refused_errand();
@@ -473,6 +473,6 @@ fn a_definition_of_another_limit_fails_closed() {
         assert!(AgeLimit::new(seconds).is_err());
     }
     let world = World::limited(AgeLimit::new(61).unwrap());
-    let again = Checked::new(world.definition.clone().into_inner()).unwrap();
+    let again = Checked::new(world.definition.into_inner()).unwrap();
     assert_eq!(again.age_limit.seconds(), 61);
 }
