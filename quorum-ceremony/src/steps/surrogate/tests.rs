@@ -232,7 +232,10 @@ fn approving_without_a_delegation_that_counts_fails_closed() {
     // Signed by somebody else, or there is none.
     assert_eq!(refused(0, |_| {}), "surrogate-signature");
     let case = Case::new(&[0]);
-    assert_eq!(code(&case.approve("grace").unwrap_err()), "no-approval-needed");
+    assert_eq!(
+        code(&case.approve("grace").unwrap_err()),
+        "no-approval-needed"
+    );
 }
 
 /// A file in Grace's place under a delegation that does not carry it is named and left out.
