@@ -31,13 +31,12 @@ mod seen;
 mod surrogates;
 mod verified;
 
-use quorate_protocol::atoms::{Name, ShareIndex, UnixMillis};
+use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::egress::Destination;
 use quorate_protocol::forward::ForwardPolicy;
-use quorate_protocol::genesis::{CommitmentList, Genesis};
-use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::genesis::CommitmentList;
 use quorate_protocol::manifest::{Approval, Link, Manifest};
 use quorate_protocol::members::{MemberSet, Role};
 use quorate_protocol::reshare::CompletedReshare;
