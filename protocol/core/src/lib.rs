@@ -40,6 +40,7 @@ pub mod digest;
 pub mod egress;
 pub mod evidence;
 pub mod exception;
+mod fault;
 pub mod forward;
 pub mod frame;
 pub mod genesis;

@@ -3,8 +3,6 @@
 //! The reasons and their numbers are part of the contract; the texts are not. A refusal is a claim
 //! like every unsigned answer: a host can make one up, and stop the service anyway.
 
-mod fault;
-
 use core::fmt;
 
 use minicbor::{Decode, Encode};
@@ -12,7 +10,7 @@ use minicbor::{Decode, Encode};
 use crate::atoms::Text;
 use crate::instance::Index;
 
-pub use self::fault::Fault;
+pub use crate::fault::Fault;
 
 /// Why a request was refused; the numbers are stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
