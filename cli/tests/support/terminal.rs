@@ -37,9 +37,20 @@ impl Terminal {
 
     /// The same in a folder of the place.
     pub(crate) fn start_in(place: &Place, folder: &str, arguments: &[&str]) -> Self {
+        Self::at(place, folder, "", (80, 24), arguments)
+    }
+
+    /// The same of a person with a home, on a terminal of so many columns and lines.
+    pub(crate) fn at(
+        place: &Place,
+        folder: &str,
+        home: &str,
+        (columns, lines): (u16, u16),
+        arguments: &[&str],
+    ) -> Self {
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
+            ws_row: lines,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
@@ -54,7 +65,9 @@ impl Terminal {
             .args(own.get_args())
             .current_dir(place.path(folder))
             .env("TERM", "xterm")
-            .env("HOME", place.path(""))
+            .env("HOME", place.path(home))
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("QUORATE_PRIVATE")
             .env("TMPDIR", place.path("t"))
             .env_remove("NO_COLOR")
             .stdin(end())
@@ -140,6 +153,11 @@ impl Terminal {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
+    }
+
+    /// Everything that was written to the terminal, as it came.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.raw
     }
 
     /// Whether what is typed is shown.
