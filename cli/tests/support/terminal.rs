@@ -17,11 +17,14 @@ use nix::unistd::Pid;
 
 use crate::support::{PATIENCE, Place};
 
+/// What no command writes.
+const END: &[u8] = b"\x00the end\x00";
+
 /// A pseudo-terminal of 80 by 24, and the command in it.
 pub(crate) struct Terminal {
     master: File,
     /// Keeps the terminal when the command has ended.
-    _slave: OwnedFd,
+    slave: OwnedFd,
     child: Child,
     bytes: Receiver<Vec<u8>>,
     raw: Vec<u8>,
@@ -87,7 +90,7 @@ impl Terminal {
         });
         Self {
             master,
-            _slave: slave,
+            slave,
             child,
             bytes,
             raw: Vec::new(),
@@ -171,11 +174,17 @@ impl Terminal {
     /// Waits for the end: the exit code (none if a signal ended it), and the rest of what was shown.
     pub(crate) fn end(&mut self) -> Option<i32> {
         let status = self.child.wait().expect("it ends");
-        // Nobody else writes; what it wrote is in the terminal by now.
-        let patience = std::time::Duration::from_millis(200);
-        while let Ok(bytes) = self.bytes.recv_timeout(patience) {
-            self.take(&bytes);
+        // What is written last comes last: nobody waits to see whether there is more.
+        let mut slave = File::from(self.slave.try_clone().expect("a descriptor"));
+        slave.write_all(END).expect("written");
+        while !self.raw.ends_with(END) {
+            match self.bytes.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(error) => panic!("no end ({error}) of {:?}", self.seen),
+            }
         }
+        self.raw.truncate(self.raw.len() - END.len());
+        self.seen = String::from_utf8_lossy(&self.raw).into_owned();
         status.code()
     }
 
