@@ -50,8 +50,8 @@ fn consent(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
     protect(output)?;
     let at = At::of_member(&a.shared, &a.keyed)?;
     let way = Way::of(output, &a.keyed);
-    let step = sign::review(at.folder(), at.private()?, a.order)
-        .map_err(|error| screen::do_not(way, screen::NOTHING_SIGNED, error.into()))?;
+    let step =
+        sign::review(at.folder(), at.private()?, a.order).map_err(|error| warned(way, error))?;
     let review = show::order_review(&step);
     if a.acting.dry_run {
         return dry(output, review, "sign your consent to this order");
@@ -91,8 +91,8 @@ fn receive(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
     protect(output)?;
     let at = At::of_member(&a.shared, &a.keyed)?;
     let way = Way::of(output, &a.keyed);
-    let step = receipt::review(at.folder(), at.private()?, a.order)
-        .map_err(|error| screen::do_not(way, screen::NOTHING_SIGNED, error.into()))?;
+    let step =
+        receipt::review(at.folder(), at.private()?, a.order).map_err(|error| warned(way, error))?;
     let review = show::reshare_review(&step);
     if a.acting.dry_run {
         return dry(
@@ -133,6 +133,14 @@ fn give_up(a: &DestroyArguments, output: Output) -> Result<Exit, Failure> {
     let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
     output.print(&show::destroyed(&step.destroy(entered)?))?;
     Ok(Exit::Success)
+}
+
+/// What does not hold is shown on a page of its own; what is only early or late is told.
+fn warned(way: Way, error: CeremonyError) -> Failure {
+    match error {
+        CeremonyError::Step(_) => error.into(),
+        error => screen::do_not(way, screen::NOTHING_SIGNED, error.into()),
+    }
 }
 
 /// Writes a manifest that changes people.

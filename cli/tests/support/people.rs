@@ -187,6 +187,12 @@ impl Hall {
         Terminal::at(&self.place, SHARED, &home(who), size, &words)
     }
 
+    /// The same where no file has room for a byte: for a program a full disk and a limit are one.
+    pub(crate) fn sit_cramped(&self, who: &str, line: &str) -> Terminal {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        Terminal::cramped(&self.place, SHARED, &home(who), &words)
+    }
+
     /// The end of what somebody typed.
     pub(crate) fn leave(&self, who: &str, line: &str, mut terminal: Terminal) -> Seen {
         let code = terminal.end();
@@ -252,6 +258,76 @@ impl Hall {
             self.enter(&mut terminal, prompt, &passphrase(who));
         }
         self.leave(who, line, terminal)
+    }
+
+    /// Somebody is told a step and does not get through it: leaves the page, mistypes the two words and
+    /// the passphrase, and is interrupted at each prompt. In the end they are told the same step.
+    #[track_caller]
+    pub(crate) fn hesitates(&self, who: &str, step: &str) {
+        assert_eq!(self.next(who).as_deref(), Some(step), "{who} is told");
+        let before = state(&self.shared());
+        for key in ["\x1b", "\x03"] {
+            let mut terminal = self.sit(who, step, SCREEN);
+            page(&mut terminal);
+            terminal.type_in(key);
+            self.leave(who, step, terminal).refused("not-confirmed");
+        }
+        let line = format!("{step} --plain");
+        let mut terminal = self.sit(who, &line, SCREEN);
+        terminal.wait_for("or q to leave:");
+        terminal.type_in("yes\n");
+        terminal.wait_for("these are not the two words");
+        terminal.type_in("\x03");
+        let seen = self.leave(who, &line, terminal);
+        assert_ne!(seen.code, Some(0), "{}", seen.left);
+
+        let mut terminal = self.sit(who, step, SCREEN);
+        let words = page(&mut terminal);
+        terminal.type_in("yes\r");
+        terminal.type_in(&format!("{words}\r"));
+        terminal.wait_for_secret("passphrase: ");
+        terminal.type_in("\x03");
+        self.leave(who, step, terminal).refused("interrupted");
+
+        let mut terminal = self.sit(who, step, SCREEN);
+        self.enter(
+            &mut terminal,
+            "passphrase: ",
+            "gravel onion of somebody else",
+        );
+        self.leave(who, step, terminal).refused("wrong-passphrase");
+        assert_eq!(state(&self.shared()), before, "nothing was signed");
+        assert_eq!(self.next(who).as_deref(), Some(step), "{who} is told again");
+    }
+
+    /// A page that says DO NOT, takes no answer and leads to this error.
+    #[track_caller]
+    pub(crate) fn is_warned(&self, who: &str, line: &str, code: &str) -> Seen {
+        let mut terminal = self.sit(who, line, SCREEN);
+        terminal.wait_for("\x1b[?1049h");
+        terminal.wait_for("scroll");
+        assert_eq!(asked(&terminal.seen), None, "{line}: a question");
+        terminal.type_in("q");
+        let seen = self.leave(who, line, terminal);
+        seen.refused(code).says(&["DO NOT:", "instead:"])
+    }
+
+    /// Takes a file of the shared folder away, or puts other bytes in its place, as long as `then` runs.
+    pub(crate) fn without<R>(
+        &self,
+        file: &str,
+        other: Option<&[u8]>,
+        then: impl FnOnce() -> R,
+    ) -> R {
+        let path = self.shared().join(file);
+        let kept = fs::read(&path).expect("a file");
+        match other {
+            None => fs::remove_file(&path).expect("removed"),
+            Some(bytes) => fs::write(&path, bytes).expect("written"),
+        }
+        let result = then();
+        fs::write(&path, kept).expect("put back");
+        result
     }
 
     /// What `next` tells somebody to run, without the name of the program; nothing if it is not their
@@ -404,6 +480,15 @@ fn words_of(text: &str) -> String {
     let words = words.map(|word| word.trim_matches(frame).to_owned());
     let words: Vec<String> = words.filter(|word| !word.is_empty()).collect();
     words.join(" ")
+}
+
+/// Every file below a folder with its bytes.
+fn state(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = files(folder).into_iter();
+    // Refusals are noted in private, and published with the next thing that is signed.
+    paths
+        .map(|path| (path.clone(), fs::read(path).expect("a file")))
+        .collect()
 }
 
 /// Every plain file below a folder.

@@ -48,8 +48,27 @@ impl Terminal {
         place: &Place,
         folder: &str,
         home: &str,
-        (columns, lines): (u16, u16),
+        size: (u16, u16),
         arguments: &[&str],
+    ) -> Self {
+        Self::run(place, (folder, home), size, &place.command(arguments))
+    }
+
+    /// The same where no file may have a byte: writing fails as on a full disk.
+    pub(crate) fn cramped(place: &Place, folder: &str, home: &str, arguments: &[&str]) -> Self {
+        let own = place.command(arguments);
+        let mut shell = Command::new("sh");
+        // The signal that would end it is ignored, and stays so in what the shell becomes.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+        shell.arg(own.get_program()).args(own.get_args());
+        Self::run(place, (folder, home), (80, 24), &shell)
+    }
+
+    fn run(
+        place: &Place,
+        (folder, home): (&str, &str),
+        (columns, lines): (u16, u16),
+        own: &Command,
     ) -> Self {
         let size = Winsize {
             ws_row: lines,
@@ -59,7 +78,6 @@ impl Terminal {
         };
         let OpenptyResult { master, slave } = openpty(Some(&size), None).expect("a terminal");
         let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
-        let own = place.command(arguments);
         // setsid makes the terminal that of the command, as a shell finds it.
         let mut command = Command::new("setsid");
         command
@@ -173,7 +191,18 @@ impl Terminal {
 
     /// Waits for the end: the exit code (none if a signal ended it), and the rest of what was shown.
     pub(crate) fn end(&mut self) -> Option<i32> {
-        let status = self.child.wait().expect("it ends");
+        let start = Instant::now();
+        let status = loop {
+            match self.child.try_wait().expect("a child") {
+                Some(status) => break status,
+                None => assert!(start.elapsed() < PATIENCE, "no end of {:?}", self.seen),
+            }
+            // A terminal that nobody reads stops whoever writes to it.
+            let glance = std::time::Duration::from_millis(2);
+            while let Ok(bytes) = self.bytes.recv_timeout(glance) {
+                self.take(&bytes);
+            }
+        };
         // What is written last comes last: nobody waits to see whether there is more.
         let mut slave = File::from(self.slave.try_clone().expect("a descriptor"));
         slave.write_all(END).expect("written");
@@ -197,6 +226,14 @@ impl Terminal {
             rest = after.split_once("\x1b[?1049l").map_or("", |(_, rest)| rest);
         }
         kept + rest
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // A test that failed leaves nobody waiting at a prompt.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
