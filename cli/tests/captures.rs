@@ -334,13 +334,13 @@ fn the_guide_shows_what_the_program_prints() {
         &[],
     );
     guide.step("transcript", &of("transcript sign", "alice"), &ASKED);
-    resharing(&mut guide, &mut emulator, &genesis);
+    resharing(&mut guide, &genesis);
     drop(emulator);
     compare(&guide.captures);
 }
 
 /// Carol leaves, dave comes.
-fn resharing(guide: &mut Guide, emulator: &mut Emulator, genesis: &str) {
+fn resharing(guide: &mut Guide, genesis: &str) {
     let of =
         |step: &str, member: &str| format!("ceremony {step} --folder ceremony --private {member}");
     let join = format!("{} --name dave --genesis {genesis}", of("join", "dave"));
