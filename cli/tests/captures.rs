@@ -346,8 +346,9 @@ fn resharing(guide: &mut Guide, genesis: &str) {
     let join = format!("{} --name dave --genesis {genesis}", of("join", "dave"));
     guide.unseen(&join, &NEW);
     let at = " --socket nitro/one/operator.sock";
-    let order =
-        format!("ceremony reshare order --folder ceremony{at} --members alice,bob,dave --threshold 2");
+    let order = format!(
+        "ceremony reshare order --folder ceremony{at} --members alice,bob,dave --threshold 2"
+    );
     guide.step("reshare-order", &order, &[]);
     guide.step("reshare-sign", &of("reshare sign", "alice"), &ASKED);
     guide.step("reshare-status", "ceremony status --folder ceremony", &[]);

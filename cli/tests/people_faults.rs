@@ -189,7 +189,7 @@ fn stale(hall: &Hall, socket: &str, who: &str, step: &str, stage: Stage) {
     let path = hall.place.path(&format!("stale-{who}.sock"));
     let relay = Relay::start(path, socket, move |request| match request {
         Request::Attest(_) => Carried::Answered(kept.clone()),
-        other => Carried::On(other),
+        other => Carried::On(Box::new(other)),
     });
     let line = format!("{step} --socket {}", relay.socket());
     hall.is_warned(who, &line, "nonce-mismatch")
@@ -386,10 +386,10 @@ fn spoiled_tool(hall: &Hall, one: &str) {
     let keys = KeyFile::from_bytes(&file).expect("a key file");
     let key = keys.unlock(&words).expect("hers").signing_key();
     let relay = Relay::start(hall.place.path("spoiled.sock"), one, move |request| {
-        Carried::On(match request {
+        Carried::On(Box::new(match request {
             Request::Provision(honest) => Request::Provision(spoiled(&honest, &key)),
             other => other,
-        })
+        }))
     });
     let line = format!("{PROVISION} --socket {}", relay.socket());
     hall.decides("carol", &line, SCREEN)
@@ -494,7 +494,9 @@ fn made(hall: &mut Hall, socket: &str) {
     hall.without(file, Some(&bad), || {
         hall.is_warned("frank", NEW_SHARE, "reshare-record-signature");
         assert_eq!(hall.status(None)["resharing"]["state"], "answer-wrong");
-        hall.types("alice", &run).refused("file-differs");
+        // What is in the folder is looked at first.
+        hall.types("alice", &run)
+            .refused("reshare-record-signature");
     });
     hall.hesitates("frank", NEW_SHARE);
     for who in ["alice", "bob", "frank"] {
@@ -522,7 +524,7 @@ fn rotated(hall: &mut Hall) -> String {
     hall.is_warned(
         "bob",
         &format!("{PROVISION} --socket {old}"),
-        "instance-setup-register",
+        "rollback-lower",
     );
     hall.stop("old");
     // Somebody takes the new manifest out of the folder: who has approved it is not led back.

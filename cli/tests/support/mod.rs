@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up. No test asserts how long anything took.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The folder of the static enclave binaries, unless they are not built and need not be.
 pub(crate) fn binaries() -> Option<PathBuf> {

@@ -26,7 +26,7 @@ use quorate_sharing::Secret;
 /// What becomes of a request.
 pub(crate) enum Carried {
     /// The enclave gets this one.
-    On(Request),
+    On(Box<Request>),
     /// The enclave gets nothing, the person this answer.
     Answered(Response),
 }

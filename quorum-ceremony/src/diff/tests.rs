@@ -269,7 +269,7 @@ fn a_resharing_names_people_threshold_shares_and_expiry() {
     let running = world.manifest(None, b"binary");
     let mut people = running.share_set.clone().into_inner();
     let gone = people.members.remove(1);
-    let mut dave = gone.clone();
+    let mut dave = gone;
     dave.name = name("dave");
     dave.index = crate::fixture::index(4);
     people.members.push(dave.clone());
