@@ -207,7 +207,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let socket = at.instance(&a.socket)?;
             let way = Way::of_reader(output);
             let attested = attest::attest(at.folder(), at.private()?, &socket, a.stage.into())
-                .map_err(|error| screen::do_not(way, error.into()))?;
+                .map_err(|error| screen::do_not(way, screen::NOTHING_GIVEN, error.into()))?;
             output.print(&show::attested(&attested))?;
         }
         Ceremony::Carry(a) => return carried::carry(a, output),
@@ -341,7 +341,7 @@ fn attested<T>(
 ) -> Result<T, Failure> {
     let way = Way::of(output, keyed);
     loop {
-        match look(way).map_err(|failure| screen::do_not(way, failure))? {
+        match look(way).map_err(|failure| screen::do_not(way, screen::NOTHING_GIVEN, failure))? {
             (Decision::Yes, step) => return Ok(step),
             (Decision::Renew, _) => {}
         }

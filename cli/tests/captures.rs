@@ -334,8 +334,36 @@ fn the_guide_shows_what_the_program_prints() {
         &[],
     );
     guide.step("transcript", &of("transcript sign", "alice"), &ASKED);
+    resharing(&mut guide, &genesis);
     drop(emulator);
     compare(&guide.captures);
+}
+
+/// Carol leaves, dave comes.
+fn resharing(guide: &mut Guide, genesis: &str) {
+    let of =
+        |step: &str, member: &str| format!("ceremony {step} --folder ceremony --private {member}");
+    let join = format!("{} --name dave --genesis {genesis}", of("join", "dave"));
+    guide.unseen(&join, &NEW);
+    let at = " --socket nitro/one/operator.sock";
+    let order = format!(
+        "ceremony reshare order --folder ceremony{at} --members alice,bob,dave --threshold 2"
+    );
+    guide.step("reshare-order", &order, &[]);
+    guide.step("reshare-sign", &of("reshare sign", "alice"), &ASKED);
+    guide.step("reshare-status", "ceremony status --folder ceremony", &[]);
+    guide.unseen(&of("reshare sign", "bob"), &ASKED);
+    let run = format!("ceremony reshare run --folder ceremony{at}");
+    guide.step("reshare-run", &run, &[]);
+    guide.step("reshare-receipt", &of("reshare receipt", "dave"), &ASKED);
+    guide.unseen(&of("reshare receipt", "alice"), &ASKED);
+    let rotate = "ceremony rotate --folder ceremony --reshare --manifest-members alice,bob,dave";
+    guide.step("rotate", rotate, &[]);
+    for member in ["alice", "bob", "dave"] {
+        guide.unseen(&of("approve", member), &ASKED);
+    }
+    let destroy = format!("{} --with-key", of("reshare destroy", "carol"));
+    guide.step("reshare-destroy", &destroy, &ASKED);
 }
 
 /// Compares, or writes.

@@ -13,6 +13,7 @@ use quorate_protocol::atoms::{Name, Text, UnixMillis};
 use quorate_protocol::definition::{Definition, MeasurementFields};
 use quorate_protocol::egress::Destination;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
+use quorate_protocol::genesis::Epoch;
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::members::{MemberSet, MemberSetFields};
 use quorate_twins::rfc3339;
@@ -85,6 +86,50 @@ pub fn changes(
     all.measurements(before.map(|b| &*b.measurements), &after.measurements);
     all.settings(before, after);
     all.0.sort_by_key(|change| change.weight);
+    all.0
+}
+
+/// How far new shares are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewShares {
+    /// They are asked for, and can be made until then.
+    Ordered {
+        /// The last moment, by the enclave's security module.
+        until: UnixMillis,
+    },
+    /// They were made.
+    Made {
+        /// How they are called.
+        epoch: Epoch,
+    },
+}
+
+/// What a resharing changes to what runs, the weightiest first: holders, threshold, shares.
+#[must_use]
+pub fn resharing(running: &Manifest, after: &MemberSet, shares: NewShares) -> Vec<Change> {
+    let mut all = Changes(Vec::new());
+    all.set("holder", "SHARE HOLDERS", &running.share_set, after);
+    let (power, was) = (Weight::Power, running.epoch);
+    match shares {
+        NewShares::Ordered { until } => {
+            let words = format!(
+                "MAKES NEW SHARES OF THE SAME KEY: those of {was} count no more once a manifest \
+                 names the new ones"
+            );
+            all.add("epoch", power, None, (Some(&was), None), words);
+            let until = text(until);
+            let words = format!("can be carried out until {until}, and never after it");
+            let setting = Weight::Setting;
+            all.add("expires", setting, None, (None, Some(&until)), words);
+        }
+        NewShares::Made { epoch } => {
+            let words = format!(
+                "BRINGS NEW SHARES OF THE SAME KEY, of {epoch}: those of {was} count no more once \
+                 a manifest names these"
+            );
+            all.add("epoch", power, None, (Some(&was), Some(&epoch)), words);
+        }
+    }
     all.0
 }
 

@@ -3,8 +3,11 @@
 //! What the board shows is what the folder shows, checked as far as that goes without pins; what an
 //! enclave says of itself is marked as its word.
 
+mod resharing;
+
 use std::path::Path;
 
+use quorate_protocol::atoms::Name;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::{Member, Role};
@@ -37,18 +40,25 @@ pub(super) fn show(folder: &Path, socket: Option<&Address>, output: Output) -> R
 
 fn page(progress: &Progress) -> Page {
     let next = progress.next.command();
-    let (title, development, seats, margins) = match &progress.definition {
-        None => (
-            "no definition yet".to_owned(),
-            false,
-            Vec::new(),
-            Vec::new(),
-        ),
+    let phases = PHASES.map(Text::new).to_vec();
+    let (title, development, body) = match &progress.definition {
+        None => {
+            let (seats, margins) = (Vec::new(), Vec::new());
+            let body = Body::Board {
+                phases,
+                seats,
+                margins,
+            };
+            ("no definition yet".to_owned(), false, body)
+        }
         Some(definition) => (
             format!("{}: next is {next}", definition.namespace),
             definition.attestation_root.is_development(),
-            seats(progress, definition),
-            margins(progress, definition),
+            resharing::board(progress, definition).unwrap_or_else(|| Body::Board {
+                phases,
+                seats: seats(progress, definition),
+                margins: margins(progress, definition),
+            }),
         ),
     };
     let ignored = progress.ignored.iter().map(|file| {
@@ -62,12 +72,9 @@ fn page(progress: &Progress) -> Page {
         verdict: Verdict::ForInformation,
         development,
         age: None,
-        body: Body::Board {
-            phases: PHASES.map(Text::new).to_vec(),
-            seats,
-            margins,
-        },
+        body,
         notes: ignored
+            .chain(resharing::notes(progress))
             .chain([Text::new(
                 "what the folder shows; nothing of it is pinned here",
             )])
@@ -86,7 +93,7 @@ fn seats(progress: &Progress, definition: &Definition) -> Vec<Seat> {
             consent(progress, person),
             receipt(progress, definition, person),
             approval(progress.manifests.last(), person),
-            share(progress, definition, person),
+            share(progress, definition, &person.name),
         ],
     });
     seats.collect()
@@ -146,7 +153,7 @@ fn approval(newest: Option<&ManifestProgress>, person: &Member) -> Cell {
     }
 }
 
-fn share(progress: &Progress, definition: &Definition, person: &Member) -> Cell {
+fn share(progress: &Progress, definition: &Definition, name: &Name) -> Cell {
     let Some(status) = progress
         .enclave
         .as_ref()
@@ -158,11 +165,7 @@ fn share(progress: &Progress, definition: &Definition, person: &Member) -> Cell 
         Some(newest) => &newest.manifest.share_set,
         None => &definition.share_set,
     };
-    let index = holders
-        .members
-        .iter()
-        .find(|member| member.name == person.name);
-    match index {
+    match holders.named(name) {
         None => cell(Mark::Idle, "no share"),
         Some(member) if status.accepted.iter().any(|given| given.0 == member.index) => {
             cell(Mark::Done, "given, it says")
@@ -174,8 +177,11 @@ fn share(progress: &Progress, definition: &Definition, person: &Member) -> Cell 
     }
 }
 
+fn count(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
 fn margins(progress: &Progress, definition: &Definition) -> Vec<Margin> {
-    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let people = count(definition.people().len());
     let holders = count(definition.share_set.members.len());
     let mut margins = vec![Margin {
@@ -207,18 +213,19 @@ fn margins(progress: &Progress, definition: &Definition) -> Vec<Margin> {
             need: threshold(&newest.manifest),
         });
     }
-    if let Some(status) = progress
-        .enclave
-        .as_ref()
-        .filter(|status| status.threshold > 0)
-    {
-        margins.push(Margin {
-            what: "shares the enclave says it has".into(),
-            have: count(status.accepted.len()),
-            need: status.threshold.into(),
-        });
-    }
+    margins.extend(given_margin(progress));
     margins
+}
+
+/// The shares that an enclave says it has, if one was asked and takes any.
+fn given_margin(progress: &Progress) -> Option<Margin> {
+    let status = progress.enclave.as_ref();
+    let status = status.filter(|status| status.threshold > 0)?;
+    Some(Margin {
+        what: "shares the enclave says it has".into(),
+        have: count(status.accepted.len()),
+        need: status.threshold.into(),
+    })
 }
 
 fn threshold(manifest: &Manifest) -> u32 {

@@ -49,16 +49,22 @@ fn ask(a: &OrderArguments, output: Output) -> Result<Exit, Failure> {
 fn consent(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
     protect(output)?;
     let at = At::of_member(&a.shared, &a.keyed)?;
-    let step = sign::review(at.folder(), at.private()?, a.order)?;
+    let way = Way::of(output, &a.keyed);
+    let step =
+        sign::review(at.folder(), at.private()?, a.order).map_err(|error| warned(way, error))?;
     let review = show::order_review(&step);
     if a.acting.dry_run {
         return dry(output, review, "sign your consent to this order");
     }
     let digest = Digest::of(step.order());
     let action = "consent that the key is shared anew";
-    let mut question = Question::of(&review, action, digest.as_bytes());
-    question.changes = Some(show::order_changes(&step));
-    screen::decide(output, Way::of(output, &a.keyed), question)?;
+    let question = Question::of(&review, action, digest.as_bytes())
+        .verified(
+            "it is for what runs now, and no other enclave can carry it out",
+            screen::ORDER,
+        )
+        .changing(show::order_changes(&step));
+    screen::decide(output, way, question)?;
     let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
     output.print(&show::order_consented(&step.consent(entered)?))?;
     Ok(Exit::Success)
@@ -84,7 +90,9 @@ fn carry_out(a: &RunArguments, output: Output) -> Result<Exit, Failure> {
 fn receive(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
     protect(output)?;
     let at = At::of_member(&a.shared, &a.keyed)?;
-    let step = receipt::review(at.folder(), at.private()?, a.order)?;
+    let way = Way::of(output, &a.keyed);
+    let step =
+        receipt::review(at.folder(), at.private()?, a.order).map_err(|error| warned(way, error))?;
     let review = show::reshare_review(&step);
     if a.acting.dry_run {
         return dry(
@@ -95,8 +103,13 @@ fn receive(a: &NumberedArguments, output: Output) -> Result<Exit, Failure> {
     }
     let record = step.verified().record;
     let action = "keep this share and sign that you hold it";
-    let question = Question::of(&review, action, record.as_bytes());
-    screen::decide(output, Way::of(output, &a.keyed), question)?;
+    let question = Question::of(&review, action, record.as_bytes())
+        .verified(
+            "an enclave that has your key made it, on an order of enough people",
+            screen::NEW_SHARES,
+        )
+        .changing(show::receipt_changes(&step));
+    screen::decide(output, way, question)?;
     let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
     output.print(&show::new_share_received(&step.acknowledge(entered)?))?;
     Ok(Exit::Success)
@@ -120,6 +133,14 @@ fn give_up(a: &DestroyArguments, output: Output) -> Result<Exit, Failure> {
     let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
     output.print(&show::destroyed(&step.destroy(entered)?))?;
     Ok(Exit::Success)
+}
+
+/// What does not hold is shown on a page of its own; what is only early or late is told.
+fn warned(way: Way, error: CeremonyError) -> Failure {
+    match error {
+        CeremonyError::Step(_) => error.into(),
+        error => screen::do_not(way, screen::NOTHING_SIGNED, error.into()),
+    }
 }
 
 /// Writes a manifest that changes people.

@@ -116,7 +116,54 @@ impl<'a> Question<'a> {
         self.looked = Some((looked, facts));
         self
     }
+
+    /// The same, resting on signatures that hold, without an enclave being asked.
+    pub(super) fn verified(
+        mut self,
+        because: &str,
+        hows: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.hows = hows;
+        self.verdict = Verdict::Safe(because.into());
+        self
+    }
+
+    /// The same, with what it changes.
+    pub(super) fn changing(mut self, changes: Vec<Change>) -> Self {
+        self.changes = Some(changes);
+        self
+    }
 }
+
+/// How what is shown of an order was confirmed.
+pub(super) const ORDER: &[(&str, &str)] = &[
+    ("genesis", "your pin, written at the receipt"),
+    (
+        "running",
+        "the newest manifest approved link by link from your genesis",
+    ),
+    ("epoch", "the shares that this manifest names"),
+    ("roles", "your keys, in the sets of this manifest"),
+];
+
+/// How what is shown of new shares was confirmed.
+pub(super) const NEW_SHARES: &[(&str, &str)] = &[
+    ("record", "signed by an enclave that has your quorum key"),
+    ("before", "named by the manifest under which it was ordered"),
+    (
+        "epoch",
+        "digest of the new commitments, which begin with your quorum key",
+    ),
+    (
+        "time",
+        "by the enclave's security module, before the order expired",
+    ),
+    (
+        "consented_manifest_set",
+        "each signature, and enough of them",
+    ),
+    ("consented_share_set", "each signature, and enough of them"),
+];
 
 /// How what is shown of an instance was confirmed.
 pub(super) const INSTANCE: &[(&str, &str)] = &[
@@ -314,11 +361,17 @@ fn line() -> Result<Option<String>, Failure> {
     }
 }
 
+/// What is said of an enclave that does not hold.
+pub(super) const NOTHING_GIVEN: &str = "this enclave gets nothing from you";
+
+/// What is said of something that is not to be signed.
+pub(super) const NOTHING_SIGNED: &str = "this is nothing for you to sign";
+
 /// Shows what does not hold to a person who would have decided about it, and gives the failure on.
-pub(super) fn do_not(way: Way, failure: Failure) -> Failure {
+pub(super) fn do_not(way: Way, title: &str, failure: Failure) -> Failure {
     if way == Way::Screen && !matches!(failure.fault, Fault::Caller | Fault::Machine) {
         let page = Page {
-            title: "this enclave gets nothing from you".into(),
+            title: title.into(),
             verdict: Verdict::DoNot {
                 reason: failure.what.as_str().into(),
                 remedy: failure.remedy.as_str().into(),

@@ -7,6 +7,7 @@ mod drill;
 mod forward;
 mod people;
 mod reshare;
+mod resharing;
 mod surrogate;
 
 use std::path::Path;
@@ -19,7 +20,7 @@ use quorate_protocol::egress;
 use quorate_protocol::manifest::{Application, Manifest};
 use quorate_protocol::message::{ApplicationLog, ApplicationStatus, Exit, Log, Phase, Status};
 use quorate_quorum_ceremony::challenge::wall_clock;
-use quorate_quorum_ceremony::diff::{Weight, changes};
+use quorate_quorum_ceremony::diff::changes;
 use quorate_quorum_ceremony::steps::approve::{self, Approved};
 use quorate_quorum_ceremony::steps::attest::{Attested, InstanceStage};
 use quorate_quorum_ceremony::steps::boot::{Ready, Started};
@@ -34,7 +35,6 @@ use quorate_quorum_ceremony::steps::receipt::{self, Received};
 use quorate_quorum_ceremony::steps::status::{Next, Progress};
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::{IgnoredApproval, role_name};
-use quorate_screens::ChangeKind;
 use quorate_twins::rfc3339;
 use quorate_verify::attestation::Partition;
 use quorate_verify::instance::DocumentFacts;
@@ -49,7 +49,7 @@ pub(super) use self::forward::{forward_approved, forward_review, forwarded};
 use self::people::{seats, set};
 pub(super) use self::reshare::{
     destroy_review, destroyed, new_share_received, order_changes, order_consented, order_draft,
-    order_review, ordered, reshare_review, reshared, rotated, run_review,
+    order_review, ordered, receipt_changes, reshare_review, reshared, rotated, run_review,
 };
 pub(super) use self::surrogate::{
     accept_review, accepted, delegated, delegation_review, delegations, entrust_changes,
@@ -219,17 +219,7 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
 
 /// What the manifest changes, for a screen.
 pub(super) fn changes_for_screen(step: &approve::Review) -> Vec<quorate_screens::Change> {
-    let changes = changes(step.definition(), step.before(), step.manifest());
-    let changes = changes.into_iter().map(|change| quorate_screens::Change {
-        kind: match (change.weight, &change.before, &change.after) {
-            (Weight::Power, ..) => ChangeKind::Grave,
-            (_, None, _) => ChangeKind::Added,
-            (_, _, None) => ChangeKind::Removed,
-            _ => ChangeKind::Changed,
-        },
-        words: change.words.into(),
-    });
-    changes.collect()
+    diff::for_screen(changes(step.definition(), step.before(), step.manifest()))
 }
 
 pub(super) fn approved(done: &Approved) -> Report {
@@ -403,9 +393,23 @@ pub(super) fn progress(done: &Progress) -> Report {
         report = claims(report, status);
     }
     report = drill::last(report, done.drill.as_ref());
+    let newest = done.manifests.iter().rfind(|entry| entry.approved);
+    if let (Some(newest), Some(found)) = (newest, &done.definition) {
+        report = resharing::people_now(report, found, &newest.manifest);
+    }
+    if let Some(order) = &done.resharing {
+        report = resharing::order(report, order);
+    }
+    if let Some(replaced) = &done.replaced {
+        report = resharing::replaced(report, replaced);
+    }
     let who = match done.next {
-        Next::Define | Next::Genesis | Next::Manifest => "coordinator",
+        Next::Define | Next::Genesis | Next::Manifest | Next::ReshareRun | Next::Rotate => {
+            "coordinator"
+        }
         Next::Consent | Next::Receipt | Next::Approve => "members",
+        Next::ReshareSign => "members of the present sets",
+        Next::ReshareReceipt => "new holders",
         Next::Boot => "coordinator, then members with provision",
     };
     ignored(report, &done.ignored).next(format!("quorate ceremony {} ({who})", done.next.command()))

@@ -17,11 +17,14 @@ use nix::unistd::Pid;
 
 use crate::support::{PATIENCE, Place};
 
+/// What no command writes.
+const END: &[u8] = b"\x00the end\x00";
+
 /// A pseudo-terminal of 80 by 24, and the command in it.
 pub(crate) struct Terminal {
     master: File,
     /// Keeps the terminal when the command has ended.
-    _slave: OwnedFd,
+    slave: OwnedFd,
     child: Child,
     bytes: Receiver<Vec<u8>>,
     raw: Vec<u8>,
@@ -37,15 +40,44 @@ impl Terminal {
 
     /// The same in a folder of the place.
     pub(crate) fn start_in(place: &Place, folder: &str, arguments: &[&str]) -> Self {
+        Self::at(place, folder, "", (80, 24), arguments)
+    }
+
+    /// The same of a person with a home, on a terminal of so many columns and lines.
+    pub(crate) fn at(
+        place: &Place,
+        folder: &str,
+        home: &str,
+        size: (u16, u16),
+        arguments: &[&str],
+    ) -> Self {
+        Self::run(place, (folder, home), size, &place.command(arguments))
+    }
+
+    /// The same where no file may have a byte: writing fails as on a full disk.
+    pub(crate) fn cramped(place: &Place, folder: &str, home: &str, arguments: &[&str]) -> Self {
+        let own = place.command(arguments);
+        let mut shell = Command::new("sh");
+        // The signal that would end it is ignored, and stays so in what the shell becomes.
+        shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+        shell.arg(own.get_program()).args(own.get_args());
+        Self::run(place, (folder, home), (80, 24), &shell)
+    }
+
+    fn run(
+        place: &Place,
+        (folder, home): (&str, &str),
+        (columns, lines): (u16, u16),
+        own: &Command,
+    ) -> Self {
         let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
+            ws_row: lines,
+            ws_col: columns,
             ws_xpixel: 0,
             ws_ypixel: 0,
         };
         let OpenptyResult { master, slave } = openpty(Some(&size), None).expect("a terminal");
         let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
-        let own = place.command(arguments);
         // setsid makes the terminal that of the command, as a shell finds it.
         let mut command = Command::new("setsid");
         command
@@ -54,7 +86,9 @@ impl Terminal {
             .args(own.get_args())
             .current_dir(place.path(folder))
             .env("TERM", "xterm")
-            .env("HOME", place.path(""))
+            .env("HOME", place.path(home))
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("QUORATE_PRIVATE")
             .env("TMPDIR", place.path("t"))
             .env_remove("NO_COLOR")
             .stdin(end())
@@ -74,7 +108,7 @@ impl Terminal {
         });
         Self {
             master,
-            _slave: slave,
+            slave,
             child,
             bytes,
             raw: Vec::new(),
@@ -142,6 +176,11 @@ impl Terminal {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
     }
 
+    /// Everything that was written to the terminal, as it came.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
     /// Whether what is typed is shown.
     pub(crate) fn echoes(&self) -> bool {
         let state = tcgetattr(&self.master).expect("a terminal");
@@ -152,12 +191,29 @@ impl Terminal {
 
     /// Waits for the end: the exit code (none if a signal ended it), and the rest of what was shown.
     pub(crate) fn end(&mut self) -> Option<i32> {
-        let status = self.child.wait().expect("it ends");
-        // Nobody else writes; what it wrote is in the terminal by now.
-        let patience = std::time::Duration::from_millis(200);
-        while let Ok(bytes) = self.bytes.recv_timeout(patience) {
-            self.take(&bytes);
+        let start = Instant::now();
+        let status = loop {
+            match self.child.try_wait().expect("a child") {
+                Some(status) => break status,
+                None => assert!(start.elapsed() < PATIENCE, "no end of {:?}", self.seen),
+            }
+            // A terminal that nobody reads stops whoever writes to it.
+            let glance = std::time::Duration::from_millis(2);
+            while let Ok(bytes) = self.bytes.recv_timeout(glance) {
+                self.take(&bytes);
+            }
+        };
+        // What is written last comes last: nobody waits to see whether there is more.
+        let mut slave = File::from(self.slave.try_clone().expect("a descriptor"));
+        slave.write_all(END).expect("written");
+        while !self.raw.ends_with(END) {
+            match self.bytes.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(error) => panic!("no end ({error}) of {:?}", self.seen),
+            }
         }
+        self.raw.truncate(self.raw.len() - END.len());
+        self.seen = String::from_utf8_lossy(&self.raw).into_owned();
         status.code()
     }
 
@@ -170,6 +226,14 @@ impl Terminal {
             rest = after.split_once("\x1b[?1049l").map_or("", |(_, rest)| rest);
         }
         kept + rest
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // A test that failed leaves nobody waiting at a prompt.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

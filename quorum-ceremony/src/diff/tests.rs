@@ -1,6 +1,7 @@
 use quorate_protocol::atoms::Pcr;
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::definition::Measurements;
+use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::ManifestFields;
 
 use super::*;
@@ -259,4 +260,42 @@ fn no_difference_goes_unsaid() {
     for (at, edit) in edits.into_iter().enumerate() {
         assert_ne!(words(edit), [""; 0], "edit {at}");
     }
+}
+
+/// What members decide on before there are new shares, and after.
+#[test]
+fn a_resharing_names_people_threshold_shares_and_expiry() {
+    let world = World::new();
+    let running = world.manifest(None, b"binary");
+    let mut people = running.share_set.clone().into_inner();
+    let gone = people.members.remove(1);
+    let mut dave = gone;
+    dave.name = name("dave");
+    dave.index = crate::fixture::index(4);
+    people.members.push(dave.clone());
+    people.threshold = 3;
+    let after = Checked::new(people).unwrap();
+    let until = UnixMillis(1_767_225_600_000);
+    let all = resharing(&running, &after, NewShares::Ordered { until });
+    let words: Vec<&str> = all.iter().map(|change| change.words.as_str()).collect();
+    let (was, key) = (running.epoch, dave.signing_key);
+    assert_eq!(
+        words,
+        [
+            "CHANGES THE SHARE HOLDERS from 2 of 3 to 3 of 3".to_owned(),
+            format!("ADDS dave TO THE SHARE HOLDERS, at index 4, with the key {key}"),
+            "REMOVES bob FROM THE SHARE HOLDERS".to_owned(),
+            format!(
+                "MAKES NEW SHARES OF THE SAME KEY: those of {was} count no more once a manifest \
+                 names the new ones"
+            ),
+            "can be carried out until 2026-01-01T00:00:00.000Z, and never after it".to_owned(),
+        ]
+    );
+    let epoch = Digest::from_bytes([7; 32]);
+    let same = resharing(&running, &running.share_set, NewShares::Made { epoch });
+    assert_eq!(same.len(), 1);
+    assert_eq!(same[0].weight, Weight::Power);
+    assert!(same[0].words.contains(&epoch.to_string()));
+    assert!(same[0].words.contains(&was.to_string()));
 }

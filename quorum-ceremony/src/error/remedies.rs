@@ -304,12 +304,14 @@ impl StepError {
             Self::ShareUnreadable { .. } => (
                 "share-unreadable",
                 Coordinator,
-                "do not sign a receipt: the genesis gave you no share; hold another genesis",
+                "do not sign a receipt: you were given no share; hold another genesis, or have \
+                 another order of a resharing written",
             ),
             Self::ShareWrong { .. } => (
                 "share-wrong",
                 Coordinator,
-                "do not sign a receipt: your share would open nothing; hold another genesis",
+                "do not sign a receipt: your share would open nothing; hold another genesis, or \
+                 have another order of a resharing written",
             ),
             Self::SuiteNotAccepted => (
                 "suite-not-accepted",

@@ -204,6 +204,12 @@ impl Joining {
 
     /// New keys in a file.
     fn draw(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
+        // New keys are nobody's: no card can be theirs. Keys under a name that is taken would stand in
+        // the way of the other name.
+        if self.workspace.find_card(&self.name)?.is_some() {
+            let name = self.name.clone();
+            return Err(StepError::NameTaken { name }.into());
+        }
         let keys = MemberKeys::generate(self.name.clone())?;
         self.private
             .store_key_file(&KeyFile::lock(&keys, passphrase)?)?;

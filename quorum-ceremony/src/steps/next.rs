@@ -4,8 +4,9 @@
 //! itself. With a private folder everything is compared with the member's pins first, so that nobody
 //! is sent on in a folder that differs from what they agreed to.
 //!
-//! A resharing that an order under the newest manifest has begun is named step by step; that old shares
-//! should be destroyed is not.
+//! A resharing that an order under the newest manifest has begun is named step by step, to the end: who
+//! holds a share that a manifest has replaced is told to destroy it, after everything else, and as long
+//! as their private folder or the missing word in the shared one says so.
 //!
 //! Does not: vouch for the others. That somebody's file is missing says nothing about why.
 
@@ -248,6 +249,8 @@ fn find(
     };
     if !newest.approved {
         turn.due = approvals(workspace, newest)?;
+        let late = turn.progress.resharing.as_ref().map(reshares::late);
+        turn.due.extend(late.unwrap_or_default());
         return Ok(());
     }
     let (manifest, digest) = (newest.manifest.clone(), newest.digest);
@@ -263,7 +266,8 @@ fn find(
         }
         None => None,
     };
-    turn.due = reshares::pending(workspace, &manifest, digest)?;
+    let resharing = turn.progress.resharing.as_ref();
+    turn.due = resharing.map(reshares::pending).unwrap_or_default();
     turn.due
         .extend(running(workspace, &manifest, digest, status.as_ref())?);
     turn.due.extend(drills::due(
@@ -272,6 +276,11 @@ fn find(
         digest,
         turn.progress.drill.as_ref(),
     )?);
+    turn.due
+        .extend(resharing.map(reshares::late).unwrap_or_default());
+    if let Some(replaced) = &turn.progress.replaced {
+        turn.due.extend(reshares::destroying(replaced, &manifest));
+    }
     turn.progress.enclave = status;
     Ok(())
 }
@@ -393,12 +402,20 @@ fn yours(member: Option<&Member>, turn: &Turn) -> Option<&'static str> {
     if born && named.is_some() && pins.definition().is_some() && pins.genesis().is_none() {
         return Some("receipt");
     }
-    let step = turn.due.iter().find(|due| match &due.who {
+    let mine = turn.due.iter().filter(|due| match &due.who {
         Who::Coordinator => false,
         Who::Member(who) => who == name,
         Who::AnyOf { names, .. } => names.contains(name),
     });
-    step.map(|due| due.step)
+    let mine: Vec<&'static str> = mine.map(|due| due.step).collect();
+    // A share is taken before it can be given.
+    let taken = mine.iter().find(|step| **step == reshares::RECEIPT);
+    let first = mine.first().filter(|step| **step != "provision");
+    first
+        .or(taken)
+        .or(mine.first())
+        .copied()
+        .or_else(|| reshares::kept_too_long(member, &turn.progress))
 }
 
 /// The step of a surrogate: what a member who has named them could do now.

@@ -1,8 +1,11 @@
-//! `status`: how far a ceremony is, from the folder, and what an enclave says of itself.
+//! `status`: how far a ceremony is, from the folder, and what an enclave says of itself. A resharing:
+//! `status/resharing.rs`.
 //!
 //! Nothing is decided here. What the folder shows is what anyone could have written into it, and
 //! what is shown as given has been checked as far as that goes without pins; what the enclave says
 //! is a claim.
+
+mod resharing;
 
 use std::path::Path;
 
@@ -23,6 +26,8 @@ use crate::client::Client;
 use crate::error::CeremonyError;
 use crate::workspace::{IgnoredApproval, Workspace};
 
+pub use self::resharing::{Gathered, Made, Replaced, Resharing, State};
+
 /// How far a ceremony is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -40,6 +45,10 @@ pub struct Progress {
     pub manifests: Vec<ManifestProgress>,
     /// Approval files that are not their member's.
     pub ignored: Vec<IgnoredApproval>,
+    /// The newest order of a resharing, if there is one.
+    pub resharing: Option<Resharing>,
+    /// Shares that the last resharing replaced, if one did.
+    pub replaced: Option<Replaced>,
     /// What the enclave says, if one was asked.
     pub enclave: Option<Status>,
     /// The newest drill that holds, if one was held.
@@ -80,6 +89,14 @@ pub enum Next {
     Approve,
     /// The coordinator boots; members provision.
     Boot,
+    /// Members of the present sets consent to an order.
+    ReshareSign,
+    /// The coordinator has the enclave carry it out.
+    ReshareRun,
+    /// Its new holders verify and acknowledge.
+    ReshareReceipt,
+    /// The coordinator writes the manifest that names the new shares.
+    Rotate,
 }
 
 impl Next {
@@ -94,6 +111,10 @@ impl Next {
             Self::Manifest => "manifest",
             Self::Approve => "approve",
             Self::Boot => "boot",
+            Self::ReshareSign => "reshare sign",
+            Self::ReshareRun => "reshare run",
+            Self::ReshareReceipt => "reshare receipt",
+            Self::Rotate => "rotate --reshare",
         }
     }
 }
@@ -112,6 +133,8 @@ pub fn read(folder: &Path, socket: Option<&Address>) -> Result<Progress, Ceremon
         record: false,
         manifests: Vec::new(),
         ignored: Vec::new(),
+        resharing: None,
+        replaced: None,
         enclave: socket
             .map(|socket| Client::connect(socket)?.status())
             .transpose()?,
@@ -123,7 +146,10 @@ pub fn read(folder: &Path, socket: Option<&Address>) -> Result<Progress, Ceremon
     };
     consents(&workspace, &definition, &mut progress)?;
     receipts(&workspace, &definition, &mut progress)?;
-    manifests(&workspace, &mut progress)?;
+    if let Some(genesis) = manifests(&workspace, &mut progress)? {
+        progress.resharing = resharing::read(&workspace, &genesis, &progress.manifests)?;
+        progress.replaced = resharing::replaced(&workspace, &genesis, &progress.manifests)?;
+    }
     progress.next = next(&progress);
     Ok(progress)
 }
@@ -177,9 +203,12 @@ fn receipts(
     Ok(())
 }
 
-fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), CeremonyError> {
+fn manifests(
+    workspace: &Workspace,
+    progress: &mut Progress,
+) -> Result<Option<VerifiedGenesis>, CeremonyError> {
     let Some(record) = workspace.find_record()? else {
-        return Ok(());
+        return Ok(None);
     };
     let genesis = VerifiedGenesis::from_record(record)?;
     progress.record = true;
@@ -241,7 +270,24 @@ fn manifests(workspace: &Workspace, progress: &mut Progress) -> Result<(), Cerem
             manifest: link.manifest,
         });
     }
-    Ok(())
+    Ok(Some(genesis))
+}
+
+impl Resharing {
+    /// The command that it waits for, while it is under way.
+    #[must_use]
+    pub fn next(&self) -> Option<Next> {
+        match (self.state, &self.made) {
+            (State::Open, _) if self.approvers.missing().max(self.holders.missing()) > 0 => {
+                Some(Next::ReshareSign)
+            }
+            // The enclave gives the same answer again, and says which file is in its place.
+            (State::Open | State::AnswerWrong, _) => Some(Next::ReshareRun),
+            (State::Made, Some(made)) if made.receipts.missing() > 0 => Some(Next::ReshareReceipt),
+            (State::Made, _) => Some(Next::Rotate),
+            _ => None,
+        }
+    }
 }
 
 fn next(progress: &Progress) -> Next {
@@ -257,7 +303,10 @@ fn next(progress: &Progress) -> Next {
         match progress.manifests.last() {
             None => Next::Manifest,
             Some(newest) if !newest.approved => Next::Approve,
-            Some(_) => Next::Boot,
+            Some(_) => {
+                let open = progress.resharing.as_ref();
+                open.and_then(Resharing::next).unwrap_or(Next::Boot)
+            }
         }
     }
 }

@@ -98,6 +98,18 @@ fn of(step: &'static str, missing: usize, names: &[&str]) -> Waited {
     )
 }
 
+/// How far the newest order is, and who has something in the folder that is not theirs.
+fn order_of(place: &Place) -> status::Resharing {
+    status::read(&place.folder(), None)
+        .unwrap()
+        .resharing
+        .unwrap()
+}
+
+fn names(all: &[&str]) -> Vec<Name> {
+    all.iter().copied().map(name).collect()
+}
+
 fn turn_of(place: &Place, member: &str) -> Option<&'static str> {
     let turn = next::read(&place.folder(), Some(&place.private(member)), None);
     turn.unwrap().yours
@@ -150,6 +162,14 @@ fn other_people_take_the_shares_and_the_key_stays() {
     assert_eq!(indices, [1, 2, 4, 5]);
 
     assert_eq!(waited(&place), of("reshare sign", 2, &MEMBERS));
+    let open = order_of(&place);
+    assert_eq!(
+        (open.number, open.under, open.state),
+        (1, Some(1), status::State::Open)
+    );
+    assert_eq!((open.approvers.missing(), open.holders.missing()), (2, 2));
+    assert_eq!(open.holders.absent, names(&MEMBERS));
+    assert!(open.made.is_none() && open.digest == ordered.digest);
     // One of each set is not enough; a new member has no say; nothing is there to receive yet.
     assert_eq!(sign_as(&place, "alice").unwrap().seats.len(), 2);
     assert_eq!(
@@ -181,6 +201,8 @@ fn other_people_take_the_shares_and_the_key_stays() {
         role: Some(Role::ShareSet),
     };
     assert_eq!(sign_as(&place, "bob").err(), Some(told.into()));
+    assert_eq!(order_of(&place).ignored, names(&["bob"]));
+    assert_eq!(order_of(&place).holders.given, names(&["alice"]));
     fs::remove_file(forged).unwrap();
     assert_eq!(
         (turn_of(&place, "alice"), turn_of(&place, "bob")),
@@ -198,7 +220,14 @@ fn other_people_take_the_shares_and_the_key_stays() {
         (Published::AlreadyThere, done.reshare.clone())
     );
     // An answer that was lost comes again, the same.
-    fs::remove_file(folder.join("reshares/0001/reshare.cbor")).unwrap();
+    let answer = folder.join("reshares/0001/reshare.cbor");
+    // Somebody puts another answer in its place: nobody is sent to sign for it.
+    let mut forged = done.reshare.clone();
+    forged.order.expires.0 += 1;
+    fs::write(&answer, quorate_protocol::cbor::to_bytes(&forged)).unwrap();
+    assert_eq!(order_of(&place).state, status::State::AnswerWrong);
+    assert_eq!(waited(&place), ("reshare run", None));
+    fs::remove_file(answer).unwrap();
     assert_eq!(run::run(&folder, &one, None).unwrap().reshare, done.reshare);
     assert_eq!(
         refused_for(order::order(&folder, &one, &plan(&NEXT, 3))),
@@ -206,6 +235,9 @@ fn other_people_take_the_shares_and_the_key_stays() {
     );
 
     assert_eq!(waited(&place), of("reshare receipt", 3, &NEXT));
+    let made = order_of(&place);
+    assert_eq!(made.state, status::State::Made);
+    assert_eq!(made.made.unwrap().receipts.absent, names(&NEXT));
     assert_eq!(
         (turn_of(&place, "dave"), turn_of(&place, "bob")),
         (Some("reshare receipt"), Some("reshare receipt"))
@@ -247,6 +279,7 @@ fn other_people_take_the_shares_and_the_key_stays() {
     let rotated = rotate::propose(&folder, &change).unwrap();
     assert!(rotated.successor.changes_manifest_set && rotated.successor.changes_share_set);
 
+    assert_eq!(order_of(&place).state, status::State::Named(2));
     // It counts when the present holders and both manifest sets have approved. Until then old shares
     // do; and nobody destroys anything.
     assert_eq!(
@@ -272,6 +305,9 @@ fn other_people_take_the_shares_and_the_key_stays() {
     approve_as(&place, "bob").unwrap();
     assert_eq!(waited(&place), ("boot", None));
     boot::boot(&folder, &two, &binaries(), None, &mut |_| {}).unwrap();
+    assert_eq!(order_of(&place).state, status::State::Counts(2));
+    let replaced = status::read(&folder, None).unwrap().replaced.unwrap();
+    assert_eq!((replaced.by, replaced.kept), (2, names(&MEMBERS)));
     // Who approved is told by the sets in which they did: dave is new, and no holder before.
     let progress = status::read(&folder, None).unwrap();
     let by = &progress.manifests.last().unwrap().approvals;
@@ -316,7 +352,28 @@ fn other_people_take_the_shares_and_the_key_stays() {
         other => panic!("{other:?}"),
     }
 
+    // Whoever holds an old share is told, and who leaves is told of the key.
+    let told = |member| turn_of(&place, member);
+    assert_eq!(told("alice"), Some("reshare destroy"));
+    // Bob has not even taken his new share.
+    assert_eq!(told("bob"), Some("reshare receipt"));
+    receive_as(&place, "bob").unwrap();
+    assert_eq!(told("bob"), Some("reshare destroy"));
+    assert_eq!(told("carol"), Some("reshare destroy --with-key"));
+    assert_eq!((told("dave"), told("carol-2")), (None, None));
     destroy_old_shares(&place, genesis);
+    let replaced = status::read(&folder, None).unwrap().replaced.unwrap();
+    assert_eq!(replaced.destroyed, names(&["alice", "carol"]));
+    assert_eq!(replaced.kept, names(&["bob"]));
+    assert_eq!(
+        (told("alice"), told("bob")),
+        (None, Some("reshare destroy"))
+    );
+    // The word alone does not end it: the file does.
+    let words = folder.join("manifests/0002/destroyed");
+    fs::copy(words.join("alice.cbor"), words.join("bob.cbor")).unwrap();
+    assert_eq!(told("bob"), Some("reshare destroy"));
+    fs::remove_file(words.join("bob.cbor")).unwrap();
 
     // The new set goes on: its threshold is enough for a manifest, and an outsider's is not.
     let next = rotation(Some(&["alice", "bob"]), rotate::Reshared::Keep);

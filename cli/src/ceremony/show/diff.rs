@@ -3,6 +3,7 @@
 use quorate_protocol::definition::Definition;
 use quorate_protocol::manifest::Manifest;
 use quorate_quorum_ceremony::diff::{Change, Weight, changes};
+use quorate_screens::ChangeKind;
 use serde_json::{Value, json};
 
 use crate::ceremony::report::Report;
@@ -16,17 +17,21 @@ pub(super) fn differences(
 ) -> Report {
     let all = changes(definition, before, after);
     let mut lines: Vec<String> = Vec::new();
-    if before.is_none() {
-        lines.push("the first manifest: nothing ran before".into());
+    match before {
+        None => lines.push("the first manifest: nothing ran before".into()),
+        Some(_) if all.is_empty() => lines.push("nothing".into()),
+        Some(_) => {}
     }
+    listed(report, lines, &all)
+}
+
+/// Adds these changes below these lines, and how many are weighty.
+pub(super) fn listed(report: Report, mut lines: Vec<String>, all: &[Change]) -> Report {
     let words = all.iter().map(|change| match change.weight {
         Weight::Power => format!("! {}", change.words),
         _ => format!("  {}", change.words),
     });
     lines.extend(words);
-    if before.is_some() && all.is_empty() {
-        lines.push("nothing".into());
-    }
     let value: Vec<Value> = all.iter().map(in_json).collect();
     let report = report.row("changes", "changes", lines, value.into());
     let powers = all.iter().filter(|change| change.weight == Weight::Power);
@@ -37,6 +42,20 @@ pub(super) fn differences(
              protects can go"
         )),
     }
+}
+
+/// The same for a screen.
+pub(super) fn for_screen(all: Vec<Change>) -> Vec<quorate_screens::Change> {
+    let changes = all.into_iter().map(|change| quorate_screens::Change {
+        kind: match (change.weight, &change.before, &change.after) {
+            (Weight::Power, ..) => ChangeKind::Grave,
+            (_, None, _) => ChangeKind::Added,
+            (_, _, None) => ChangeKind::Removed,
+            _ => ChangeKind::Changed,
+        },
+        words: change.words.into(),
+    });
+    changes.collect()
 }
 
 fn in_json(change: &Change) -> Value {

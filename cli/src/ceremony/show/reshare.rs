@@ -3,19 +3,19 @@
 use quorate_protocol::digest::Digest;
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Manifest;
-use quorate_protocol::members::MemberSet;
 use quorate_protocol::reshare::ReshareOrder;
+use quorate_quorum_ceremony::diff::{Change, NewShares, resharing};
 use quorate_quorum_ceremony::steps::reshare::destroy::{self, Destroyed};
 use quorate_quorum_ceremony::steps::reshare::order::{self, Ordered};
 use quorate_quorum_ceremony::steps::reshare::receipt::{self, Received};
 use quorate_quorum_ceremony::steps::reshare::run::{self, Done};
 use quorate_quorum_ceremony::steps::reshare::sign::{self, Consented};
 use quorate_quorum_ceremony::steps::rotate::Rotated;
-use quorate_screens::ChangeKind;
 use quorate_verify::chain::Approver;
 use quorate_verify::reshare::{Consenters, VerifiedCompletion, VerifiedReshare};
 use serde_json::json;
 
+use super::diff::{for_screen, listed};
 use super::{NEWEST, count, differences, document, manifest, seats, set, time, title};
 use crate::ceremony::report::Report;
 
@@ -39,45 +39,28 @@ fn asked(report: Report, number: u64, order: &ReshareOrder, running: Option<&Man
     let Some(running) = running else {
         return report;
     };
-    let words = people_change(&running.share_set, after);
-    report.row("changes", "changes", words.clone(), json!(words))
-}
-
-/// Who comes, goes, or gets other keys, and whether the threshold is another.
-fn people_change(before: &MemberSet, after: &MemberSet) -> Vec<String> {
-    let mut words = Vec::new();
-    for person in &after.members {
-        match before.named(&person.name) {
-            None => words.push(format!("{} JOINS", person.name)),
-            Some(old) if old != person => words.push(format!("{} GETS OTHER KEYS", person.name)),
-            Some(_) => {}
-        }
-    }
-    for person in &before.members {
-        if after.named(&person.name).is_none() {
-            words.push(format!("{} LEAVES", person.name));
-        }
-    }
-    if before.threshold != after.threshold {
-        words.push(format!(
-            "THE THRESHOLD BECOMES {} INSTEAD OF {}",
-            after.threshold, before.threshold
-        ));
-    }
-    if words.is_empty() {
-        words.push("new shares for the same people".into());
-    }
-    words
+    listed(report, Vec::new(), &ordered_changes(running, order))
 }
 
 /// What an order changes, for a screen.
 pub(in crate::ceremony) fn order_changes(step: &sign::Review) -> Vec<quorate_screens::Change> {
-    let words = people_change(&step.running().share_set, &step.order().share_set);
-    let grave = |words: String| quorate_screens::Change {
-        kind: ChangeKind::Grave,
-        words: words.into(),
-    };
-    words.into_iter().map(grave).collect()
+    for_screen(ordered_changes(step.running(), step.order()))
+}
+
+/// What a new share comes with, for a screen.
+pub(in crate::ceremony) fn receipt_changes(step: &receipt::Review) -> Vec<quorate_screens::Change> {
+    for_screen(receipt_of(step))
+}
+
+fn receipt_of(step: &receipt::Review) -> Vec<Change> {
+    let epoch = step.verified().epoch;
+    let after = &step.reshare().order.share_set;
+    resharing(step.running(), after, NewShares::Made { epoch })
+}
+
+fn ordered_changes(running: &Manifest, order: &ReshareOrder) -> Vec<Change> {
+    let until = order.expires;
+    resharing(running, &order.share_set, NewShares::Ordered { until })
 }
 
 pub(in crate::ceremony) fn order_draft(ready: &order::Ready) -> Report {
@@ -90,9 +73,9 @@ pub(in crate::ceremony) fn order_draft(ready: &order::Ready) -> Report {
     let running = ready.running();
     let report = report.number("sequence", "under manifest", running.sequence);
     let report = set(report, "share_set", "NEW HOLDERS", ready.share_set());
-    let words = people_change(&running.share_set, ready.share_set());
-    report
-        .row("changes", "changes", words.clone(), json!(words))
+    let until = ready.until();
+    let changes = resharing(running, ready.share_set(), NewShares::Ordered { until });
+    listed(report, Vec::new(), &changes)
         .development(ready.definition().attestation_root.is_development())
 }
 
@@ -200,14 +183,15 @@ pub(in crate::ceremony) fn reshare_review(step: &receipt::Review) -> Report {
     )
     .number("order", "order", step.number())
     .number("index", "your index", step.index().get().into());
-    set(
+    let report = set(
         verified(report, step.verified()),
         "share_set",
         "NEW HOLDERS",
         &step.reshare().order.share_set,
-    )
-    .development(step.definition().attestation_root.is_development())
-    .note(NEWEST)
+    );
+    listed(report, Vec::new(), &receipt_of(step))
+        .development(step.definition().attestation_root.is_development())
+        .note(NEWEST)
 }
 
 pub(in crate::ceremony) fn new_share_received(done: &Received) -> Report {

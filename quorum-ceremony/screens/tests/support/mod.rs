@@ -167,6 +167,197 @@ pub(crate) fn board() -> Page {
     }
 }
 
+/// An order of a resharing, before a member consents to it.
+pub(crate) fn order() -> Page {
+    let grave = |words: String| Change {
+        kind: ChangeKind::Grave,
+        words: words.into(),
+    };
+    let epoch = "a4".repeat(32);
+    Page {
+        title: "you are about to consent that the key is shared anew".into(),
+        verdict: Verdict::Safe(
+            "it is for what runs now, and no other enclave can carry it out".into(),
+        ),
+        body: Body::Diff {
+            changes: vec![
+                grave("CHANGES THE SHARE HOLDERS from 3 of 5 to 4 of 6".into()),
+                grave(format!(
+                    "ADDS frank TO THE SHARE HOLDERS, at index 6, with the key {}",
+                    "03".repeat(33)
+                )),
+                grave(format!(
+                    "MAKES NEW SHARES OF THE SAME KEY: those of {epoch} count no more once a \
+                     manifest names the new ones"
+                )),
+                Change {
+                    kind: ChangeKind::Added,
+                    words: "can be carried out until 2026-12-03T09:30:00.000Z, and never after it"
+                        .into(),
+                },
+            ],
+            rows: vec![
+                Row::new("order", "1"),
+                Row::new("fingerprint", "d1".repeat(32)),
+                Row::new("genesis digest", "8a".repeat(32)).how("your pin, written at the receipt"),
+                Row::new("replaces the shares", epoch).how("the shares that this manifest names"),
+            ],
+        },
+        notes: vec!["compare the fingerprint by voice with the other members".into()],
+        confirm: Some(Confirm {
+            action: "consent that the key is shared anew".into(),
+            words: ["spheroid".into(), "megaton".into()],
+        }),
+        ..diff()
+    }
+}
+
+/// A new share, before its holder signs for it.
+pub(crate) fn new_share() -> Page {
+    let (was, is) = ("a4".repeat(32), "b7".repeat(32));
+    Page {
+        title: "an enclave of this namespace made this share for you".into(),
+        verdict: Verdict::Safe(
+            "an enclave that has your key made it, on an order of enough people".into(),
+        ),
+        body: Body::Diff {
+            changes: vec![
+                Change {
+                    kind: ChangeKind::Grave,
+                    words: "CHANGES THE SHARE HOLDERS from 3 of 5 to 4 of 6".into(),
+                },
+                Change {
+                    kind: ChangeKind::Grave,
+                    words: format!(
+                        "BRINGS NEW SHARES OF THE SAME KEY, of {is}: those of {was} count no more \
+                         once a manifest names these"
+                    )
+                    .into(),
+                },
+            ],
+            rows: vec![
+                Row::new("your index", "6"),
+                Row::new("new shares", is)
+                    .how("digest of the new commitments, which begin with your quorum key"),
+                Row::new("share set", "alice, bob, carol")
+                    .how("each signature, and enough of them"),
+            ],
+        },
+        notes: Vec::new(),
+        confirm: Some(Confirm {
+            action: "keep this share and sign that you hold it".into(),
+            words: ["prowler".into(), "resistor".into()],
+        }),
+        ..diff()
+    }
+}
+
+/// The board of a resharing, with consents still missing.
+pub(crate) fn resharing_board() -> Page {
+    let cell = |mark, word: &str| Cell {
+        mark,
+        word: word.into(),
+    };
+    let seat = |name: &str, cells: [Cell; 3]| Seat {
+        name: name.into(),
+        cells: cells.to_vec(),
+    };
+    let given = || cell(Mark::Done, "given");
+    let later = || cell(Mark::Idle, "not yet");
+    let none = || cell(Mark::Idle, "not asked");
+    let margin = |what: &str, have, need| Margin {
+        what: what.into(),
+        have,
+        need,
+    };
+    let awaited = || cell(Mark::Awaited, "awaited");
+    Page {
+        title: "treasury: next is reshare sign".into(),
+        body: Body::Board {
+            phases: ["approver's consent", "holder's consent", "new share"]
+                .map(Text::new)
+                .to_vec(),
+            seats: vec![
+                seat("alice", [given(), given(), later()]),
+                seat("bob", [awaited(), awaited(), later()]),
+                seat("carol", [none(), given(), cell(Mark::Idle, "none")]),
+                seat("dave", [none(), none(), later()]),
+            ],
+            margins: vec![
+                margin("consents of the approvers", 1, 2),
+                margin("consents of the holders", 2, 2),
+            ],
+        },
+        notes: vec!["order 1 can be carried out until 2026-12-03T09:30:00.000Z".into()],
+        ..board()
+    }
+}
+
+/// The board once a manifest has named the new shares.
+pub(crate) fn rotation_board() -> Page {
+    let cell = |mark, word: &str| Cell {
+        mark,
+        word: word.into(),
+    };
+    let seat = |name: &str, cells: [Cell; 4]| Seat {
+        name: name.into(),
+        cells: cells.to_vec(),
+    };
+    let held = || cell(Mark::Done, "held");
+    let none = || cell(Mark::Idle, "none");
+    Page {
+        title: "treasury: next is boot".into(),
+        body: Body::Board {
+            phases: ["new share", "approval", "share", "old share"]
+                .map(Text::new)
+                .to_vec(),
+            seats: vec![
+                seat(
+                    "alice",
+                    [
+                        held(),
+                        cell(Mark::Done, "given"),
+                        cell(Mark::Done, "given, it says"),
+                        cell(Mark::Done, "destroyed"),
+                    ],
+                ),
+                seat(
+                    "bob",
+                    [
+                        cell(Mark::Awaited, "awaited"),
+                        cell(Mark::Done, "given"),
+                        cell(Mark::Awaited, "awaited"),
+                        cell(Mark::Awaited, "to destroy"),
+                    ],
+                ),
+                seat(
+                    "dave",
+                    [
+                        held(),
+                        cell(Mark::Idle, "not asked"),
+                        cell(Mark::Awaited, "awaited"),
+                        none(),
+                    ],
+                ),
+            ],
+            margins: vec![
+                Margin {
+                    what: "new shares proved".into(),
+                    have: 2,
+                    need: 2,
+                },
+                Margin {
+                    what: "old shares destroyed, as they signed".into(),
+                    have: 1,
+                    need: 2,
+                },
+            ],
+        },
+        notes: vec!["the new shares count, by manifest 2".into()],
+        ..board()
+    }
+}
+
 pub(crate) fn token(tries: PinTries) -> Page {
     Page {
         title: "your token".into(),
@@ -220,6 +411,10 @@ pub(crate) fn pages() -> Vec<(&'static str, Page)> {
         ("attested-rehearsal", rehearsed()),
         ("manifest-diff", diff()),
         ("board", board()),
+        ("reshare-order", order()),
+        ("reshare-receipt", new_share()),
+        ("reshare-board", resharing_board()),
+        ("rotate-board", rotation_board()),
         ("token", token(PinTries::NotReduced)),
         ("token-one-try", token(PinTries::Last)),
         ("transcript", transcript()),

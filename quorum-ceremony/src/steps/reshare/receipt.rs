@@ -14,6 +14,7 @@ use quorate_protocol::definition::Definition;
 use quorate_protocol::genesis::Possession;
 use quorate_protocol::instance::Index;
 use quorate_protocol::keys::VerificationKey;
+use quorate_protocol::manifest::Manifest;
 use quorate_protocol::reshare::{Reshare, ReshareReceipt};
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_verify::genesis::VerifiedGenesis;
@@ -39,6 +40,7 @@ pub struct Review {
     member: Member,
     genesis: VerifiedGenesis,
     number: u64,
+    running: Manifest,
     reshare: Reshare,
     verified: VerifiedReshare,
     index: ShareIndex,
@@ -98,6 +100,7 @@ fn look(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, Ce
         }
     }
     Ok(Review {
+        running: running.clone(),
         people,
         workspace,
         member,
@@ -114,6 +117,12 @@ impl Review {
     #[must_use]
     pub const fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The manifest under which it was ordered.
+    #[must_use]
+    pub const fn running(&self) -> &Manifest {
+        &self.running
     }
 
     /// What the enclave made.
