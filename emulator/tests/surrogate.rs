@@ -336,7 +336,7 @@ fn a_boot_on_an_ended_delegation_fails_closed() {
         case.link(signed(fields, second))
     };
     let ended = changed(&|f| f.expires = UnixMillis(now() - HOUR));
-    assert_eq!(reason(boot(ended.clone())), Reason::DelegationExpired);
+    assert_eq!(reason(boot(ended)), Reason::DelegationExpired);
     let another = changed(&|f| f.sequence = 2);
     assert_eq!(reason(boot(another)), Reason::DelegationInvalid);
     let holders = changed(&|f| f.roles = vec![Role::ShareSet]);

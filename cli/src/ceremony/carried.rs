@@ -19,7 +19,7 @@ pub(super) fn provision(a: &ProvisionArguments, output: Output) -> Result<Exit, 
     let at = At::of_member(&a.shared, &a.keyed)?;
     let way = Way::of(output, &a.keyed);
     let found = find(at.folder(), at.private()?, &machine(), a.by_files.anew)
-        .map_err(|error| screen::do_not(way, error.into()))?;
+        .map_err(|error| screen::do_not(way, screen::NOTHING_GIVEN, error.into()))?;
     match found {
         Found::Ask(asking) if a.acting.dry_run => {
             let review = show::carried::asking("provision", asking.limit(), asking.waits());
@@ -65,7 +65,7 @@ pub(super) fn receipt(a: &ReceiptArguments, output: Output) -> Result<Exit, Fail
     let at = At::of_member(&a.shared, &a.keyed)?;
     let way = Way::of(output, &a.keyed);
     let found = find(at.folder(), at.private()?, &machine(), a.by_files.anew)
-        .map_err(|error| screen::do_not(way, error.into()))?;
+        .map_err(|error| screen::do_not(way, screen::NOTHING_SIGNED, error.into()))?;
     match found {
         Found::Ask(asking) if a.acting.dry_run => {
             let review = show::carried::asking("receipt", asking.limit(), asking.waits());

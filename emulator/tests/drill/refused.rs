@@ -198,7 +198,7 @@ fn grants_and_proofs_of_something_else_fail_closed() {
     let request = with(honest.clone(), drill, &people[0]);
     assert_eq!(refused(&request), (Reason::DrillProof, first));
     let signed = Signed::sign(honest.clone(), &real.signing_key());
-    let mut altered = honest.clone();
+    let mut altered = honest;
     altered.document = Sha256([8; 32]);
     let altered = Signed::from_parts(altered, &signed.signature()).unwrap();
     let request = DrillRequest {

@@ -27,7 +27,7 @@ fn everybody_takes_part_and_anybody_can_verify_it() {
     // The real sharing in the place of a drill's.
     let same = DrillSharing {
         commitments: real.clone(),
-        shares: sharing.shares.clone(),
+        shares: sharing.shares,
     };
     let refused = check_sharing(real, share_set, &same);
     assert_eq!(refused, Err(SharingFault::Commitments));

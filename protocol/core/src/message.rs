@@ -39,6 +39,10 @@ pub const MAX_CONTRIBUTIONS: usize = 255;
 /// Host to enclave.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a request is decoded once and taken apart at once"
+)]
 pub enum Request {
     /// What is the state?
     #[n(0)]
