@@ -41,6 +41,7 @@ pub mod drill;
 pub mod egress;
 pub mod evidence;
 pub mod exception;
+mod explain;
 pub mod forward;
 pub mod frame;
 pub mod genesis;
