@@ -38,6 +38,8 @@ pub const MAX_CONTRIBUTIONS: usize = 255;
 /// Host to enclave.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
+// One is read at a time; a box would be an allocation for nothing.
+#[allow(clippy::large_enum_variant)]
 pub enum Request {
     /// What is the state?
     #[n(0)]
