@@ -1,12 +1,17 @@
 //! What an instance refuses, by name, and that a refusal changes nothing.
 
-use quorate_protocol::atoms::Bytes;
+use quorate_protocol::atoms::{Bytes, UnixMillis};
+use quorate_protocol::cbor::{Checked, to_bytes};
+use quorate_protocol::cose::Signed;
+use quorate_protocol::digest::Digest;
 use quorate_protocol::frame::frame;
+use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Phase, Reason, Request, Response};
+use quorate_protocol::reshare::{ReshareChallenge, ReshareConsent, ReshareOrder, ReshareRequest};
 
-use super::*;
-use crate::common::{index, reason};
+use crate::common::{self, Person, World, approvals, echo, index, nonce, reason, set};
+use crate::namespace::{Namespace, ask, challenge, consent, reshare};
 
 /// What is wrong with an order.
 type Change<'a> = &'a dyn Fn(&mut ReshareOrder);
@@ -334,12 +339,10 @@ fn an_enclave_that_handed_over_reshares_nothing_fails_closed() {
         record,
         running: old,
         next,
+        threshold: 2,
         world,
     };
-    let order = ReshareOrder {
-        share_set: set(&namespace.next, 2),
-        ..namespace.order_for(&namespace.running, asked.nonce, asked.expires)
-    };
+    let order = namespace.order_for(&namespace.running, asked.nonce, asked.expires);
     let request = namespace.request(&order);
     let old = &namespace.running.enclave;
     assert_eq!(reason(ask(old, &request)), Reason::HandedOver);
@@ -353,10 +356,7 @@ fn an_enclave_that_handed_over_reshares_nothing_fails_closed() {
         Reason::ReshareForAnother
     );
     let fresh = challenge(&new.enclave);
-    let order = ReshareOrder {
-        share_set: set(&namespace.next, 2),
-        ..namespace.order_for(&new, fresh.nonce, fresh.expires)
-    };
+    let order = namespace.order_for(&new, fresh.nonce, fresh.expires);
     let answer = reshare(&new.enclave, &namespace.request(&order));
     namespace.open(&answer);
 }

@@ -1,12 +1,14 @@
 //! From an order to an instance that new shares provision.
 
+use quorate_protocol::evidence::Evidence;
+use quorate_protocol::manifest::Link;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{BootRequest, Phase, Reason, Request, Response};
 use quorate_protocol::provision::ShareGrant;
 use quorate_sharing::{CombineError, Share, combine};
 
-use super::*;
-use crate::common::{copies, reason};
+use crate::common::{copies, echo, reason};
+use crate::namespace::{Namespace, evidence, reshare};
 
 /// Two of three become three of four, one of whom is new to everything; the second enclave, of the
 /// manifest that names the new shares, signs the same ring. Old shares and too few new ones do not.

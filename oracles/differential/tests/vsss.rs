@@ -100,7 +100,7 @@ proptest! {
             prop_assert!(verifiers.verify_share(&their_share(share)).is_err());
         }
         let need = usize::from(next.threshold);
-        let rebuilt = theirs[theirs.len() - need..].combine().expect("enough shares");
+        let rebuilt = theirs[theirs.len() - need..].to_vec().combine().expect("enough shares");
         prop_assert_eq!(bytes(rebuilt.0), *secret.to_bytes());
         let mut mixed = theirs[..need - 1].to_vec();
         let old = before.iter().find(|old| {

@@ -2,7 +2,8 @@
 //!
 //! [`ceremony`] is the life of enclaves and the members' decisions before a share leaves; its traces
 //! are driven against the real init and the real verification in `tests/drive.rs`. [`reshare`] is
-//! resharing as the design has it, which no code is tied to yet.
+//! resharing, whose traces are driven likewise, the reading of the chain included, in
+//! `tests/reshare.rs`.
 //!
 //! Guarantees: within its bounds (so many members and enclaves) every order and every repetition of
 //! messages is looked at. Each property has a rule that, when it is broken on purpose, the checker

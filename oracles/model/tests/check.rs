@@ -27,9 +27,13 @@ fn every_order_and_repetition_of_a_ceremony_holds() {
 
 #[test]
 fn resharing_holds_whatever_is_lost() {
-    for (old, new, draws) in [((3, 2), (4, 3), 2), ((4, 3), (3, 2), 2)] {
-        let states = holds(Reshare::new(old, new, draws));
-        println!("{old:?} to {new:?}, {draws} draws: {states} states");
+    for (old, new, instances) in [
+        ((3, 2), (4, 3), 1),
+        ((4, 3), (3, 2), 2),
+        ((3, 2), (5, 4), 1),
+    ] {
+        let states = holds(Reshare::new(old, new, instances));
+        println!("{old:?} to {new:?}, {instances} instances: {states} states");
         assert!(states > 100, "{states}");
     }
 }
@@ -54,14 +58,17 @@ fn a_broken_rule_of_a_ceremony_fails_closed() {
     }
 }
 
-/// The same of a reshare.
+/// The same of a resharing.
 #[test]
 fn a_broken_rule_of_a_reshare_fails_closed() {
     use reshare::Rules;
     for (rules, property) in [
         (Rules::DestroyedEarly, reshare::ENOUGH),
         (Rules::NamedUnproved, reshare::ENOUGH),
-        (Rules::DrawsMixed, reshare::PROVED),
+        (Rules::RecordsMixed, reshare::PROVED),
+        (Rules::AnyOrderTaken, reshare::OWN_ORDER),
+        (Rules::RefusalSpends, reshare::UNCHANGED),
+        (Rules::RefusalSpends, reshare::COMPLETES),
     ] {
         let mut broken = Reshare::new((3, 2), (3, 2), 2);
         broken.rules = rules;

@@ -21,7 +21,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Epoch;
 use quorate_protocol::instance::Index;
 use quorate_protocol::keys::VerificationKey;
-use quorate_protocol::manifest::Manifest;
+use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::reshare::ShareDestroyed;
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_verify::chain::VerifiedChain;
@@ -75,24 +75,13 @@ pub fn review(folder: &Path, private: &Path, with_key: bool) -> Result<Review, C
     let member = Member::open(private)?;
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = approved(&member.pins, &genesis, &links)?;
-    let born = member.genesis()?.share.iter();
-    // A resharing that no manifest names yet may still be wanted: only what was named is old.
-    let mut named: Vec<Epoch> = vec![genesis.epoch()];
-    named.extend(
-        links
-            .links
-            .iter()
-            .take(chain.links().len())
-            .map(|link| link.manifest.epoch),
-    );
-    let now = chain.manifest().epoch;
-    let old = born.chain(member.pins.new_shares());
-    let old = old.filter(|pin| pin.epoch != now && named.contains(&pin.epoch));
-    let old: Vec<SharePin> = old.cloned().collect();
+    let known = links.links.get(..chain.links().len()).unwrap_or_default();
+    let kept = member.genesis()?.share.iter();
+    let kept = kept.chain(member.pins.new_shares());
+    let old = out_of_use(genesis.epoch(), known, kept);
     if old.is_empty() {
         return Err(StepError::NothingToDestroy.into());
     }
-    let known = links.links.get(..chain.links().len()).unwrap_or_default();
     let review = Review {
         people: people(genesis.definition(), known),
         workspace,
@@ -106,6 +95,22 @@ pub fn review(folder: &Path, private: &Path, with_key: bool) -> Result<Review, C
         check_key(&review.member.keys, review.is_seated())?;
     }
     Ok(review)
+}
+
+/// Which of these shares, of the epoch `born` or of a resharing since, were named once and are not by
+/// the newest manifest of this approved chain. Those of a resharing that no manifest names yet may
+/// still be wanted.
+#[must_use]
+pub fn out_of_use<'s>(
+    born: Epoch,
+    chain: &[Link],
+    shares: impl Iterator<Item = &'s SharePin>,
+) -> Vec<SharePin> {
+    let mut named = vec![born];
+    named.extend(chain.iter().map(|link| link.manifest.epoch));
+    let now = named.last();
+    let old = shares.filter(|pin| Some(&pin.epoch) != now && named.contains(&pin.epoch));
+    old.cloned().collect()
 }
 
 impl Review {
