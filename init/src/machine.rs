@@ -6,22 +6,19 @@
 //! [`crate::drill`]),
 //! so this file only routes.
 
+mod drills;
 mod evidence;
 
 use std::fs::{File, OpenOptions};
 use std::time::Instant;
 
 use nix::errno::Errno;
-use quorate_protocol::attested::UserData;
-use quorate_protocol::drill::DrillFinishRequest;
 use quorate_protocol::instance::Index;
 use quorate_protocol::manifest::Manifest;
-use quorate_protocol::message::{
-    AttestRequest, Log, Phase, Reason, Request, Response, Stage, Status,
-};
+use quorate_protocol::message::{Log, Phase, Reason, Request, Response, Status};
 use zeroize::Zeroizing;
 
-use self::evidence::{givers, live_data};
+use self::evidence::givers;
 use crate::applications::{Applications, Ended};
 use crate::device::Device;
 use crate::drill::{self, Drilled, Drilling, Subject};
@@ -243,25 +240,6 @@ impl<P: Platform> Machine<P> {
         }
     }
 
-    /// Ends the drill, or shows again how it ended.
-    fn finish_drill(&mut self, request: &DrillFinishRequest) -> Result<Response, Denied> {
-        if let State::Drilling(drilling) = &self.state {
-            drilling.check_finish(&mut self.device, request)?;
-            // A failure from here on is fatal, so it is not put back.
-            let State::Drilling(drilling) = std::mem::replace(&mut self.state, State::Halting)
-            else {
-                return Err(Halt::Derivation.into());
-            };
-            let drilled = drilling.finish(&self.device, request.due)?;
-            self.enter(State::Drilled(Box::new(drilled)));
-        }
-        let State::Drilled(drilled) = &self.state else {
-            return Err(self.no_drill());
-        };
-        let drill = drilled.show(&mut self.device, &request.nonce)?;
-        Ok(Response::Drilled(Box::new(drill)))
-    }
-
     /// The instance whose key has come. A failure from here on is fatal, so it is not put back.
     fn take_collecting(&mut self) -> Result<Box<Collecting>, Halt> {
         match std::mem::replace(&mut self.state, State::Halting) {
@@ -427,23 +405,6 @@ impl<P: Platform> Machine<P> {
         refuse(Reason::WrongPhase, detail)
     }
 
-    /// Something of a drill was asked of an enclave that holds none.
-    fn no_drill(&self) -> Denied {
-        match self.state {
-            State::Drilled(_) => refuse(Reason::DrillOver, ""),
-            _ => refuse(Reason::DrillNotHere, ""),
-        }
-    }
-
-    /// What a drill is about, if this enclave was started for one.
-    fn drill(&self) -> Option<&Subject> {
-        match &self.state {
-            State::Drilling(drilling) => Some(drilling.subject()),
-            State::Drilled(drilled) => Some(drilled.subject()),
-            _ => None,
-        }
-    }
-
     /// What was booted, if anything was.
     fn identity(&self) -> Option<&Identity> {
         match &self.state {
@@ -511,40 +472,5 @@ impl<P: Platform> Machine<P> {
                 _ => manifest.map(idle).unwrap_or_default(),
             },
         }
-    }
-
-    fn attest(&mut self, request: &AttestRequest) -> Result<Response, Denied> {
-        let nothing = |detail| Err(refuse(Reason::NothingToAttest, detail));
-        let device = &mut self.device;
-        let document = match (&self.state, request.stage) {
-            (State::Born(born), Stage::Genesis) => born.attest(device, &request.nonce)?,
-            (State::Collecting(collecting), Stage::Setup) => {
-                let identity = collecting.identity();
-                let data = UserData::Setup(identity.manifest_digest());
-                device.attest(&data, &request.nonce, Some(&identity.setup))?
-            }
-            (State::Running(..), Stage::Setup) => {
-                return nothing("the setup keys were destroyed when the quorum key came");
-            }
-            (State::Collecting(collecting), Stage::Live) => {
-                let identity = collecting.identity();
-                let data = live_data(identity, None);
-                device.attest(&data, &request.nonce, Some(&identity.live))?
-            }
-            (State::Running(instance, _), Stage::Live) => {
-                let data = live_data(&instance.identity, instance.exports.newest());
-                device.attest(&data, &request.nonce, Some(&instance.identity.live))?
-            }
-            (State::Drilling(drilling), Stage::Drill) => drilling.attest(device, &request.nonce)?,
-            (State::Drilled(drilled), Stage::Drill) => drilled.attest(device, &request.nonce)?,
-            (State::Drilling(_) | State::Drilled(_), _) => {
-                return Err(refuse(Reason::DrillOnly, ""));
-            }
-            (State::HandingOver(..) | State::HandedOver(..), _) => {
-                return Err(self.wrong_phase());
-            }
-            _ => return nothing(""),
-        };
-        Ok(Response::Attested(document))
     }
 }

@@ -10,7 +10,7 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::forward::{ForwardMade, ForwardRecord};
-use quorate_protocol::message::{EvidenceRequest, Reason, Response};
+use quorate_protocol::message::{AttestRequest, EvidenceRequest, Reason, Response, Stage};
 
 use super::{Machine, State};
 use crate::export::Retired;
@@ -19,6 +19,45 @@ use crate::platform::Platform;
 use crate::refuse::{Denied, refuse};
 
 impl<P: Platform> Machine<P> {
+    /// An attestation of the stage that is asked for.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub(super) fn attest(&mut self, request: &AttestRequest) -> Result<Response, Denied> {
+        let nothing = |detail| Err(refuse(Reason::NothingToAttest, detail));
+        let device = &mut self.device;
+        let document = match (&self.state, request.stage) {
+            (State::Born(born), Stage::Genesis) => born.attest(device, &request.nonce)?,
+            (State::Collecting(collecting), Stage::Setup) => {
+                let identity = collecting.identity();
+                let data = UserData::Setup(identity.manifest_digest());
+                device.attest(&data, &request.nonce, Some(&identity.setup))?
+            }
+            (State::Running(..), Stage::Setup) => {
+                return nothing("the setup keys were destroyed when the quorum key came");
+            }
+            (State::Collecting(collecting), Stage::Live) => {
+                let identity = collecting.identity();
+                let data = live_data(identity, None);
+                device.attest(&data, &request.nonce, Some(&identity.live))?
+            }
+            (State::Running(instance, _), Stage::Live) => {
+                let data = live_data(&instance.identity, instance.exports.newest());
+                device.attest(&data, &request.nonce, Some(&instance.identity.live))?
+            }
+            (State::Drilling(drilling), Stage::Drill) => drilling.attest(device, &request.nonce)?,
+            (State::Drilled(drilled), Stage::Drill) => drilled.attest(device, &request.nonce)?,
+            (State::Drilling(_) | State::Drilled(_), _) => {
+                return Err(refuse(Reason::DrillOnly, ""));
+            }
+            (State::HandingOver(..) | State::HandedOver(..), _) => {
+                return Err(self.wrong_phase());
+            }
+            _ => return nothing(""),
+        };
+        Ok(Response::Attested(document))
+    }
+
     /// The evidence, with an attestation for the caller's nonce.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ pub mod egress;
 pub mod es256;
 pub mod evidence;
 pub mod exception;
+mod explain;
 mod fault;
 pub mod forward;
 pub mod frame;

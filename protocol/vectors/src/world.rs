@@ -13,13 +13,13 @@ use quorate_protocol::definition::{
     Measurements,
 };
 use quorate_protocol::digest::Digest;
-use quorate_protocol::drill::{DrillSharing, genesis_drill_share_context};
+use quorate_protocol::drill::genesis_drill_share_context;
 use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::exception::GenesisExceptionFields;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
     CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
-    GenesisRecord, MemberShare, Possession, SealContext, SealedShare, genesis_share_context,
+    GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
 };
 use quorate_protocol::instance::{
     Index, InstanceCertificate, KeyRing, KeyRingFields, Provenance, Purpose, RingEntry, derive,
@@ -35,7 +35,7 @@ use quorate_sharing::{Secret, Share, split};
 
 use crate::keys::{encryption, generator, pair, scalar, signing, verification};
 use crate::programs::{echo, notary};
-use crate::sealing::sealed_share;
+use crate::sealing::{drill_sharing, sealed_share};
 
 /// 2026-11-21T12:00:00Z; every time of the samples is a little later.
 const START: u64 = 1_795_262_400_000;
@@ -502,31 +502,4 @@ pub(crate) fn set((threshold, people): Set<'_>) -> MemberSet {
 
 fn checked<T: quorate_protocol::cbor::Rules>(value: T) -> Checked<T> {
     Checked::new(value).expect("a sample that keeps the rules")
-}
-
-/// A drill scalar of its own, shared in a set and sealed to its members.
-pub(crate) fn drill_sharing(
-    what: &str,
-    set: &MemberSet,
-    context: impl Fn(ShareIndex, &Epoch) -> SealContext,
-) -> (DrillSharing, Vec<Share>) {
-    let mut rng = generator(&format!("{what} drill generator"));
-    let secret = Secret::from_bytes(&scalar(&format!("{what} drill"))).expect("a scalar");
-    let (commitments, shares) =
-        split(&secret, set.threshold, &set.indices(), &mut rng).expect("a sharing");
-    let commitments = CommitmentList::from(commitments);
-    let epoch = commitments.epoch();
-    let sealed = shares.iter().zip(&set.members).map(|(share, member)| {
-        let context = context(share.index(), &epoch);
-        MemberShare {
-            index: share.index(),
-            sealed: sealed_share(&mut rng, &member.encryption_key, &context, share),
-        }
-    });
-    let shares_of = sealed.collect();
-    let sharing = DrillSharing {
-        commitments,
-        shares: shares_of,
-    };
-    (sharing, shares)
 }

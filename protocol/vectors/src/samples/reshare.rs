@@ -19,8 +19,8 @@ use quorate_sharing::{Share, reshare};
 
 use super::{Sample, Set, plain, signed};
 use crate::keys::{generator, pair, scalar, signing, verification};
-use crate::sealing::sealed_share;
-use crate::world::{World, bytes, drill_sharing, index, set, text, time};
+use crate::sealing::{drill_sharing, sealed_share};
+use crate::world::{World, bytes, index, set, text, time};
 
 const NEW_SET: Set<'_> = (
     3,
