@@ -188,7 +188,7 @@ fn stale(hall: &Hall, socket: &str, who: &str, step: &str, stage: Stage) {
     let kept = ask(Path::new(socket), &attest(7));
     let path = hall.place.path(&format!("stale-{who}.sock"));
     let relay = Relay::start(path, socket, move |request| match request {
-        Request::Attest(_) => Carried::Answered(kept.clone()),
+        Request::Attest(_) => Carried::Answered(Box::new(kept.clone())),
         other => Carried::On(Box::new(other)),
     });
     let line = format!("{step} --socket {}", relay.socket());

@@ -28,7 +28,7 @@ pub(crate) enum Carried {
     /// The enclave gets this one.
     On(Box<Request>),
     /// The enclave gets nothing, the person this answer.
-    Answered(Response),
+    Answered(Box<Response>),
 }
 
 /// A relay that runs until it is dropped.
@@ -56,7 +56,7 @@ impl Relay {
                 while let Some(request) = receive::<Request>(&mut person) {
                     let response = match carry(request) {
                         Carried::On(request) => ask(&behind, &request),
-                        Carried::Answered(response) => response,
+                        Carried::Answered(response) => *response,
                     };
                     send(&mut person, &response);
                 }
