@@ -23,6 +23,7 @@ mod show;
 mod surrogate;
 mod surrogate_arguments;
 mod token;
+mod token_arguments;
 mod transcript;
 mod transcript_arguments;
 mod unlock;

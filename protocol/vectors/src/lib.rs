@@ -25,6 +25,7 @@ mod samples;
 mod sealing;
 mod seeds;
 pub mod tree;
+mod values;
 mod wallets;
 mod world;
 

@@ -4,7 +4,7 @@ use chacha20::ChaCha20Rng;
 use quorate_protocol::application::{
     ApplicationCertificate, ApplicationEvidence, ApplicationProof,
 };
-use quorate_protocol::atoms::{Bytes, Name, Pcr, Sha256, ShareIndex, Text, UnixMillis};
+use quorate_protocol::atoms::{Pcr, Sha256, ShareIndex};
 use quorate_protocol::card::{MemberCard, MemberCardFields};
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::cose::Signed;
@@ -18,7 +18,7 @@ use quorate_protocol::evidence::{Evidence, Origin, Provisioning};
 use quorate_protocol::exception::GenesisExceptionFields;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::{
-    CommitmentList, Document, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
+    CommitmentList, Epoch, Genesis, GenesisOutput, GenesisOutputFields, GenesisReceipt,
     GenesisRecord, MemberShare, Possession, SealedShare, genesis_share_context,
 };
 use quorate_protocol::instance::{
@@ -36,9 +36,10 @@ use quorate_sharing::{Secret, Share, split};
 use crate::keys::{encryption, generator, pair, scalar, signing, verification};
 use crate::programs::{echo, notary};
 use crate::sealing::{drill_sharing, sealed_share};
+pub(crate) use crate::values::{bytes, document, index, name, text, time};
 
 /// 2026-11-21T12:00:00Z; every time of the samples is a little later.
-const START: u64 = 1_795_262_400_000;
+pub(crate) const START: u64 = 1_795_262_400_000;
 
 /// A namespace with a key, and what is needed to make objects of it.
 pub(crate) struct World {
@@ -379,32 +380,6 @@ impl World {
     pub(crate) fn epoch(&self) -> Epoch {
         self.commitments.epoch()
     }
-}
-
-/// Stands where an attestation document would. The contract does not look inside one.
-pub(crate) fn document() -> Document {
-    bytes(b"in place of an attestation document, which is opaque to the contract")
-}
-
-/// Seconds after the start of the samples.
-pub(crate) fn time(seconds: u64) -> UnixMillis {
-    UnixMillis(START + 1000 * seconds)
-}
-
-pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).expect("a name")
-}
-
-pub(crate) fn text<const MAX: usize>(text: &str) -> Text<MAX> {
-    Text::new(text).expect("a text")
-}
-
-pub(crate) fn bytes<const MIN: usize, const MAX: usize>(bytes: &[u8]) -> Bytes<MIN, MAX> {
-    Bytes::new(bytes.to_vec()).expect("a length within the bounds")
-}
-
-pub(crate) fn index(value: u8) -> ShareIndex {
-    ShareIndex::new(value).expect("an index")
 }
 
 fn record(definition: &Definition, output: GenesisOutput, shares: &[Share]) -> GenesisRecord {
