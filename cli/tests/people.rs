@@ -40,6 +40,8 @@ fn five_people_found_a_key_and_six_hold_it_after_them() {
     assert_eq!(keys(&hall, &two, &genesis), ring, "the same keys");
     hall.learn_secrets(&AFTER);
     finished(&hall, &two);
+    drilled(&mut hall);
+    closed(&hall);
     hall.keeps_secrets();
 }
 
@@ -218,7 +220,7 @@ fn reshared(hall: &mut Hall, one: &str, genesis: &str) -> String {
     two
 }
 
-/// Old shares go, the transcript is closed, and nobody has anything left to do.
+/// Old shares go, and nobody has anything left to do.
 fn finished(hall: &Hall, two: &str) {
     for who in &FOUNDERS[..4] {
         hall.turn(who, "ceremony reshare destroy", SCREEN);
@@ -237,6 +239,56 @@ fn finished(hall: &Hall, two: &str) {
     let waited = hall.types("frank", "ceremony next").good();
     waited.says(&["nothing is waited for"]);
     board(hall, two, &["[x] destroyed", "none to spare"]);
+}
+
+/// Everybody proves the share they hold in an enclave that can do nothing else, and gives it the share of a
+/// scalar that opens nothing.
+fn drilled(hall: &mut Hall) {
+    let drill = hall.start("drill");
+    hall.types("alice", &format!("ceremony drill start --socket {drill}"))
+        .good()
+        .says(&["the enclave says it is there for a drill", "every member"]);
+    // It takes no real share, whoever asks for one.
+    hall.is_warned(
+        "bob",
+        &format!("ceremony provision --socket {drill}"),
+        "refused-drill-only",
+    );
+    for (who, size) in AFTER.iter().zip([SCREEN, LARGE].into_iter().cycle()) {
+        if *who == "carol" {
+            assert_eq!(hall.next(who).as_deref(), Some("ceremony drill give"));
+            hall.decides_in_lines(who, "ceremony drill give").good()
+        } else {
+            hall.turn(who, "ceremony drill give", size)
+        }
+        .says(&[
+            "SAFE:",
+            "was started for a drill, and can do nothing else",
+            "THIS IS A DRILL: your real share does not leave this machine",
+            "you proved your share, and your drill share was good",
+        ]);
+    }
+    // Nobody takes part twice, and erin's share is of another epoch.
+    hall.types("erin", "ceremony drill give")
+        .refused("epoch-revoked");
+    let done = hall.types("alice", "ceremony drill finish").good();
+    done.says(&["next drill due", "frank: proved, gave the drill share"]);
+    hall.stop("drill");
+    let held = hall.status(None)["drill"].clone();
+    let took_part = held["took_part"].as_array().expect("people");
+    assert_eq!(took_part.len(), AFTER.len(), "{held}");
+    assert_eq!(
+        (&held["absent"], &held["overdue"]),
+        (&json!([]), &json!(false))
+    );
+    assert!(held["due"].as_u64() > held["time"].as_u64(), "{held}");
+    for who in AFTER {
+        assert_eq!(hall.next(who), None);
+    }
+}
+
+/// The transcript is closed.
+fn closed(hall: &Hall) {
     hall.unlocks("bob", "ceremony transcript sign").good();
     let line = [
         "ceremony",

@@ -247,8 +247,9 @@ impl ReshareError {
                 ..
             } => "Write another order, for the manifest that runs now.",
             Self::Differs { .. } | Self::Signature { .. } => {
-                "Fetch it again from the instance itself. If that does not help, it was put \
-                 together by somebody else: do not trust it."
+                "Take the file out of the folder, and fetch it again from the instance itself with \
+                 quorate ceremony reshare run. If that does not help, it was put together by \
+                 somebody else: do not trust it."
             }
         }
     }
