@@ -249,11 +249,8 @@ fn drilled(hall: &mut Hall) {
         .good()
         .says(&["the enclave says it is there for a drill", "every member"]);
     // It takes no real share, whoever asks for one.
-    hall.is_warned(
-        "bob",
-        &format!("ceremony provision --socket {drill}"),
-        "refused-drill-only",
-    );
+    hall.types("bob", &format!("ceremony provision --socket {drill}"))
+        .refused("refused-drill-only");
     for (who, size) in AFTER.iter().zip([SCREEN, LARGE].into_iter().cycle()) {
         if *who == "carol" {
             assert_eq!(hall.next(who).as_deref(), Some("ceremony drill give"));

@@ -91,7 +91,7 @@ fn a_surrogate_takes_a_members_part_by_the_commands() {
     // Bob's share has been given.
     refused(
         &world.person("provision", "bob", "shared", &at),
-        "share-repeated",
+        "refused-share-repeated",
     );
     world.person("provision", "alice", "shared", &at).good();
     support::until("the application runs", || {

@@ -47,10 +47,12 @@ const START: [Call; 4] = [
     (Step::Start, "NSM: ", "GetRandom"),
 ];
 
-const GENESIS: [Call; 7] = [
+const GENESIS: [Call; 8] = [
     (Step::Genesis, "NSM: ", "DescribePCR(0)"),
     (Step::Genesis, "NSM: ", "DescribePCR(1)"),
     (Step::Genesis, "NSM: ", "DescribePCR(2)"),
+    (Step::Genesis, ENTROPY, "GetRandom"),
+    // The drill scalar is drawn from a generator of its own.
     (Step::Genesis, ENTROPY, "GetRandom"),
     (Step::Genesis, "NSM: ", "ExtendPCR(16)"),
     (Step::Genesis, "NSM: ", "LockPCRs(0..32)"),

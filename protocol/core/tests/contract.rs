@@ -95,8 +95,8 @@ fn every_label_in_the_source_is_an_object_or_a_sealing_of_the_contract() {
     }
     assert_eq!(
         found,
-        KINDS.len() + 9,
-        "labels in the source: objects and nine sealings"
+        KINDS.len() + 10,
+        "labels in the source: objects and ten sealings"
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod applications;
 mod egress;
+mod surrogates;
 mod transcripts;
 mod wallets;
 
@@ -653,7 +654,14 @@ fn minus(a: &[u8; 32], b: &[u8]) -> [u8; 32] {
 fn every_rule_has_a_test_here() {
     let read = |path: &str| std::fs::read_to_string(folder().join(path)).expect("source");
     let rules = read("core/src/invalid.rs");
-    let files = ["main", "applications", "egress", "wallets", "transcripts"];
+    let files = [
+        "main",
+        "applications",
+        "egress",
+        "surrogates",
+        "transcripts",
+        "wallets",
+    ];
     let tests = files
         .map(|file| read(&format!("core/tests/rules/{file}.rs")))
         .concat();
