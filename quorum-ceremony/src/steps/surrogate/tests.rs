@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use quorate_protocol::atoms::{Name, UnixMillis};
-use quorate_protocol::cbor::Checked;
+use quorate_protocol::carried::CarriedGrant;
+use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::Manifest;
@@ -17,11 +18,14 @@ use quorate_verify::chain::{ChainError, walk, walk_at};
 use quorate_verify::surrogate::SurrogateError;
 
 use super::*;
+use crate::address::Address;
 use crate::challenge::wall_clock;
+use crate::clock::tests::Set;
 use crate::error::StepError;
 use crate::fixture::{Folders, Instance, WORDS, World, name, passphrase};
 use crate::private::PrivateFolder;
-use crate::steps::{approve, join, provision};
+use crate::steps::carried::CarriedError;
+use crate::steps::{approve, carry, join, provision};
 use crate::storage::Published;
 
 struct Case {
@@ -345,7 +349,6 @@ fn a_surrogate_gives_the_share_that_was_entrusted_to_them() {
     assert_eq!(given.index, case.world.shares[1].index());
     let delegation = given.provision.delegation.as_ref().unwrap();
     assert_eq!(delegation.unverified().member, name("bob"));
-    assert!(given.provision.delegation.is_some());
     assert_eq!(received.lock().unwrap().len(), 1);
 }
 
@@ -416,4 +419,66 @@ fn giving_a_share_without_a_delegation_that_counts_fails_closed() {
         ),
         "{error}"
     );
+}
+
+/// The delegation travels with the grant: a coordinator who carries it without, or in another's name,
+/// posts nothing.
+#[test]
+fn a_surrogate_without_a_network_gives_the_share_by_files() {
+    use provision::carried::Found;
+    let case = Case::new(&[0, 2]);
+    let received = serve(&case);
+    case.name_as("bob", "grace").unwrap();
+    case.share().unwrap();
+    case.accept().unwrap();
+    let clock = Set::at(1_000);
+    let (shared, private) = (case.folders.shared(), case.private("grace"));
+    let find = || provision::carried::find(&shared, &private, &clock.shared(), false).unwrap();
+    let carry = || {
+        let errands = carry::look(&shared).unwrap();
+        errands.run(|_| Ok(Address::from(&case.folders.socket())))
+    };
+    let Found::Ask(asking) = find() else {
+        panic!("nothing was asked");
+    };
+    asking.ask().unwrap();
+    assert_eq!(carry().done.len(), 1);
+    let Found::Attested(step) = find() else {
+        panic!("nothing was attested");
+    };
+    let way = step.seal(passphrase(WORDS)).unwrap();
+    let made = std::fs::read(&way.file).unwrap();
+    let whole: CarriedGrant = from_bytes(&made).unwrap();
+    let (mut bare, mut other) = (whole.clone(), whole);
+    bare.delegation = None;
+    other.delegation = Some(Box::new({
+        let mut fields = other.delegation.unwrap().unverified().clone().into_inner();
+        fields.surrogate = name("heidi");
+        Signed::sign(
+            Checked::new(fields).unwrap(),
+            &case.world.keys[1].signing_key(),
+        )
+    }));
+    for altered in [bare, other] {
+        std::fs::write(&way.file, to_bytes(&altered)).unwrap();
+        let done = carry();
+        assert!(done.done.is_empty(), "{:?}", done.done);
+        let (who, error) = done.refused.into_iter().next().unwrap();
+        let stranger = matches!(
+            error,
+            CeremonyError::Carried(CarriedError::OtherMember { .. })
+        );
+        assert!(stranger && who == name("grace"), "{error:?}");
+    }
+    assert!(received.lock().unwrap().is_empty());
+    std::fs::write(&way.file, made).unwrap();
+    assert_eq!(carry().done.len(), 1);
+    let Found::Acknowledged(kept) = find() else {
+        panic!("nothing was acknowledged");
+    };
+    let given = kept.keep().unwrap();
+    let delegation = given.provision.delegation.as_ref().unwrap();
+    assert_eq!(delegation.unverified().member, name("bob"));
+    assert_eq!(given.index, case.world.shares[1].index());
+    assert_eq!(received.lock().unwrap().len(), 1);
 }
