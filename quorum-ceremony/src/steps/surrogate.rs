@@ -1,7 +1,7 @@
 //! Surrogates: a member names one, may give them the share, and the surrogate takes it.
 //!
 //! What a surrogate then does is what a member does: `approve` and `provision` find the delegation in
-//! the folder by themselves ([`acting`]).
+//! the folder by themselves.
 
 pub mod accept;
 pub mod list;
