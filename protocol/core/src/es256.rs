@@ -9,7 +9,7 @@
 //! particular signatures is not found out. No Cargo feature installs one, and none of ours is linked on
 //! the enclave side, which `budgets.toml` holds.
 //!
-//! In a process that has installed one, points are decompressed once, too: [`known`] remembers where a
+//! In a process that has installed one, points are decompressed once, too: it remembers where a
 //! compressed point lies, and whoever asks still checks that it is on the curve.
 //!
 //! Does not: sign. An enclave installs nothing and remembers nothing.
