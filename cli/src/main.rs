@@ -33,6 +33,7 @@ mod enclave;
 mod failure;
 mod files;
 mod image;
+mod moment;
 mod output;
 mod pem;
 mod pin;

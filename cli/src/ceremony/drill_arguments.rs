@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 use quorate_protocol::atoms::UnixMillis;
-use quorate_quorum_ceremony::steps::drill::finish::DAY_MS;
 
 use super::arguments::{Acting, Keyed, Noting, Shared, Socket};
+use crate::moment;
 
 /// One step of a drill.
 #[derive(Debug, Subcommand)]
@@ -98,39 +98,13 @@ pub(crate) struct FinishArguments {
 /// The first moment of a day, UTC.
 fn date(text: &str) -> Result<UnixMillis, String> {
     let wrong = || "a date is written as 2027-02-28".to_owned();
-    let mut parts = text.split('-');
-    let mut part = |len: usize| {
-        let digits = parts.next().filter(|part| part.len() == len)?;
-        let all = digits.bytes().all(|byte| byte.is_ascii_digit());
-        all.then(|| digits.parse::<u64>().ok()).flatten()
-    };
-    let (year, month, day) = (part(4), part(2), part(2));
-    let (Some(year), Some(month), Some(day), None) = (year, month, day, parts.next()) else {
-        return Err(wrong());
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        _ => return Err(wrong()),
-    };
-    if year < 1970 || day == 0 || day > length {
-        return Err(wrong());
-    }
-    // Days since 1970: years are counted from March, so that a leap day is a year's last.
-    let (years, months) = match month {
-        1 | 2 => (year - 1, month + 9),
-        _ => (year, month - 3),
-    };
-    let days = 365 * years + years / 4 - years / 100 + years / 400;
-    let days = days + (153 * months + 2) / 5 + day - 1;
-    Ok(UnixMillis((days - 719_468) * DAY_MS))
+    moment::day_ms(text).map(UnixMillis).ok_or_else(wrong)
 }
 
 #[cfg(test)]
 mod tests {
+    use quorate_quorum_ceremony::steps::drill::finish::DAY_MS;
+
     use super::*;
 
     /// Days of the calendar, and what is none.

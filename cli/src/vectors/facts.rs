@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Difference;
 use super::manifest::{Fields, ManifestError, unhex};
+use crate::moment::unix_ms;
 use crate::output::hex;
 
 /// Half the order of P-384, rounded down: *s* above it is the higher of two.
@@ -415,58 +416,6 @@ fn chain(fields: &mut Fields<'_>) -> Result<Option<Vec<Link>>, ManifestError> {
         Ok(link)
     });
     links.collect::<Result<_, _>>().map(Some)
-}
-
-/// Milliseconds since 1970 of an RFC 3339 time in UTC, `Z` or `+00:00`, with any fraction of whole
-/// milliseconds.
-fn unix_ms(text: &str) -> Option<u64> {
-    let text = text.strip_suffix("+00:00").or(text.strip_suffix('Z'))?;
-    let (text, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let part = |from: usize, to: usize| -> Option<u64> {
-        let digits = text.get(from..to)?;
-        let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
-        plain.then(|| digits.parse().ok()).flatten()
-    };
-    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    let marked = |(at, mark): &(usize, u8)| text.as_bytes().get(*at) == Some(mark);
-    if text.len() != 19 || !marks.iter().all(marked) {
-        return None;
-    }
-    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
-    let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let months = [
-        31,
-        28 + u64::from(leap),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let before = usize::try_from(month.checked_sub(1)?).ok()?;
-    let days_of_month = *months.get(before)?;
-    let fits = (1..=days_of_month).contains(&day) && hour < 24 && minute < 60 && second < 60;
-    if year < 1970 || !fits {
-        return None;
-    }
-    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
-    let years = (year - 1970) * 365 + leaps(year - 1) - leaps(1969);
-    let days = years + months[..before].iter().sum::<u64>() + day - 1;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
-    if fraction.is_empty() || fraction.len() > 9 || !digits {
-        return None;
-    }
-    let nanos: u64 = format!("{fraction:0<9}").parse().ok()?;
-    nanos
-        .is_multiple_of(1_000_000)
-        .then(|| seconds * 1000 + nanos / 1_000_000)
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use quorate_verify::attestation::{AttestationError, Expectations, Pcr, Policy, Release, Validity};
 use serde::Deserialize;
-use toml::value::{Date, Datetime, Offset, Time};
+use toml::value::{Datetime, Offset, Time};
 
 use crate::failure::Failure;
+use crate::moment::days_since_1970;
 use crate::{files, pem};
 
 /// The only format there is.
@@ -221,23 +222,14 @@ fn unix(moment: &Datetime) -> Option<u64> {
         Offset::Z => 0,
         Offset::Custom { minutes } => i64::from(*minutes),
     };
-    let seconds = days_since_1970(date) * 86_400 + seconds_of_day(time) - minutes * 60;
+    let (year, month, day) = (date.year.into(), date.month.into(), date.day.into());
+    let seconds = days_since_1970(year, month, day) * 86_400 + seconds_of_day(time) - minutes * 60;
     u64::try_from(seconds).ok()
 }
 
 fn seconds_of_day(time: &Time) -> i64 {
     let minutes = i64::from(time.hour) * 60 + i64::from(time.minute);
     minutes * 60 + time.second.map_or(0, i64::from)
-}
-
-/// Days from 1970-01-01 in the Gregorian calendar, of years that begin in March.
-fn days_since_1970(date: &Date) -> i64 {
-    let (month, day) = (i64::from(date.month), i64::from(date.day));
-    let year = i64::from(date.year) - i64::from(month <= 2);
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 impl Table {
