@@ -6,6 +6,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use quorate_emulator::document::{Fields, sign};
@@ -36,7 +37,8 @@ use quorate_protocol::manifest::{
     Application, Approval, Link, Manifest, ManifestFields, RestartPolicy, Validity,
 };
 use quorate_protocol::members::{Member, MemberSet, MemberSetFields, Role};
-use quorate_protocol::message::{Request, Response};
+use quorate_protocol::message::{ProvisionRequest, Request, Response};
+use quorate_protocol::provision::ProvisionReceipt;
 use quorate_sealing::{DecryptionKey, Suite, seal};
 use quorate_sharing::{Secret, Share, split};
 use quorate_verify::attestation::{Partition, TrustAnchor, TrustAnchors};
@@ -193,6 +195,22 @@ impl Instance {
             &UserData::Setup(digest),
             nonce,
         )
+    }
+
+    /// Its answer to a grant, whatever that is: the first of two shares.
+    pub(crate) fn receipt(&self, request: &ProvisionRequest) -> Signed<ProvisionReceipt> {
+        let grant = request.grant.unverified();
+        let receipt = ProvisionReceipt {
+            genesis: grant.genesis,
+            manifest: grant.manifest,
+            grant: request.grant.digest(),
+            index: grant.index,
+            epoch: grant.epoch,
+            accepted: 1,
+            threshold: 2,
+            time: SIGNED,
+        };
+        Signed::sign(receipt, &self.setup_signing.signing_key())
     }
 }
 
@@ -534,6 +552,36 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
+    /// Alice has received her share, and an enclave of the first manifest, which these approved, takes any
+    /// grant; what it was given.
+    pub(crate) fn giving(
+        &self,
+        world: World,
+        approved: &[usize],
+    ) -> Arc<Mutex<Vec<ProvisionRequest>>> {
+        let (instance, manifest) = (Instance::new(), world.manifest(None, b"app"));
+        self.publish(&world, &[world.link(&manifest, approved)]);
+        self.member(&world, 0, &world.pins(0));
+        let private = PrivateFolder::open(&self.private(0)).unwrap();
+        private.store_share(&world.output.shares[0]).unwrap();
+        drop(private);
+        let given = Arc::<Mutex<Vec<ProvisionRequest>>>::default();
+        let log = Arc::clone(&given);
+        enclave(&self.socket(), move |request| match request {
+            Request::Attest(request) => {
+                let nonce = request.nonce.as_slice();
+                Response::Attested(instance.attest(&world.nitro, &manifest, nonce))
+            }
+            Request::Provision(request) => {
+                let receipt = instance.receipt(&request);
+                log.lock().unwrap().push(request);
+                Response::Provisioned(receipt)
+            }
+            other => panic!("no other request: {other:?}"),
+        });
+        given
+    }
+
     pub(crate) fn new() -> Self {
         let folders = Self {
             outer: tempfile::tempdir().unwrap(),

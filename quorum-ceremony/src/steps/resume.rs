@@ -14,16 +14,14 @@ use quorate_protocol::cose::Signed;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{GenesisResponse, Request, Response};
-use quorate_protocol::provision::ProvisionReceipt;
 use quorate_verify::attestation::TrustAnchor;
 
 use super::{
     approve, consent, define, exception, forward_approve, genesis, join, manifest, new, provision,
     receipt, transcript,
 };
-use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::fixture::{Folders, Instance, WORDS, World, enclave, measurements, name, passphrase};
+use crate::fixture::{Folders, WORDS, World, enclave, measurements, name, passphrase};
 use crate::inputs::ApplicationSpec;
 use crate::pins::Pins;
 use crate::storage::death;
@@ -336,37 +334,9 @@ fn forward_approval_survives_every_death() {
 /// as such, and sent again.
 #[test]
 fn provision_survives_every_death() {
-    let (world, folders) = (World::new(), Folders::new());
-    let manifest = world.manifest(None, b"app");
-    folders.publish(&world, &[world.link(&manifest, &[0, 1])]);
-    folders.member(&world, 0, &world.pins(0));
-    let private = crate::private::PrivateFolder::open(&folders.private(0)).unwrap();
-    private.store_share(&world.output.shares[0]).unwrap();
-    drop(private);
-    let instance = Instance::new();
+    let folders = Folders::new();
     let socket = folders.socket();
-    enclave(&socket, move |request| match request {
-        Request::Attest(request) => {
-            let nonce = request.nonce.as_slice();
-            Response::Attested(instance.attest(&world.nitro, &manifest, nonce))
-        }
-        Request::Provision(request) => {
-            let grant = request.grant.unverified();
-            let receipt = ProvisionReceipt {
-                genesis: grant.genesis,
-                manifest: grant.manifest,
-                grant: request.grant.digest(),
-                index: grant.index,
-                epoch: grant.epoch,
-                accepted: 1,
-                threshold: 2,
-                time: wall_clock(),
-            };
-            let key = instance.setup_signing.signing_key();
-            Response::Provisioned(Signed::sign(receipt, &key))
-        }
-        other => panic!("no other request: {other:?}"),
-    });
+    folders.giving(World::new(), &[0, 1]);
     let give = |trial: &Trial| {
         provision::attest(&trial.shared, &trial.private, &socket)?
             .give(words())

@@ -29,37 +29,9 @@ fn errands(trial: &Trial, socket: &Path) -> Result<(), CeremonyError> {
 /// that the enclave ever gets.
 #[test]
 fn carried_files_survive_every_death() {
-    let (world, folders) = (World::new(), Folders::new());
-    let manifest = world.manifest(None, b"app");
-    folders.publish(&world, &[world.link(&manifest, &[0, 1])]);
-    folders.member(&world, 0, &world.pins(0));
-    let private = crate::private::PrivateFolder::open(&folders.private(0)).unwrap();
-    private.store_share(&world.output.shares[0]).unwrap();
-    drop(private);
-    let instance = Instance::new();
+    let folders = Folders::new();
     let socket = folders.socket();
-    enclave(&socket, move |request| match request {
-        Request::Attest(request) => {
-            let nonce = request.nonce.as_slice();
-            Response::Attested(instance.attest(&world.nitro, &manifest, nonce))
-        }
-        Request::Provision(request) => {
-            let grant = request.grant.unverified();
-            let receipt = ProvisionReceipt {
-                genesis: grant.genesis,
-                manifest: grant.manifest,
-                grant: request.grant.digest(),
-                index: grant.index,
-                epoch: grant.epoch,
-                accepted: 1,
-                threshold: 2,
-                time: wall_clock(),
-            };
-            let key = instance.setup_signing.signing_key();
-            Response::Provisioned(Signed::sign(receipt, &key))
-        }
-        other => panic!("no other request: {other:?}"),
-    });
+    folders.giving(World::new(), &[0, 1]);
     let clock = Set::at(1_000);
     let member = |trial: &Trial| go_on(trial, &clock);
     let mut points = 0;

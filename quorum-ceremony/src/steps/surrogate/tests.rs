@@ -11,7 +11,7 @@ use quorate_protocol::digest::Digest;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{ProvisionRequest, Request, Response};
-use quorate_protocol::provision::{ProvisionReceipt, provision_share_context};
+use quorate_protocol::provision::provision_share_context;
 use quorate_protocol::surrogate::{Delegation, DelegationFields, MAX_DELEGATION_MS};
 use quorate_sealing::open;
 use quorate_verify::chain::{ChainError, walk, walk_at};
@@ -301,19 +301,9 @@ fn serve(case: &Case) -> Arc<Mutex<Vec<ProvisionRequest>>> {
                 32,
             );
             assert_eq!(&plain.unwrap()[..], &world.shares[1].to_bytes()[..]);
-            let receipt = ProvisionReceipt {
-                genesis: grant.genesis,
-                manifest: grant.manifest,
-                grant: request.grant.digest(),
-                index: grant.index,
-                epoch: grant.epoch,
-                accepted: 1,
-                threshold: 2,
-                time: wall_clock(),
-            };
+            let receipt = instance.receipt(&request);
             log.lock().unwrap().push(request);
-            let key = instance.setup_signing.signing_key();
-            Response::Provisioned(Signed::sign(receipt, &key))
+            Response::Provisioned(receipt)
         }
         _ => panic!("no other request"),
     });

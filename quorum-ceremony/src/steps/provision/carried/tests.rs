@@ -5,7 +5,7 @@ use quorate_protocol::carried::{CarriedAttestation, CarriedNonce};
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::definition::AgeLimit;
-use quorate_protocol::message::{ProvisionRequest, Request, Response};
+use quorate_protocol::message::ProvisionRequest;
 use quorate_protocol::provision::ProvisionReceipt;
 use quorate_verify::attestation::AttestationError;
 use quorate_verify::instance::InstanceError;
@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::clock::tests::Set;
 use crate::clock::{BootId, ClockError};
 use crate::error::StepError;
-use crate::fixture::{Folders, Instance, SIGNED, WORDS, World, enclave, passphrase};
+use crate::fixture::{Folders, Instance, WORDS, World, passphrase};
 use crate::private::PrivateFolder;
 use crate::steps::carried::CarriedError;
 use crate::steps::carry::{self, Kind};
@@ -31,39 +31,8 @@ struct Apart {
 }
 
 fn apart(limit: AgeLimit) -> Apart {
-    let (world, folders, instance) = (World::limited(limit), Folders::new(), Instance::new());
-    let manifest = world.manifest(None, b"app");
-    folders.publish(&world, &[world.link(&manifest, &[1, 2])]);
-    folders.member(&world, 0, &world.pins(0));
-    let private = PrivateFolder::open(&folders.private(0)).unwrap();
-    private.store_share(&world.output.shares[0]).unwrap();
-    drop(private);
-    let posted = Arc::<Mutex<Vec<ProvisionRequest>>>::default();
-    let log = Arc::clone(&posted);
-    enclave(&folders.socket(), move |request| match request {
-        Request::Attest(request) => {
-            let nonce = request.nonce.as_slice();
-            Response::Attested(instance.attest(&world.nitro, &manifest, nonce))
-        }
-        Request::Provision(request) => {
-            let grant = request.grant.unverified();
-            let receipt = ProvisionReceipt {
-                genesis: grant.genesis,
-                manifest: grant.manifest,
-                grant: request.grant.digest(),
-                index: grant.index,
-                epoch: grant.epoch,
-                accepted: 1,
-                threshold: 2,
-                time: SIGNED,
-            };
-            log.lock().unwrap().push(request);
-            let key = instance.setup_signing.signing_key();
-            Response::Provisioned(Signed::sign(receipt, &key))
-        }
-        Request::Status => panic!("nobody asks for that here"),
-        _ => panic!("no other request"),
-    });
+    let folders = Folders::new();
+    let posted = folders.giving(World::limited(limit), &[1, 2]);
     Apart {
         folders,
         clock: Set::at(1_000),
