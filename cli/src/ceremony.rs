@@ -14,6 +14,7 @@ mod drill;
 mod drill_arguments;
 mod passphrase;
 mod place;
+mod questions;
 mod report;
 mod reshare;
 mod reshare_arguments;
@@ -231,14 +232,7 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let step = attested(output, &a.keyed, |way| {
                 let step = provision::attest(at.folder(), private, &socket)?;
                 let review = show::instance_review(&step);
-                let facts = &step.setup().facts;
-                let action = "give your share to this enclave";
-                let question = Question::of(&review, action, &facts.document.0).attested(
-                    step.looked(),
-                    facts,
-                    "it runs what was approved, and only it can open what you give",
-                    screen::INSTANCE,
-                );
+                let question = questions::instance(&step, &review);
                 Ok((screen::decide(output, way, question)?, step))
             })?;
             let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
@@ -319,14 +313,7 @@ fn receive(at: &At, socket: &Socket, keyed: &Keyed, output: Output) -> Result<Ex
     let step = attested(output, keyed, |way| {
         let step = receipt::review(at.folder(), private, &socket)?;
         let review = show::genesis_review(&step);
-        let action = "sign that you have verified this genesis";
-        let genesis = step.genesis();
-        let question = Question::of(&review, action, genesis.as_bytes()).attested(
-            step.looked(),
-            step.facts(),
-            "it made the key under the definition you signed",
-            screen::GENESIS,
-        );
+        let question = questions::genesis(&step, &review);
         Ok((screen::decide(output, way, question)?, step))
     })?;
     let entered = unlock::unlock(keyed, step.keys(), output)?;

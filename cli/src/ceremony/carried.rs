@@ -8,8 +8,8 @@ use quorate_quorum_ceremony::workspace::EnclaveRole;
 use super::arguments::{ProvisionArguments, ReceiptArguments};
 use super::carried_arguments::CarryArguments;
 use super::place::At;
-use super::screen::{self, Decision, Question, Way};
-use super::{dry, show, unlock};
+use super::screen::{self, Decision, Way};
+use super::{dry, questions, show, unlock};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
@@ -35,7 +35,7 @@ pub(super) fn provision(a: &ProvisionArguments, output: Output) -> Result<Exit, 
                     "seal your share to this enclave and write it into the folder",
                 );
             }
-            let question = show::carried::question(&step, &review);
+            let question = questions::instance(&step, &review);
             agreed(screen::decide(output, way, question)?)?;
             let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
             output.print(&show::carried::granted(&step.seal(entered)?))?;
@@ -81,14 +81,7 @@ pub(super) fn receipt(a: &ReceiptArguments, output: Output) -> Result<Exit, Fail
                     "pin this genesis, keep your share and sign for it",
                 );
             }
-            let genesis = step.genesis();
-            let action = "sign that you have verified this genesis";
-            let question = Question::of(&review, action, genesis.as_bytes()).attested(
-                step.looked(),
-                step.facts(),
-                "it made the key under the definition you signed",
-                screen::GENESIS,
-            );
+            let question = questions::genesis(&step, &review);
             agreed(screen::decide(output, way, question)?)?;
             let entered = unlock::unlock(&a.keyed, step.keys(), output)?;
             output.print(&show::received(&step.acknowledge(entered)?))?;

@@ -6,13 +6,11 @@ use quorate_protocol::message::Stage;
 use quorate_quorum_ceremony::CeremonyError;
 use quorate_quorum_ceremony::steps::carried::Asked;
 use quorate_quorum_ceremony::steps::carry::Errand;
-use quorate_quorum_ceremony::steps::provision::Verified;
-use quorate_quorum_ceremony::steps::provision::carried::{Carrier, OnItsWay};
+use quorate_quorum_ceremony::steps::provision::carried::OnItsWay;
 use serde_json::{Value, json};
 
 use super::begin::age_limit;
 use crate::ceremony::report::Report;
-use crate::ceremony::screen::{self, Question};
 
 /// Before a nonce is made.
 pub(in crate::ceremony) fn asking(step: &'static str, limit: AgeLimit, waits: bool) -> Report {
@@ -47,21 +45,6 @@ pub(in crate::ceremony) fn asked(step: &'static str, done: &Asked) -> Report {
         "the coordinator brings {what}: quorate ceremony carry. Then again: quorate ceremony {step} \
          --carried"
     ))
-}
-
-/// What is asked of a member who holds a carried attestation.
-pub(in crate::ceremony) fn question<'a>(
-    step: &'a Verified<Carrier>,
-    review: &'a Report,
-) -> Question<'a> {
-    let facts = &step.setup().facts;
-    let action = "give your share to this enclave";
-    Question::of(review, action, &facts.document.0).attested(
-        step.looked(),
-        facts,
-        "it runs what was approved, and only it can open what you give",
-        screen::INSTANCE,
-    )
 }
 
 /// A grant on its way.
