@@ -8,6 +8,7 @@
 mod common;
 
 mod chain;
+mod drill;
 mod evidence;
 mod exception;
 mod explain;
