@@ -2,8 +2,9 @@
 //!
 //! Guarantees: nothing is drawn before every person in the definition has consented and the
 //! enclave's own registers are the agreed ones. The secret leaves this function only as shares,
-//! each sealed to its member. Beside it goes a drill scalar, drawn and shared for itself. PCR16 names definition and output before any attestation is given;
-//! all registers are locked; the secret is erased when [`make`] returns.
+//! each sealed to its member. Beside it goes a drill scalar, drawn and shared for itself. PCR16 names
+//! definition and output before any attestation is given; all registers are locked; the secret is
+//! erased when [`make`] returns.
 
 use chacha20::ChaCha20Rng;
 use quorate_protocol::attested::{PCR_SETUP, UserData, genesis_extension};

@@ -8,8 +8,8 @@
 //!
 //! Guarantees: a refused request changes nothing. A share is decrypted only after its grant is
 //! known to be a member's, or their surrogate's whose time is not over by the NSM, for this very
-//! instance and ciphertext; a member is named as having given a bad share only then. Good shares are kept when a bad one comes. The setup keys are erased
-//! when the quorum key has come.
+//! instance and ciphertext; a member is named as having given a bad share only then. Good shares are
+//! kept when a bad one comes. The setup keys are erased when the quorum key has come.
 
 use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::attested::{
@@ -285,14 +285,8 @@ impl Collecting {
         delegation: &Signed<Delegation>,
         now: UnixMillis,
     ) -> Result<VerificationKey, Denied> {
-        let manifest = self.identity.manifest();
-        let place = Place {
-            genesis: self.identity.genesis_digest(),
-            sequence: manifest.sequence,
-            role: Role::ShareSet,
-            member,
-            sets: [&manifest.manifest_set, &manifest.share_set],
-        };
+        let (genesis, manifest) = (self.identity.genesis_digest(), self.identity.manifest());
+        let place = Place::of_holder(genesis, manifest, member);
         let given = self
             .provisions
             .iter()

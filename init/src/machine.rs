@@ -3,8 +3,7 @@
 //! The state is one value that is taken out, handed to the code of its phase, and put back; a
 //! refused request puts back what was there. What each phase can do is in its own type
 //! ([`crate::genesis`], [`crate::instance`], [`crate::import`], [`crate::export`], [`crate::reshare`],
-//! [`crate::drill`]),
-//! so this file only routes.
+//! [`crate::drill`]), so this file only routes.
 
 mod drills;
 mod evidence;

@@ -28,6 +28,7 @@ use quorate_protocol::genesis::{CommitmentList, Epoch};
 use quorate_protocol::keys::KeyPair;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::{MemberSet, Role};
+use quorate_protocol::reshare::CompletedReshare;
 
 use crate::attestation::{Freshness, TrustAnchors};
 use crate::chain::{Approver, VerifiedChain};
@@ -111,16 +112,21 @@ pub fn sharing_of<'a>(
     if epoch == genesis.epoch() {
         return Ok(&genesis.record().output.drill);
     }
+    let made = made_by(chain, links).ok_or(DrillError::SharingMissing)?;
+    Ok(&made.reshare.record.unverified().drill)
+}
+
+/// The resharing that made the shares which the newest manifest of a chain names; none where the genesis
+/// made them. `links` are those that the chain was verified from.
+pub fn made_by<'a>(chain: &VerifiedChain, links: &'a [Link]) -> Option<&'a CompletedReshare> {
+    let epoch = chain.manifest().epoch;
     let verified = chain.links().iter().rev();
     let record = verified
         .filter_map(|link| link.successor.reshare.as_deref())
         .find(|completed| completed.reshare.epoch == epoch)
-        .map(|completed| completed.reshare.record);
-    let made = links.iter().filter_map(|link| link.reshare.as_deref());
-    let mut made = made.map(|completed| &completed.reshare.record);
-    made.find(|made| Some(made.digest()) == record)
-        .map(|made| &made.unverified().drill)
-        .ok_or(DrillError::SharingMissing)
+        .map(|completed| completed.reshare.record)?;
+    let mut made = links.iter().filter_map(|link| link.reshare.as_deref());
+    made.find(|completed| completed.reshare.record.digest() == record)
 }
 
 /// Whether a grant is a member's, for this very drill, with proof that they hold their real share.

@@ -2,7 +2,8 @@
 //!
 //! Four stages have documents: the genesis enclave after it made the key
 //! ([`verify_genesis_document`]), an instance that waits for shares ([`verify_setup`]) and a
-//! running one ([`verify_live`]); and one that was started for a drill ([`verify_drill_setup`]). Each function guarantees that
+//! running one ([`verify_live`]); and one that was started for a drill ([`verify_drill_setup`]). Each
+//! function guarantees that
 //!
 //! * the document is genuine, as fresh as the caller demands, and leads to the very root that the
 //!   definition names, partition and fingerprint both;

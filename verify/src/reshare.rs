@@ -9,7 +9,8 @@
 //! * record and certificate are signed with the instance key of a ring that the quorum key signed;
 //!   the certificate is that of the instance in the order; the record has the quorum key as its
 //!   first commitment, another epoch, the order's threshold, one share for every member of the order
-//!   and nobody else, a drill sharing that goes with it (`verify/src/drill.rs`), and a time before the order expired ([`verify_reshare`]);
+//!   and nobody else, a drill sharing that goes with it (`verify/src/drill.rs`), and a time before the
+//!   order expired ([`verify_reshare`]);
 //! * at least the new threshold signed receipts, each with a proof of possession that the new share
 //!   itself has signed ([`verify_completed`]).
 //!

@@ -18,6 +18,7 @@ use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
+use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::{Member, MemberSet, Role};
 use quorate_protocol::surrogate::Delegation;
 
@@ -45,6 +46,20 @@ pub struct Place<'a> {
     pub member: &'a Member,
     /// Both sets that count here: nobody of them is a surrogate.
     pub sets: [&'a MemberSet; 2],
+}
+
+impl<'a> Place<'a> {
+    /// That of a holder who gives a share to an instance of this manifest.
+    #[must_use]
+    pub fn of_holder(genesis: Digest<Genesis>, manifest: &'a Manifest, member: &'a Member) -> Self {
+        Self {
+            genesis,
+            sequence: manifest.sequence,
+            role: Role::ShareSet,
+            member,
+            sets: [&manifest.manifest_set, &manifest.share_set],
+        }
+    }
 }
 
 /// Verifies a delegation for one place, but not its end. `others` are the other delegations that are

@@ -213,10 +213,13 @@ pub fn genesis_drill_share_context(
     index: ShareIndex,
     drill: &Epoch,
 ) -> SealContext {
-    SealContext {
-        info: "quorate/genesis-drill-share/v1",
-        aad: context(&[definition.as_bytes()], index, drill),
-    }
+    let subjects = [definition.as_bytes()];
+    SealContext::of_share(
+        "quorate/genesis-drill-share/v1",
+        &subjects,
+        index,
+        Some(drill),
+    )
 }
 
 /// HPKE context of a drill share that a resharing seals to its member.
@@ -225,10 +228,13 @@ pub fn reshare_drill_share_context(
     index: ShareIndex,
     drill: &Epoch,
 ) -> SealContext {
-    SealContext {
-        info: "quorate/reshare-drill-share/v1",
-        aad: context(&[order.as_bytes()], index, drill),
-    }
+    let subjects = [order.as_bytes()];
+    SealContext::of_share(
+        "quorate/reshare-drill-share/v1",
+        &subjects,
+        index,
+        Some(drill),
+    )
 }
 
 /// HPKE context of a drill share sealed to a drill enclave's setup key.
@@ -238,27 +244,8 @@ pub fn drill_share_context(
     index: ShareIndex,
     drill: &Epoch,
 ) -> SealContext {
-    SealContext {
-        info: "quorate/drill-share/v1",
-        aad: context(&[genesis.as_bytes(), manifest.as_bytes()], index, drill),
-    }
-}
-
-fn context(subjects: &[&[u8; 32]], index: ShareIndex, drill: &Epoch) -> Vec<u8> {
-    let count = subjects.len().saturating_add(2);
-    let mut aad = Vec::new();
-    let mut e = minicbor::Encoder::new(&mut aad);
-    let written = e
-        .array(count as u64)
-        .and_then(|e| {
-            let mut each = subjects.iter();
-            each.try_for_each(|subject| e.bytes(*subject).map(|_| ()))?;
-            Ok(e)
-        })
-        .and_then(|e| e.u8(index.get()))
-        .and_then(|e| e.bytes(drill.as_bytes()));
-    debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
-    aad
+    let subjects = [genesis.as_bytes(), manifest.as_bytes()];
+    SealContext::of_share("quorate/drill-share/v1", &subjects, index, Some(drill))
 }
 
 object! {

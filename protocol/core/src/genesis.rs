@@ -260,17 +260,8 @@ impl GenesisRecord {
 
 /// HPKE context of a share sealed at genesis, where no genesis digest exists yet.
 pub fn genesis_share_context(definition: &Digest<Definition>, index: ShareIndex) -> SealContext {
-    let mut aad = Vec::new();
-    let mut e = minicbor::Encoder::new(&mut aad);
-    let written = e
-        .array(2)
-        .and_then(|e| e.bytes(definition.as_bytes()))
-        .and_then(|e| e.u8(index.get()));
-    debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
-    SealContext {
-        info: "quorate/genesis-share/v1",
-        aad,
-    }
+    let subjects = [definition.as_bytes()];
+    SealContext::of_share("quorate/genesis-share/v1", &subjects, index, None)
 }
 
 /// The label and additional data one sealing is bound to.
@@ -280,6 +271,36 @@ pub struct SealContext {
     pub info: &'static str,
     /// HPKE additional authenticated data, canonical CBOR.
     pub aad: Vec<u8>,
+}
+
+impl SealContext {
+    /// Of a share: an array of the digests of what it is sealed for, its index, and its epoch where there
+    /// is one.
+    pub(crate) fn of_share(
+        info: &'static str,
+        subjects: &[&[u8; 32]],
+        index: ShareIndex,
+        epoch: Option<&Epoch>,
+    ) -> Self {
+        let items = subjects.len().saturating_add(1);
+        let items = items.saturating_add(usize::from(epoch.is_some()));
+        let mut aad = Vec::new();
+        let mut e = minicbor::Encoder::new(&mut aad);
+        let mut write = || {
+            e.array(items as u64)?;
+            for subject in subjects {
+                e.bytes(*subject)?;
+            }
+            e.u8(index.get())?;
+            if let Some(epoch) = epoch {
+                e.bytes(epoch.as_bytes())?;
+            }
+            Ok::<_, minicbor::encode::Error<core::convert::Infallible>>(())
+        };
+        let written = write();
+        debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
+        Self { info, aad }
+    }
 }
 
 object! {

@@ -224,18 +224,8 @@ pub fn reshare_share_context(
     index: ShareIndex,
     epoch: &Epoch,
 ) -> SealContext {
-    let mut aad = Vec::new();
-    let mut e = minicbor::Encoder::new(&mut aad);
-    let written = e
-        .array(3)
-        .and_then(|e| e.bytes(order.as_bytes()))
-        .and_then(|e| e.u8(index.get()))
-        .and_then(|e| e.bytes(epoch.as_bytes()));
-    debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
-    SealContext {
-        info: "quorate/reshare-share/v1",
-        aad,
-    }
+    let subjects = [order.as_bytes()];
+    SealContext::of_share("quorate/reshare-share/v1", &subjects, index, Some(epoch))
 }
 
 object! {

@@ -148,19 +148,8 @@ pub fn surrogate_share_context(
     index: ShareIndex,
     epoch: &Epoch,
 ) -> SealContext {
-    let mut aad = Vec::new();
-    let mut e = minicbor::Encoder::new(&mut aad);
-    let written = e
-        .array(4)
-        .and_then(|e| e.bytes(genesis.as_bytes()))
-        .and_then(|e| e.bytes(delegation.as_bytes()))
-        .and_then(|e| e.u8(index.get()))
-        .and_then(|e| e.bytes(epoch.as_bytes()));
-    debug_assert!(written.is_ok(), "writing to a Vec cannot fail");
-    SealContext {
-        info: "quorate/surrogate-share/v1",
-        aad,
-    }
+    let subjects = [genesis.as_bytes(), delegation.as_bytes()];
+    SealContext::of_share("quorate/surrogate-share/v1", &subjects, index, Some(epoch))
 }
 
 object! {

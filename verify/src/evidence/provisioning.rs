@@ -8,7 +8,7 @@ use quorate_protocol::evidence::{Origin, Provisioning};
 use quorate_protocol::instance::{Index, KeyRing, Provenance, Purpose};
 use quorate_protocol::keys::{KeyPair, VerificationKey};
 use quorate_protocol::manifest::{Application, Manifest};
-use quorate_protocol::members::{Member, Role};
+use quorate_protocol::members::Member;
 use quorate_protocol::provision::{Provision, ShareGrant};
 
 use super::checks::{
@@ -185,13 +185,7 @@ fn check_grant(
                 .filter_map(|known| known.delegation.as_deref());
             let others: Vec<_> = others.map(Signed::unverified).collect();
             let manifest = instance.chain.manifest();
-            let place = Place {
-                genesis: instance.genesis.digest(),
-                sequence: manifest.sequence,
-                role: Role::ShareSet,
-                member,
-                sets: [&manifest.manifest_set, &manifest.share_set],
-            };
+            let place = Place::of_holder(instance.genesis.digest(), manifest, member);
             let delegation = surrogate::check(&place, delegation, &others)?;
             // The instance took the share at that time of its security module.
             surrogate::counts(delegation, provision.receipt.unverified().time)?;

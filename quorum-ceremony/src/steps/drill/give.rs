@@ -24,7 +24,7 @@ use quorate_protocol::message::Stage;
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_sharing::Share;
 use quorate_verify::chain::VerifiedChain;
-use quorate_verify::drill::sharing_of;
+use quorate_verify::drill::{DrillError, made_by, sharing_of};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{VerifiedDrillSetup, verify_drill_setup};
 
@@ -158,12 +158,7 @@ fn own_drill_share(
         let held = Held::drill_of_genesis(&record.definition, &record.output, index);
         return Ok(held.filter(|_| fits));
     }
-    let mut reshares = links.iter().filter_map(|link| link.reshare.as_deref());
-    let made = reshares.find(|completed| {
-        let record = completed.reshare.record.unverified();
-        record.commitments.epoch() == epoch
-    });
-    let made = made.ok_or(quorate_verify::drill::DrillError::SharingMissing)?;
+    let made = made_by(chain, links).ok_or(DrillError::SharingMissing)?;
     let order = &made.reshare.order;
     let sealed_to = order.share_set.member(index);
     let fits = sealed_to.is_some_and(|person| person.encryption_key == *key);
