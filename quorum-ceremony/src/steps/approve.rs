@@ -26,7 +26,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, Journal, add, object, people, refused};
+use crate::transcript::{Content, Effect, Journal, add, everybody, object, refused};
 use crate::workspace::{IgnoredApproval, Workspace, acting_file, approval_file, is_approval};
 
 /// A manifest that this member may approve, and has not yet.
@@ -121,7 +121,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
         manifest: candidate.manifest.clone(),
         before: approved.last().map(|link| link.manifest.clone()),
         ignored: found.ignored,
-        people: people(genesis.definition(), approved),
+        people: everybody(&workspace, &genesis, approved)?,
         workspace,
         member,
         genesis,

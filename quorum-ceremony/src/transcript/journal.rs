@@ -11,10 +11,11 @@ use quorate_protocol::transcript::{
     Act, Entry, EntryFields, Fact, Leaf, MAX_RECORDS, MAX_SEEN, Opening, Record, RecordFields,
     Seen, Word,
 };
+use quorate_verify::genesis::VerifiedGenesis;
 
 use super::JournalError;
 use super::acts::{Content, object, signed_with};
-use super::gather::authors;
+use super::gather::{add_surrogates, authors};
 use super::notes::{Effect, Note, Notes, leaf, sentence, store, waiting};
 use crate::error::CeremonyError;
 use crate::keys::Signs;
@@ -50,6 +51,18 @@ pub(super) fn place(name: &Name, key: &VerificationKey, sequence: u64) -> [Strin
 /// Everybody who may write, by a definition and the approved manifests.
 pub(crate) fn people(definition: &Definition, chain: &[Link]) -> Vec<(Name, VerificationKey)> {
     authors(definition, chain)
+}
+
+/// Those, and the surrogates whose records are in the folder.
+pub(crate) fn everybody(
+    workspace: &Workspace,
+    genesis: &VerifiedGenesis,
+    chain: &[Link],
+) -> Result<Vec<(Name, VerificationKey)>, CeremonyError> {
+    let definition = genesis.definition();
+    let mut people = people(definition, chain);
+    add_surrogates(workspace, genesis.digest(), definition, chain, &mut people)?;
+    Ok(people)
 }
 
 /// A member's chain and the folders it lives in.

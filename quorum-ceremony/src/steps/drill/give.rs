@@ -39,7 +39,7 @@ use crate::steps::attest::{decide, genesis_and_links};
 use crate::steps::held::Held;
 use crate::steps::provision::{check_patience, decide_share};
 use crate::steps::{Member, seal_share};
-use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
+use crate::transcript::{Content, Effect, Looked, add, everybody, object, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
 
 /// A drill enclave that was verified for this member. Nothing has been given to it yet.
@@ -124,7 +124,7 @@ fn look(
     let measurements = &chain.manifest().measurements;
     let looked = Looked::new(&challenge, &setup.facts, measurements, definition)?;
     Ok(Verified {
-        people: people(genesis.definition(), known),
+        people: everybody(&workspace, &genesis, known)?,
         looked,
         workspace,
         socket,

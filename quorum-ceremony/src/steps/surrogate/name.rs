@@ -26,7 +26,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock};
 use crate::steps::{Member, newest_approved};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, refused};
 use crate::workspace::{Workspace, delegation_file};
 
 /// Longest delegation in days.
@@ -130,7 +130,7 @@ fn look(folder: &Path, private: &Path, plan: &Plan) -> Result<Review, CeremonyEr
     }
     let number = workspace.next_delegation(sequence, name)?;
     Ok(Review {
-        people: people(genesis.definition(), approved),
+        people: everybody(&workspace, &genesis, approved)?,
         workspace,
         member,
         genesis,
