@@ -364,11 +364,14 @@ impl Folder {
         let mut open: File = openat(&parent, name, flags, Mode::empty())
             .map_err(|errno| refused(path.clone(), errno))?
             .into();
+        may_die(&path)?;
         open.write_all(&vec![0; bytes.len()])
             .and_then(|()| open.sync_all())
             .map_err(|error| failed(&path, &error))?;
+        may_die(&path)?;
         unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)
             .map_err(|errno| refused(path.clone(), errno))?;
+        may_die(&path)?;
         parent.sync_all().map_err(|error| failed(&path, &error))
     }
 

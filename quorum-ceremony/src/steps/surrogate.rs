@@ -129,6 +129,6 @@ pub(crate) fn facts(delegation: &Signed<Delegation>) -> Vec<Fact> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::steps) mod tests;
 #[cfg(test)]
 mod told;

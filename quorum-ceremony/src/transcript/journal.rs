@@ -253,11 +253,17 @@ impl<'a> Journal<'a> {
                     lines.push(leaf(object(provision.receipt.digest()))?);
                     lines.push(leaf(Fact::Count(receipt.accepted, receipt.threshold))?);
                 }
-                None => {
-                    let code = Word::new("no-receipt").unwrap_or_default();
-                    let text = sentence("the share was sealed and sent; no receipt is kept");
-                    lines.push(leaf(Fact::Refused(code, text))?);
+                None => lines.push(no_receipt(
+                    "the share was sealed and sent; no receipt is kept",
+                )?),
+            },
+            Effect::Proved(grant) => match self.private.find_drilled(*grant)? {
+                Some(drilled) => {
+                    let receipt = drilled.receipt.unverified();
+                    lines.push(leaf(object(drilled.receipt.digest()))?);
+                    lines.push(leaf(Fact::Count(receipt.accepted, receipt.threshold))?);
                 }
+                None => lines.push(no_receipt("the proof was sent; no receipt is kept")?),
             },
         }
         Ok(Some(lines))
@@ -435,6 +441,12 @@ impl<'a> Journal<'a> {
         super::notes::add(self.private, content, Effect::None)?;
         self.settle(keys)
     }
+}
+
+/// That something was sent and nothing is known of its arrival.
+fn no_receipt(text: &str) -> Result<Leaf, CeremonyError> {
+    let code = Word::new("no-receipt").unwrap_or_default();
+    leaf(Fact::Refused(code, sentence(text)))
 }
 
 /// Whether a note has become a record already: its first line, whose salt is random, is in one.

@@ -35,6 +35,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::PinError;
+use crate::private::Drilled;
 use crate::steps::attest::{decide, genesis_and_links};
 use crate::steps::held::Held;
 use crate::steps::provision::{check_patience, decide_share};
@@ -249,11 +250,15 @@ impl Verified {
         let mut client = Client::connect(&self.socket)?;
         let grant = request.grant.clone();
         let gave_share = request.sealed.is_some();
-        let receipt = client.drill_give(request)?;
-        let receipt = self.check_receipt(&receipt, &grant)?;
-        // Nothing that is worth anything has left, so this is told once it is true.
-        let content = self.content(&grant, &receipt);
-        add(&self.member.private, &content, Effect::None)?;
+        // The enclave takes a part once: that it was sent is told, whatever comes back.
+        let effect = Effect::Proved(grant.digest());
+        add(&self.member.private, &self.content(&grant), effect)?;
+        let answer = client.drill_give(request)?;
+        let receipt = self.check_receipt(&answer, &grant)?;
+        self.member.private.store_drilled(&Drilled {
+            grant: grant.clone(),
+            receipt: answer,
+        })?;
         journal.settle(&keys)?;
         Ok(Given {
             index: self.index,
@@ -300,8 +305,8 @@ impl Verified {
         })
     }
 
-    /// What the record says.
-    fn content(&self, grant: &Signed<DrillGrant>, receipt: &DrillReceipt) -> Content {
+    /// What the record says, beside the answer.
+    fn content(&self, grant: &Signed<DrillGrant>) -> Content {
         let claim = grant.unverified();
         let possession = &claim.possession;
         let mut facts = vec![
@@ -310,7 +315,6 @@ impl Verified {
             object(possession.unverified().manifest),
             object(possession.unverified().genesis),
             Fact::Share(Index(self.index), possession.unverified().epoch),
-            Fact::Count(receipt.accepted, receipt.threshold),
         ];
         facts.extend(claim.sealed.map(object));
         facts.extend(self.looked.facts());
