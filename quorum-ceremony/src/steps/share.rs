@@ -59,7 +59,8 @@ pub(super) struct Subject {
     pub(super) genesis: Digest<Genesis>,
 }
 
-/// A share that is the member's, by its commitments.
+/// A share that is the member's, by its commitments. Until what it was opened for is recorded, the private
+/// folder is this process's alone.
 pub struct Proved {
     share: Share,
     facts: Facts,

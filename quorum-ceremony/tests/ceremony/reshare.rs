@@ -366,6 +366,8 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     // The new share comes back from paper, lost with or without its pins.
     let backup = proved.backup();
     let epoch = proved.epoch();
+    // While a proof is there, nobody else works in the private folder.
+    drop(proved);
     let file = place.private("alice").join(format!("shares/{epoch}.cbor"));
     let plan = restore::Plan {
         folder: &folder,
