@@ -327,6 +327,21 @@ impl Folder {
         parent.sync_all().map_err(|e| failed(&path, &e))
     }
 
+    /// Removes a file that only saves work; one that is not there is left so. It may be back after a
+    /// loss of power. For private folders only.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the file is then still there.
+    pub(crate) fn remove(&self, file: &[&str]) -> Result<(), StorageError> {
+        let (parent, name) = self.parent(file)?;
+        let path = self.path_of(file);
+        may_die(&path)?;
+        match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(refused(path, errno)),
+        }
+    }
+
     /// Overwrites a file and removes it; one that is not there is left so. For private folders only.
     /// What the medium keeps of it elsewhere, this cannot reach.
     ///
