@@ -43,7 +43,7 @@ fn starting_a_drill_survives_every_death() {
         let socket = place.start(&format!("drill-{}", enclaves.get()), b"the image");
         start::prepare(shared)?.start(&socket).map(drop)
     });
-    assert!(points > 4, "{points}");
+    assert!(points > 2, "{points}");
 }
 
 /// The enclave takes a member's part once. Whatever the member's process died of, what it took is told in
@@ -80,7 +80,7 @@ fn giving_in_a_drill_survives_every_death() {
         assert!(acknowledged <= 1, "after a death at {point}");
         if !died {
             assert_eq!((drills.len(), acknowledged), (1, 1));
-            assert!(point > 25, "{point}");
+            assert!(point > 12, "{point}");
             whole = true;
             break;
         }
@@ -105,5 +105,5 @@ fn finishing_a_drill_survives_every_death() {
     let points = survives_as(&place.folder(), &place.private("alice"), &|shared, _| {
         finish::finish(shared, &socket, due).map(drop)
     });
-    assert!(points > 4, "{points}");
+    assert!(points > 2, "{points}");
 }

@@ -32,7 +32,7 @@ fn order_survives(place: &Place, one: &Path) {
         let turn = status::read(&trial.shared, None).unwrap();
         assert_eq!(turn.next, status::Next::ReshareSign, "{point}");
         if !died {
-            assert!(point > 8, "{point}");
+            assert!(point > 4, "{point}");
             return;
         }
     }
@@ -53,21 +53,21 @@ fn resharing_and_rotation_survive_every_death() {
             .consent(words("alice"))
             .map(drop)
     });
-    assert!(points > 25, "{points}");
+    assert!(points > 8, "{points}");
     for member in ["alice", "bob"] {
         sign_as(&place, member).unwrap();
     }
     let points = survives_as(&folder, &alice, &|shared, _| {
         run::run(shared, &one, None).map(drop)
     });
-    assert!(points > 4, "{points}");
+    assert!(points > 2, "{points}");
     run::run(&folder, &one, None).unwrap();
     let points = survives_as(&folder, &alice, &|shared, private| {
         receipt::review(shared, private, None)?
             .acknowledge(words("alice"))
             .map(drop)
     });
-    assert!(points > 25, "{points}");
+    assert!(points > 8, "{points}");
     for member in ["alice", "bob"] {
         receive_as(&place, member).unwrap();
     }
@@ -76,7 +76,7 @@ fn resharing_and_rotation_survive_every_death() {
     let points = survives_as(&folder, &alice, &|shared, _| {
         rotate::propose(shared, &change).map(drop)
     });
-    assert!(points > 12, "{points}");
+    assert!(points > 8, "{points}");
     rotate::propose(&folder, &change).unwrap();
     // Another rotation than the one that waits is still refused.
     let other = rotation(Some(&["alice", "bob"]), rotate::Reshared::Newest);
@@ -90,7 +90,7 @@ fn resharing_and_rotation_survive_every_death() {
             .approve(words("alice"))
             .map(drop)
     });
-    assert!(points > 25, "{points}");
+    assert!(points > 8, "{points}");
     for member in ["alice", "bob"] {
         approve_as(&place, member).unwrap();
     }
@@ -102,7 +102,7 @@ fn resharing_and_rotation_survive_every_death() {
             review => review?.destroy(words("alice")).map(drop),
         }
     });
-    assert!(points > 25, "{points}");
+    assert!(points > 8, "{points}");
 }
 
 /// Who leaves destroys the key as well: whatever is left of the file, nobody can open anything with it, and
@@ -133,7 +133,7 @@ fn destroying_the_key_survives_every_death() {
         };
         review.destroy(words("carol")).map(drop)
     });
-    assert!(points > 25, "{points}");
+    assert!(points > 8, "{points}");
 }
 
 /// Receipts come while the command is dead: the resharing that it put beside the manifest's place stays.
@@ -175,5 +175,5 @@ fn a_rotation_goes_on_with_the_receipts_it_began_with() {
         let turn = status::read(&trial.shared, None).unwrap();
         assert_eq!(turn.next, status::Next::Approve);
     }
-    assert!(between > 5, "{between}");
+    assert!(between > 3, "{between}");
 }
