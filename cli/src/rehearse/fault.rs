@@ -179,13 +179,15 @@ impl Fault {
             }
             Self::LostToken => match instead {
                 Some(other) => format!(
-                    "{other} gives a share instead of {who}; a resharing afterwards gives shares to \
-                     whom the members choose, {who} with a new token among them"
+                    "{other} gives a share instead of {who}, who joins with a new token afterwards: \
+                     with a paper of the share a manifest names the new keys, without one a \
+                     resharing gives another share"
                 ),
                 None => format!(
                     "nobody can stand in: without {who}'s token there are fewer shares than the \
-                     threshold, and this ceremony cannot be finished. Who finds the token goes on \
-                     here; otherwise the members hold a new genesis, with more shares than it takes"
+                     threshold, and fewer approvals than a manifest with new keys takes: this \
+                     ceremony cannot be finished. If the token is found, {who} goes on here; if \
+                     not, the members hold a new genesis, with more members than the threshold"
                 ),
             },
             Self::AbsentOperator => match instead {
