@@ -27,8 +27,16 @@ impl Holder {
     /// If there is no SoftHSM, or nobody else for what happens to members besides.
     pub(super) fn choose(rehearse: &Rehearse) -> Result<Option<Self>, Failure> {
         let faults = rehearse.faults();
-        if !faults.contains(&Fault::LostToken) {
-            return Ok(None);
+        match (faults.contains(&Fault::LostToken), &rehearse.module) {
+            (true, _) => {}
+            (false, None) => return Ok(None),
+            (false, Some(_)) => {
+                return Err(Failure::usage(
+                    "usage",
+                    "--module is for a lost token, and none is to be lost",
+                    "add --fault lost-token, or leave --module out",
+                ));
+            }
         }
         let at = place(rehearse.members, rehearse.threshold, &faults)?;
         let softhsm = SoftHsm::find(rehearse.module.as_deref())?;

@@ -50,8 +50,8 @@ pub(crate) fn run(rehearse: &Rehearse, output: Output) -> Result<Exit, Failure> 
         .map(|path| Out::check(path, Maker::Rehearsal))
         .transpose()?;
     check_seat(rehearse, output)?;
-    let binaries = Binaries::find(rehearse.binaries.as_deref(), Machine::No)?;
     let holder = Holder::choose(rehearse)?;
+    let binaries = Binaries::find(rehearse.binaries.as_deref(), Machine::No)?;
     let interrupted = interruption()?;
     let stage = Stage::set(binaries, None, output, Arc::clone(&interrupted))?;
     let party = Party::gather(
