@@ -343,13 +343,28 @@ fn last_tries(room: &Room) {
     terminal.type_in(&format!("{MISTYPED}\n"));
     let wrong = room.leave(line, terminal).refused("wrong-pin");
     wrong.says(&["did not accept the PIN", LAST]);
+    looked_at(room, LAST);
     room.tokens.set_flags(LOCKED);
+    looked_at(room, "the PIN is locked");
     let locked = room.unasked(line).refused("pin-locked");
     locked.says(&["none was asked for", "PUK"]);
     // Whoever has the PUK unlocks it.
     fs::write(store, sound).expect("written");
     room.types(line, PIN).good();
     assert_eq!(room.state(), before, "nothing was written");
+}
+
+/// The page about the token says the same, and asks for no PIN.
+fn looked_at(room: &Room, words: &str) {
+    let private = room.hall.private(ALICE);
+    let line = format!("ceremony token check --private {}", private.display());
+    let mut terminal = room.sit(&line);
+    terminal.wait_for("\x1b[?1049h");
+    terminal.wait_for("scroll");
+    terminal.type_in("q");
+    let seen = room.leave(&line, terminal).good();
+    assert!(!seen.left.contains(PROMPT.trim()), "{}", seen.left);
+    seen.says(&["SoftHSM v2", words]);
 }
 
 /// Each record of alice names her token as the token told it.
