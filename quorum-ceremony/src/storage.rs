@@ -140,7 +140,9 @@ impl Folder {
         if metadata.len() > limit {
             return Err(too_long());
         }
-        let mut bytes = Vec::new();
+        // Room for all of it, and one more byte in which its end is seen: two reads, not many.
+        let length = usize::try_from(metadata.len()).map_err(|_| too_long())?;
+        let mut bytes = Vec::with_capacity(length.saturating_add(1));
         opened
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
