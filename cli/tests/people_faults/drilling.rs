@@ -164,6 +164,9 @@ fn not_for_it(hall: &mut Hall, two: &str, old: &str) {
     let give = |socket: &str| format!("{GIVE} --socket {socket}");
     // One that serves, and one that nobody has told anything.
     start(hall, two, "refused-wrong-phase");
+    // Members are sent where they were before.
+    let hint = fs::read_to_string(hall.shared().join("enclaves/drill"));
+    assert_eq!(hint.expect("an address").trim_end(), old);
     let empty = hall.start("d-empty");
     for socket in [two, &empty] {
         hall.types("bob", &give(socket)).refused("no-drill");

@@ -7,7 +7,7 @@ use std::process::Command;
 use quorate_protocol::message::Stage;
 use serde_json::json;
 
-use super::{APPROVE, CONSENT, FOUNDERS, RECEIPT, altered, other_image, stale};
+use super::{APPROVE, CONSENT, FOUNDERS, RECEIPT, altered, interrupted, other_image, stale};
 use crate::people::{Hall, ROOT, SCREEN, passphrase};
 
 /// A short passphrase, two that differ, an interruption at each prompt, a taken name, a full disk.
@@ -61,7 +61,7 @@ fn new(hall: &Hall, folder: &Path) -> String {
 
 /// The folder of another ceremony of the same name and people, and a copy of this one that was found
 /// somewhere.
-pub(super) fn elsewhere(hall: &Hall) {
+fn elsewhere(hall: &Hall) {
     let (other, copy) = (hall.place.path("elsewhere"), hall.place.path("copy"));
     fs::create_dir(&other).expect("a folder");
     hall.types("alice", &new(hall, &other)).good();
@@ -96,6 +96,7 @@ pub(super) fn consented(hall: &Hall) {
     hall.types("alice", "ceremony define").good();
     elsewhere(hall);
     hall.hesitates("alice", CONSENT);
+    interrupted(hall, "alice", "ceremony preflight");
     hall.turn("alice", CONSENT, SCREEN);
     // Somebody writes hers in bob's name: it counts for nobody, and bob is told.
     let consents = hall.shared().join("consents");
@@ -114,13 +115,18 @@ pub(super) fn consented(hall: &Hall) {
     hall.turn("carol", CONSENT, SCREEN);
 }
 
-/// Another image; an attestation that was kept; a definition that is another; a lost file.
+/// Another image; debug mode; an attestation that was kept; a definition that is another; a lost file.
 pub(super) fn born(hall: &mut Hall) -> String {
     let other = other_image(hall);
     let wrong = hall.start_of(&json!({ "name": "wrong", "init": other }));
     hall.types("alice", &format!("ceremony genesis --socket {wrong}"))
         .refused("refused-measurement-mismatch");
     hall.stop("wrong");
+    let init = hall.init();
+    let debug = hall.start_of(&json!({ "name": "g-debug", "init": init, "debug": true }));
+    hall.types("alice", &format!("ceremony genesis --socket {debug}"))
+        .refused("refused-measurement-mismatch");
+    hall.stop("g-debug");
     let socket = hall.start("genesis");
     hall.types("alice", &format!("ceremony genesis --socket {socket}"))
         .good();
@@ -135,13 +141,22 @@ pub(super) fn born(hall: &mut Hall) -> String {
     hall.without("genesis/output.cbor", None, || {
         hall.types("bob", RECEIPT).refused("file-missing");
     });
+    let mut longer = fs::read(hall.shared().join("genesis/output.cbor")).expect("an output");
+    longer.push(0);
+    hall.without("genesis/output.cbor", Some(&longer), || {
+        hall.types("bob", RECEIPT).refused("file-malformed");
+    });
     stale(hall, &socket, "bob", RECEIPT, Stage::Genesis);
     hall.hesitates("bob", RECEIPT);
-    for who in FOUNDERS {
+    hall.turn("alice", RECEIPT, SCREEN).says(&["SAFE:"]);
+    let receipts = hall.shared().join("receipts");
+    fs::copy(receipts.join("alice.cbor"), receipts.join("bob.cbor")).expect("copied");
+    hall.decides("bob", RECEIPT, SCREEN).refused("signed-wrong");
+    fs::remove_file(receipts.join("bob.cbor")).expect("removed");
+    for who in &FOUNDERS[1..] {
         hall.turn(who, RECEIPT, SCREEN).says(&["SAFE:"]);
     }
     hall.stop("genesis");
-    // Another folder's genesis is not theirs.
     let digest = &hall.status(None)["genesis"];
     digest.as_str().expect("a digest").to_owned()
 }

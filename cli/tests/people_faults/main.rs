@@ -32,7 +32,7 @@ mod terminal;
 use std::fs;
 use std::path::Path;
 
-use people::{Hall, Seen};
+use people::{Hall, SCREEN, Seen, state};
 use quorate_protocol::atoms::Bytes;
 use quorate_protocol::message::{AttestRequest, Request, Stage};
 use relay::{Carried, Relay, ask};
@@ -76,6 +76,18 @@ fn altered(path: &Path) -> Vec<u8> {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     bytes
+}
+
+/// Somebody is interrupted while they type a passphrase. Nothing has changed, and nothing is shown of it.
+fn interrupted(hall: &Hall, who: &str, line: &str) {
+    let (shared, private) = (hall.shared(), hall.private(who));
+    let before = (state(&shared), state(&private));
+    let mut terminal = hall.sit(who, line, SCREEN);
+    terminal.wait_for_secret("passphrase: ");
+    terminal.type_in("half a passphr\x03");
+    let seen = hall.leave(who, line, terminal).refused("interrupted");
+    assert!(!seen.left.contains("half a"), "{}", seen.left);
+    assert_eq!((state(&shared), state(&private)), before, "{line}");
 }
 
 /// The host answers with a genuine document that it has kept, of another question.

@@ -7,7 +7,7 @@ use quorate_quorum_ceremony::keyfile::{KeyFile, Passphrase};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{APPROVE, PROVISION, boots, other_image, stale};
+use super::{APPROVE, PROVISION, boots, interrupted, other_image, stale};
 use crate::people::{Hall, LARGE, ROOT, SCREEN, passphrase};
 use crate::relay::{Carried, Relay, spoiled};
 
@@ -99,7 +99,7 @@ pub(super) fn strangers_step(hall: &Hall, step: &str, who: &str, more: &str) {
 }
 
 /// Enclaves of somebody else's namespace: of the right image, and of another.
-pub(super) fn strangers(hall: &mut Hall) -> [(String, &'static str); 2] {
+fn strangers(hall: &mut Hall) -> [(String, &'static str); 2] {
     let two = ["mallory", "trudy"];
     for who in two {
         strangers_step(hall, "join", who, &format!("--name {who}"));
@@ -153,6 +153,8 @@ fn lost_laptop(hall: &Hall, genesis: &str) {
         "ceremony share backup --form sheet --out {}",
         paper.display()
     );
+    interrupted(hall, "carol", &line);
+    assert!(!paper.exists(), "a share, in the clear");
     hall.unlocks("carol", &line).good();
     let copy = stick.join("key.cbor");
     let private = hall.private("carol");
@@ -167,6 +169,11 @@ fn lost_laptop(hall: &Hall, genesis: &str) {
         paper.display(),
         copy.display()
     );
+    let mut terminal = hall.sit("carol", &line, SCREEN);
+    terminal.wait_for_secret("passphrase: ");
+    terminal.type_in("\x03");
+    hall.leave("carol", &line, terminal).refused("interrupted");
+    assert!(!private.exists(), "nothing half");
     hall.unlocks("carol", &line).good();
     fs::remove_dir_all(lost).expect("gone");
     fs::remove_dir_all(stick).expect("locked away");
@@ -189,6 +196,7 @@ fn spoiled_tool(hall: &Hall, one: &str) {
     hall.decides("carol", &line, SCREEN)
         .refused("refused-share-wrong");
     drop(relay);
+    interrupted(hall, "carol", "ceremony share check");
     hall.unlocks("carol", "ceremony share check").good();
     hall.turn("carol", PROVISION, SCREEN);
 }

@@ -486,7 +486,7 @@ fn words_of(text: &str) -> String {
 }
 
 /// Every file below a folder with its bytes.
-fn state(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn state(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = files(folder).into_iter();
     // Refusals are noted in private, and published with the next thing that is signed.
     paths

@@ -114,6 +114,16 @@ fn members_rehearse_and_the_next_date_is_on_record() {
     bytes[at] ^= 1;
     fs::write(drills.join("0001/drill.cbor"), &bytes).unwrap();
     assert_eq!(known(&place), None);
+    // As long as the enclave runs it has the record, which goes beside what was altered.
+    let back = end(&place, &socket, 90).unwrap();
+    assert_eq!(
+        (back.record, back.drill.number, back.published),
+        (done.record, 3, Published::Written)
+    );
+    assert_eq!(known(&place).map(|drill| drill.number), Some(3));
+    // One that was lost comes back where it was, beside the text for eyes.
+    fs::remove_file(drills.join("0003/drill.cbor")).unwrap();
+    assert_eq!(end(&place, &socket, 90).unwrap().drill.number, 3);
 
     // The instance that runs has noticed nothing.
     let phase = Client::connect(&one).unwrap().status().unwrap().phase;
