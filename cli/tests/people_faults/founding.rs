@@ -144,7 +144,7 @@ pub(super) fn born(hall: &mut Hall) -> String {
     let mut longer = fs::read(hall.shared().join("genesis/output.cbor")).expect("an output");
     longer.push(0);
     hall.without("genesis/output.cbor", Some(&longer), || {
-        hall.types("bob", RECEIPT).refused("file-malformed");
+        hall.is_warned("bob", RECEIPT, "file-malformed");
     });
     stale(hall, &socket, "bob", RECEIPT, Stage::Genesis);
     hall.hesitates("bob", RECEIPT);
