@@ -26,7 +26,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::opening::strangers_step;
-use super::{AFTER, APPROVE, GIVE, PROVISION, altered, other_image, stale};
+use super::{AFTER, APPROVE, GIVE, PROVISION, altered, other_image, stale, without_room};
 use crate::people::{Hall, LARGE, SCREEN, SHARED, passphrase};
 use crate::relay::{Carried, Relay, ask};
 
@@ -295,6 +295,7 @@ fn ended(hall: &mut Hall) {
         "margin: 5 proved, 4 are needed, 1 to spare",
         "next drill due",
     ];
+    without_room(hall, FINISH);
     hall.types("alice", FINISH).good().says(&told);
     hall.decides("grace", GIVE, SCREEN)
         .refused("refused-drill-over");

@@ -7,7 +7,9 @@ use std::process::Command;
 use quorate_protocol::message::Stage;
 use serde_json::json;
 
-use super::{APPROVE, CONSENT, FOUNDERS, RECEIPT, altered, interrupted, other_image, stale};
+use super::{
+    APPROVE, CONSENT, FOUNDERS, RECEIPT, altered, interrupted, other_image, stale, without_room,
+};
 use crate::people::{Hall, ROOT, SCREEN, passphrase};
 
 /// A short passphrase, two that differ, an interruption at each prompt, a taken name, a full disk.
@@ -93,6 +95,7 @@ pub(super) fn consented(hall: &Hall) {
         assert_eq!(seen.code, Some(1), "{}", seen.left);
         seen.says(&["fault:", "do:"]);
     });
+    without_room(hall, "ceremony define");
     hall.types("alice", "ceremony define").good();
     elsewhere(hall);
     hall.hesitates("alice", CONSENT);
@@ -128,8 +131,9 @@ pub(super) fn born(hall: &mut Hall) -> String {
         .refused("refused-measurement-mismatch");
     hall.stop("g-debug");
     let socket = hall.start("genesis");
-    hall.types("alice", &format!("ceremony genesis --socket {socket}"))
-        .good();
+    let line = format!("ceremony genesis --socket {socket}");
+    without_room(hall, &line);
+    hall.types("alice", &line).good();
     let definition = hall.shared().join("definition.cbor");
     let bytes = fs::read(&definition).expect("a definition");
     let at = bytes.windows(8).position(|window| window == b"treasury");

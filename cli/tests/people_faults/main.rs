@@ -78,6 +78,16 @@ fn altered(path: &Path) -> Vec<u8> {
     bytes
 }
 
+/// The coordinator has a full disk, whatever an enclave has done by then.
+fn without_room(hall: &Hall, line: &str) {
+    let before = state(&hall.shared());
+    let terminal = hall.sit_cramped("alice", line);
+    hall.leave("alice", line, terminal)
+        .refused("disk-full")
+        .says(&["make room and repeat the command"]);
+    assert_eq!(state(&hall.shared()), before, "{line}");
+}
+
 /// Somebody is interrupted while they type a passphrase. Nothing has changed, and nothing is shown of it.
 fn interrupted(hall: &Hall, who: &str, line: &str) {
     let (shared, private) = (hall.shared(), hall.private(who));

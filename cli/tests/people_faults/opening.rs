@@ -7,7 +7,7 @@ use quorate_quorum_ceremony::keyfile::{KeyFile, Passphrase};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{APPROVE, PROVISION, boots, interrupted, other_image, stale};
+use super::{APPROVE, PROVISION, boots, interrupted, other_image, stale, without_room};
 use crate::people::{Hall, LARGE, ROOT, SCREEN, passphrase};
 use crate::relay::{Carried, Relay, spoiled};
 
@@ -20,6 +20,7 @@ pub(super) fn approved(hall: &Hall) {
         hall.place.path("measurements.json").display(),
         echo.display()
     );
+    without_room(hall, &line);
     hall.types("alice", &line).good();
     let manifest = hall.shared().join("manifests/0001/manifest.cbor");
     let mut longer = fs::read(&manifest).expect("a manifest");
@@ -50,6 +51,12 @@ pub(super) fn booted(hall: &mut Hall) -> String {
     let one = hall.start("one");
     let early = hall.types("bob", &format!("{PROVISION} --socket {one}"));
     assert_eq!(early.code, Some(1), "{}", early.left);
+    let echo = hall.binaries.join("quorate-echo");
+    let line = format!(
+        "ceremony boot --socket {one} --application echo={}",
+        echo.display()
+    );
+    without_room(hall, &line);
     boots(hall, &one, "").good();
     one
 }

@@ -9,7 +9,9 @@ use quorate_protocol::cbor::{from_bytes, to_bytes};
 use quorate_protocol::reshare::{Reshare, ReshareOrder};
 use serde_json::json;
 
-use super::{AFTER, APPROVE, DESTROY, FOUNDERS, NEW_SHARE, PROVISION, SIGN, boots, interrupted};
+use super::{
+    AFTER, APPROVE, DESTROY, FOUNDERS, NEW_SHARE, PROVISION, SIGN, boots, interrupted, without_room,
+};
 use crate::people::{Hall, ROOT, SCREEN, SHARED};
 
 /// Two orders at once, one that is too late, consents of others, and an enclave that ends between order
@@ -101,6 +103,7 @@ fn bad_share(path: &Path) -> Vec<u8> {
 /// A bad new share, a member who does not take hers, and too few.
 pub(super) fn made(hall: &mut Hall, socket: &str) {
     let run = format!("ceremony reshare run --socket {socket}");
+    without_room(hall, &run);
     hall.types("alice", &run).good();
     let file = "reshares/0003/reshare.cbor";
     let bad = bad_share(&hall.shared().join(file));
@@ -127,6 +130,7 @@ const ROTATE: &str = "ceremony rotate --reshare --manifest-members alice,bob,car
 
 /// Old shares, an enclave of the old manifest, a folder that was set back, a member who comes late.
 pub(super) fn rotated(hall: &mut Hall) -> String {
+    without_room(hall, ROTATE);
     hall.types("alice", ROTATE).good();
     hall.types("bob", DESTROY).refused("nothing-to-destroy");
     for who in ["alice", "bob", "carol", "frank"] {
