@@ -7,8 +7,8 @@
 //! anything that a terminal showed, nor in any file.
 //!
 //! The ceremony is in [`founding`], [`opening`], [`resharing`] and [`drilling`], in this order; [`clock`]
-//! and [`memory`] are short ceremonies of their own. A token that is pulled out is in
-//! `token_ceremony.rs`. Which fault is met where: docs/SPECIFICATION.md.
+//! is a short one of its own. A token that is pulled out is in `token_ceremony.rs`, core dumps are in
+//! `ended.rs`. Which fault is met where: docs/SPECIFICATION.md.
 //!
 //! Needs the static enclave binaries (`./test` builds them first).
 
@@ -17,7 +17,6 @@ mod drilling;
 #[path = "../support/emulator.rs"]
 mod emulator;
 mod founding;
-mod memory;
 mod opening;
 #[path = "../support/people.rs"]
 mod people;
