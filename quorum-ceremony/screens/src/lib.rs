@@ -16,6 +16,7 @@
 //!
 //! It verifies nothing: whoever makes a page has done that.
 
+mod notes;
 mod page;
 pub mod plain;
 pub mod terminal;

@@ -8,15 +8,13 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph};
 
+use crate::notes;
 use crate::update::{Model, Pane};
 use crate::wrap::{self, Said, Tone, wrap};
 
 /// What every page under a development root begins with.
 pub(crate) const REHEARSAL: &str =
     "DEVELOPMENT ROOT: a rehearsal. Nothing here says anything about hardware.";
-
-/// Most lines of notes.
-const NOTES: usize = 4;
 
 /// Draws a page.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -75,16 +73,7 @@ pub(crate) fn aged(age: Duration, limit: Duration) -> String {
 
 fn foot(model: &Model, width: usize) -> Vec<Said> {
     let page = model.page();
-    let mut lines = Vec::new();
-    let notes = page.notes.iter();
-    for note in notes.flat_map(|note| wrap(&format!("note: {note}"), width)) {
-        if lines.len() < NOTES {
-            lines.push(Said {
-                tone: Tone::Quiet,
-                text: note,
-            });
-        }
-    }
+    let mut lines = notes::below(model);
     let mut add = |tone, text: &str| {
         lines.extend(
             wrap(text, width)
@@ -144,7 +133,7 @@ fn key_lines(keys: &[&str], width: usize) -> Vec<Said> {
 }
 
 fn pane(model: &Model, pane: Pane, frame: &mut Frame<'_>, area: Rect) {
-    let lines = wrap::body(&model.page().body, pane, wrap::pane_width(model));
+    let lines = wrap::pane_lines(model, pane);
     let room = usize::from(area.height.saturating_sub(2));
     // The last screenful stays full.
     let first = model.scroll(pane).min(lines.len().saturating_sub(room));
