@@ -10,7 +10,7 @@
 //! an instance, in any enclave that waits.
 //!
 //! [`Drill::respond`] is what an enclave, a tool or a verifier answers; that the real ones answer
-//! likewise is what `tests/drill.rs` holds. That a member gives only what they verified is no state
+//! likewise is what `tests/drill` holds. That a member gives only what they verified is no state
 //! here: in the tool the one does not compile without the other.
 
 mod answers;

@@ -3,6 +3,7 @@
 use model::ceremony::{self, Ceremony};
 use model::drill::{self, Drill};
 use model::reshare::{self, Reshare};
+use model::surrogate::{self, Surrogates};
 use stateright::{Checker as _, HasDiscoveries};
 
 /// Checks everything and demands that every property holds.
@@ -44,6 +45,15 @@ fn drills_hold_whoever_is_hostile() {
     for (members, threshold, places, restarts) in [(3, 2, 1, 1), (3, 2, 2, 0), (5, 3, 1, 0)] {
         let states = holds(Drill::new(members, threshold, places, restarts));
         println!("{threshold} of {members}, {places} places, {restarts} restarts: {states} states");
+        assert!(states > 100, "{states}");
+    }
+}
+
+#[test]
+fn surrogates_hold_before_and_after_their_end() {
+    for late in [false, true] {
+        let states = holds(Surrogates::new(late));
+        println!("surrogates, late {late}: {states} states");
         assert!(states > 100, "{states}");
     }
 }
@@ -116,6 +126,25 @@ fn a_broken_rule_of_a_drill_fails_closed() {
         (Rules::RefusalClears, drill::UNCHANGED),
     ] {
         let mut broken = Drill::new(3, 2, 1, 1);
+        broken.rules = rules;
+        let found = finds(broken, property);
+        assert!(found, "{rules:?} is not found as {property:?}");
+    }
+}
+
+/// The same of surrogates.
+#[test]
+fn a_broken_rule_of_surrogates_fails_closed() {
+    use surrogate::Rules;
+    for (rules, property) in [
+        (Rules::SharesCountTwice, surrogate::THRESHOLD),
+        (Rules::ApprovalsCountTwice, surrogate::APPROVED),
+        (Rules::OneForSeveral, surrogate::ONE_MEMBER),
+        (Rules::NoEnd, surrogate::IN_TIME),
+        (Rules::Unnamed, surrogate::NAMED),
+        (Rules::MemberShutOut, surrogate::COMPLETES),
+    ] {
+        let mut broken = Surrogates::new(rules == Rules::NoEnd);
         broken.rules = rules;
         let found = finds(broken, property);
         assert!(found, "{rules:?} is not found as {property:?}");
