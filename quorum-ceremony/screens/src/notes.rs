@@ -5,8 +5,8 @@
 //! shared folder, and whoever writes there could push the others off the screen.
 
 use crate::text::Text;
-use crate::update::Model;
-use crate::wrap::{Said, Tone, wrap};
+use crate::update::{Model, Pane};
+use crate::wrap::{self, Said, Tone, wrap};
 
 /// Most lines below the panes on the largest screen.
 const MOST: u16 = 6;
@@ -48,7 +48,8 @@ pub(crate) fn below(model: &Model) -> Vec<Said> {
         .collect();
     let more = model.page().notes.len().saturating_sub(shown);
     if more > 0 {
-        let text = format!("further notes: {more}, at the end of the pane above");
+        let place = wrap::pane_title(&model.page().body, Pane::Found);
+        let text = format!("further notes: {more}, at the end of: {place}");
         let text = wrap(&text, width).into_iter();
         below.extend(text.map(|text| Said {
             tone: Tone::Warning,
