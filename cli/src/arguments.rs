@@ -19,6 +19,7 @@ pub(crate) use crate::egress::EgressProxy;
 pub(crate) use crate::emulate::{Console, Emulate};
 pub(crate) use crate::enclave::Enclave;
 pub(crate) use crate::image::Image;
+use crate::later::Later;
 
 /// Largest number of members a demo takes. Shares allow 255; a person watches this.
 const DEMO_MEMBERS: i64 = 16;
@@ -61,27 +62,27 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Take part in a ceremony: found a namespace, approve what runs, give a share
     #[command(subcommand, arg_required_else_help = true)]
-    Ceremony(Ceremony),
+    Ceremony(Later<Ceremony>),
     /// Run the whole path on this machine: genesis, manifest, boot, provision, evidence
-    Demo(Demo),
+    Demo(Later<Demo>),
     /// Verify something offline, trusting nothing but the roots given
     #[command(subcommand, arg_required_else_help = true)]
-    Verify(Verify),
+    Verify(Later<Verify>),
     /// Run enclaves on this machine under a development root: images, or ordinary processes
-    Emulate(Emulate),
+    Emulate(Later<Emulate>),
     /// Follow what an emulated enclave prints, until it ends
-    Console(Console),
+    Console(Later<Console>),
     /// Run enclaves on a Nitro parent instance
     #[command(subcommand, arg_required_else_help = true)]
-    Enclave(Enclave),
+    Enclave(Later<Enclave>),
     /// Connect enclaves of this machine to where a manifest allows, and nowhere else
-    EgressProxy(EgressProxy),
+    EgressProxy(Later<EgressProxy>),
     /// Check enclave applications
     #[command(subcommand, arg_required_else_help = true)]
-    App(App),
+    App(Later<App>),
     /// Measure, compare, sign and prove enclave images
     #[command(subcommand, arg_required_else_help = true)]
-    Image(Image),
+    Image(Later<Image>),
 }
 
 /// Verify something.

@@ -10,6 +10,7 @@
 //! * [`image`] reads, measures, signs and proves enclave images.
 //! * [`demo`] runs the whole path with real separate processes, which [`stage`] starts.
 //! * [`rehearse`] holds a ceremony for practice, on the same [`stage`].
+//! * [`later`] describes to the parser only the command that is typed.
 //! * [`output`] is the only place that prints, [`failure`] is what a person is told when a command
 //!   fails, [`files`] and [`pem`] read and write files within bounds.
 //!
@@ -33,6 +34,7 @@ mod enclave;
 mod failure;
 mod files;
 mod image;
+mod later;
 mod moment;
 mod output;
 mod pem;
@@ -66,13 +68,11 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Ceremony(ceremony) => fast().and_then(|()| ceremony::run(&ceremony, output)),
         Command::Demo(demo) => fast().and_then(|()| demo::run(&demo, output)),
-        Command::Verify(Verify::Attestation(document)) => {
-            verify::attestation::run(&document, output)
-        }
-        Command::Verify(Verify::Evidence(evidence)) => {
-            fast().and_then(|()| verify::evidence(&evidence, output))
-        }
-        Command::Verify(Verify::Vectors(set)) => vectors::run(&set, output),
+        Command::Verify(what) => match what.0 {
+            Verify::Attestation(document) => verify::attestation::run(&document, output),
+            Verify::Evidence(evidence) => fast().and_then(|()| verify::evidence(&evidence, output)),
+            Verify::Vectors(set) => vectors::run(&set, output),
+        },
         Command::Emulate(what) => emulate::run(&what, output),
         Command::Console(console) => emulate::console(&console, output),
         Command::Enclave(enclave) => enclave::run(&enclave, output),

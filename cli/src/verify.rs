@@ -271,13 +271,14 @@ mod tests {
 
     use super::*;
     use crate::arguments::{Arguments, Command, Verify};
+    use crate::later::Later;
     use clap::Parser as _;
 
     fn partition(more: &[&str]) -> Partition {
         let given = ["quorate", "verify", "evidence", "file", "--root", "root"];
         let given = given.iter().chain(more);
         let command = Arguments::try_parse_from(given).expect("arguments").command;
-        let Command::Verify(Verify::Evidence(evidence)) = command else {
+        let Command::Verify(Later(Verify::Evidence(evidence))) = command else {
             panic!("another command");
         };
         evidence.partition.into()

@@ -1,7 +1,7 @@
 //! Files: read with a bound, written whole or not at all.
 //!
-//! Guarantees: a path below a [`Folder`] is walked component by component from an open descriptor,
-//! and no component may be a symbolic link, so nobody who can write into a shared folder leads a
+//! Guarantees: a path below a [`Folder`] is resolved from an open descriptor, by the kernel at once
+//! where it can (openat2) and else component by component, and no component may be a symbolic link, so nobody who can write into a shared folder leads a
 //! read or a write out of it. What is opened is a regular file (opening a pipe does not wait), and
 //! its size is checked before it is read. [`Folder::publish`] never replaces a file that differs:
 //! two different objects at one place are an error with a name. A file is complete when it is
@@ -13,130 +13,19 @@
 //! stray files mean nothing.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
-use thiserror::Error;
 
-use crate::error::{Blame, Explanation};
+pub use self::error::StorageError;
+pub(crate) use self::error::failed;
+use self::error::refused;
 use crate::random;
-
-/// Why a file or folder could not be used.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum StorageError {
-    /// Another command works in this private folder.
-    #[error("another command is working in {}", .path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A different file is there already.
-    #[error("{} exists and holds something else", .path.display())]
-    Differs {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("{}: {}", .path.display(), io::Error::from_raw_os_error(*.errno))]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's error number; 0 if it gave none.
-        errno: i32,
-    },
-    /// There is no room.
-    #[error("there is no room for {}", .path.display())]
-    Full {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file that is needed is not there.
-    #[error("{} is not there", .path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A link, pipe, device or folder stands where a plain file or folder must be.
-    #[error("{} is a symbolic link, or not a plain file or folder", .path.display())]
-    NotPlain {
-        /// Where.
-        path: PathBuf,
-    },
-    /// A private folder or file is open to others, or belongs to somebody else.
-    #[error("{} is open to others or not yours (mode {mode:o})", .path.display())]
-    NotPrivate {
-        /// Where.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// A file is longer than its object may be.
-    #[error("{} has more than {max} bytes", .path.display())]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// Largest accepted length in bytes.
-        max: usize,
-    },
-}
-
-impl StorageError {
-    /// What it is called, whose fault it is, what to do.
-    #[must_use]
-    pub const fn explain(&self) -> Explanation {
-        match self {
-            Self::Busy { .. } => Explanation::new(
-                "private-folder-busy",
-                Blame::You,
-                "wait until the other command has ended",
-            ),
-            Self::Differs { .. } => Explanation::new(
-                "file-differs",
-                Blame::Folder,
-                "nothing was overwritten; find out who wrote the other file and why, and begin \
-                 again in a new folder if the members agree on that",
-            ),
-            Self::Io { .. } => Explanation::new(
-                "file-error",
-                Blame::Machine,
-                "mend what the system reports and repeat the command; nothing was half written",
-            ),
-            Self::Full { .. } => Explanation::new(
-                "disk-full",
-                Blame::Machine,
-                "make room and repeat the command: it goes on where it ended, and nothing was half \
-                 written",
-            ),
-            Self::Missing { .. } => Explanation::new(
-                "file-missing",
-                Blame::You,
-                "wait for the step that writes it (see `quorate ceremony status`), or correct the \
-                 folder's path",
-            ),
-            Self::NotPlain { .. } => Explanation::new(
-                "file-not-plain",
-                Blame::Folder,
-                "somebody put a link or device into the folder; remove it and ask who did",
-            ),
-            Self::NotPrivate { .. } => Explanation::new(
-                "folder-not-private",
-                Blame::You,
-                "make it yours alone: chmod 700 for the folder, chmod 600 for its files",
-            ),
-            Self::TooLong { .. } => Explanation::new(
-                "file-too-long",
-                Blame::Folder,
-                "it is not the object it should be; ask whoever wrote it to write it again",
-            ),
-        }
-    }
-}
 
 /// Whether a file was written or was there already, byte for byte the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +35,11 @@ pub enum Published {
     /// It was written.
     Written,
 }
+
+/// Opening does not wait for a pipe's writer, and gives no terminal to this process.
+const FILE_TO_READ: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOCTTY);
 
 /// An open folder.
 #[derive(Debug)]
@@ -246,7 +140,9 @@ impl Folder {
         if metadata.len() > limit {
             return Err(too_long());
         }
-        let mut bytes = Vec::new();
+        // Room for all of it, and one more byte in which its end is seen: two reads, not many.
+        let length = usize::try_from(metadata.len()).map_err(|_| too_long())?;
+        let mut bytes = Vec::with_capacity(length.saturating_add(1));
         opened
             .take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -325,6 +221,21 @@ impl Folder {
             .map_err(|errno| refused(path.clone(), errno))?;
         may_die(&path)?;
         parent.sync_all().map_err(|e| failed(&path, &e))
+    }
+
+    /// Removes a file that only saves work; one that is not there is left so. It may be back after a
+    /// loss of power. For private folders only.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the file is then still there.
+    pub(crate) fn remove(&self, file: &[&str]) -> Result<(), StorageError> {
+        let (parent, name) = self.parent(file)?;
+        let path = self.path_of(file);
+        may_die(&path)?;
+        match unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(refused(path, errno)),
+        }
     }
 
     /// Overwrites a file and removes it; one that is not there is left so. For private folders only.
@@ -428,6 +339,11 @@ impl Folder {
                 path: self.path.clone(),
             });
         };
+        if !folders.is_empty()
+            && let Ok(parent) = self.open_below(folders, OFlag::O_RDONLY | OFlag::O_DIRECTORY)
+        {
+            return Ok((parent, name));
+        }
         let mut at = self.own_handle()?;
         for (depth, folder) in folders.iter().enumerate() {
             let path = || self.path_of(file.get(..=depth).unwrap_or_default());
@@ -442,6 +358,25 @@ impl Folder {
     }
 
     fn open_file(&self, file: &[&str]) -> Result<Option<File>, StorageError> {
+        match self.open_below(file, FILE_TO_READ) {
+            Ok(file) => return Ok(Some(file)),
+            Err(Errno::ENOENT) => return Ok(None),
+            // An old kernel, a sandbox that does not know the call, or something to be named.
+            Err(_) => {}
+        }
+        self.walk_to_file(file)
+    }
+
+    /// Opens what is below this folder with one call; no component may be a symbolic link.
+    fn open_below(&self, file: &[&str], flags: OFlag) -> Result<File, Errno> {
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+        openat2(&self.directory, file.join("/").as_str(), how).map(File::from)
+    }
+
+    /// Opens a file to read, one component after another.
+    fn walk_to_file(&self, file: &[&str]) -> Result<Option<File>, StorageError> {
         let Some((name, folders)) = file.split_last() else {
             return Ok(None);
         };
@@ -456,11 +391,7 @@ impl Folder {
                 }
             };
         }
-        let flags = OFlag::O_RDONLY
-            | OFlag::O_NOFOLLOW
-            | OFlag::O_NONBLOCK
-            | OFlag::O_NOCTTY
-            | OFlag::O_CLOEXEC;
+        let flags = FILE_TO_READ | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         match openat(&at, *name, flags, Mode::empty()) {
             Ok(file) => Ok(Some(file.into())),
             Err(Errno::ENOENT) => Ok(None),
@@ -537,33 +468,6 @@ fn open_folder(at: &File, name: &str) -> Result<File, Errno> {
     openat(at, name, flags, Mode::empty()).map(Into::into)
 }
 
-fn refused(path: PathBuf, errno: Errno) -> StorageError {
-    match errno {
-        // O_NOFOLLOW on a link; the second with O_DIRECTORY; the third a socket.
-        Errno::ELOOP | Errno::ENOTDIR | Errno::ENXIO => StorageError::NotPlain { path },
-        Errno::ENOENT => StorageError::Missing { path },
-        Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => StorageError::Full { path },
-        errno => StorageError::Io {
-            path,
-            errno: errno as i32,
-        },
-    }
-}
-
-pub(crate) fn failed(path: &Path, error: &io::Error) -> StorageError {
-    if error.kind() == io::ErrorKind::NotFound {
-        return StorageError::Missing { path: path.into() };
-    }
-    let full = [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG].map(|errno| Some(errno as i32));
-    if full.contains(&error.raw_os_error()) {
-        return StorageError::Full { path: path.into() };
-    }
-    StorageError::Io {
-        path: path.into(),
-        errno: error.raw_os_error().unwrap_or(0),
-    }
-}
-
 /// A point at which a test lets this process die. Nothing in a program.
 #[cfg(not(test))]
 #[expect(clippy::unnecessary_wraps, reason = "tests return an error here")]
@@ -573,6 +477,8 @@ const fn may_die(_: &Path) -> Result<(), StorageError> {
 
 #[cfg(test)]
 use self::death::point as may_die;
+
+mod error;
 
 #[cfg(test)]
 pub(crate) mod death;

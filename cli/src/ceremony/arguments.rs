@@ -30,6 +30,7 @@ use super::token_arguments::{key_uri, token_uri};
 pub(crate) use super::transcript_arguments::{
     DiscloseArguments, Pinned, ReportArguments, SignArguments, Source, Transcript, VerifyArguments,
 };
+use crate::later::Later;
 use crate::rehearse::Rehearse;
 
 /// One step of a ceremony.
@@ -89,71 +90,71 @@ Examples:
   quorate ceremony preflight")]
 pub(crate) enum Ceremony {
     /// Begin a ceremony: make its shared folder and plan (coordinator)
-    New(NewArguments),
+    New(Later<NewArguments>),
     /// Say whose turn it is and what to run
-    Next(NextArguments),
+    Next(Later<NextArguments>),
     /// Check everything you will need, before the day
-    Preflight(PreflightArguments),
+    Preflight(Later<PreflightArguments>),
     /// Make your keys and put your card into the folder
-    Join(JoinArguments),
+    Join(Later<JoinArguments>),
     /// Put the members' cards together into a definition (coordinator)
-    Define(DefineArguments),
+    Define(Later<DefineArguments>),
     /// Check the definition, pin it and sign it
-    Consent(ConsentArguments),
+    Consent(Later<ConsentArguments>),
     /// Have a genesis enclave make the quorum key (coordinator)
-    Genesis(GenesisArguments),
+    Genesis(Later<GenesisArguments>),
     /// Verify the genesis and your share, pin it and sign for it
-    Receipt(ReceiptArguments),
+    Receipt(Later<ReceiptArguments>),
     /// Finish the genesis without a holder who can never give a receipt
-    Exception(ExceptionArguments),
+    Exception(Later<ExceptionArguments>),
     /// Check your share, write it down, or bring it back from paper
     #[command(subcommand, arg_required_else_help = true)]
-    Share(Share),
+    Share(Later<Share>),
     /// Write the next manifest: what may run (coordinator)
-    Manifest(ManifestArguments),
+    Manifest(Later<ManifestArguments>),
     /// Verify a manifest and approve it
-    Approve(ApproveArguments),
+    Approve(Later<ApproveArguments>),
     /// Give an empty enclave its binaries and boot it (coordinator)
-    Boot(BootArguments),
+    Boot(Later<BootArguments>),
     /// Verify an enclave with your own nonce, and do nothing else
-    Attest(AttestArguments),
+    Attest(Later<AttestArguments>),
     /// Verify an enclave and give it your share
-    Provision(ProvisionArguments),
+    Provision(Later<ProvisionArguments>),
     /// Bring members without a network what they wait for (coordinator)
-    Carry(CarryArguments),
+    Carry(Later<CarryArguments>),
     /// Approve that a running enclave forwards the key to the next manifest's
-    ForwardApprove(ForwardApproveArguments),
+    ForwardApprove(Later<ForwardApproveArguments>),
     /// Forward the key from a running enclave to one that waits for it, and end the first (operator)
-    Forward(ForwardArguments),
+    Forward(Later<ForwardArguments>),
     /// Share the key anew in a running enclave: other holders, another threshold
     #[command(subcommand, arg_required_else_help = true)]
-    Reshare(Reshare),
+    Reshare(Later<Reshare>),
     /// Let somebody act for a member, for one manifest and some days
     #[command(subcommand, arg_required_else_help = true)]
-    Surrogate(Surrogate),
+    Surrogate(Later<Surrogate>),
     /// Rehearse giving the shares, and prove that they are still held
     #[command(subcommand, arg_required_else_help = true)]
-    Drill(DrillCommand),
+    Drill(Later<DrillCommand>),
     /// Write the next manifest with other people: approvers, or holders of new shares (coordinator)
-    Rotate(RotateArguments),
+    Rotate(Later<RotateArguments>),
     /// Fetch the evidence of an enclave
-    Evidence(EvidenceArguments),
+    Evidence(Later<EvidenceArguments>),
     /// Verify, show, disclose or sign the transcript
     #[command(subcommand)]
-    Transcript(Transcript),
+    Transcript(Later<Transcript>),
     /// Make the report of the ceremony: one page for print, and JSON
-    Report(ReportArguments),
+    Report(Later<ReportArguments>),
     /// Hold a ceremony for practice, on this machine, with faults on request
-    Rehearse(Rehearse),
+    Rehearse(Later<Rehearse>),
     /// Show how far the ceremony is
-    Status(StatusArguments),
+    Status(Later<StatusArguments>),
     /// Watch who has done what, drawn anew as it happens
-    Board(StatusArguments),
+    Board(Later<StatusArguments>),
     /// Show what the applications of an enclave reported
-    Log(LogArguments),
+    Log(Later<LogArguments>),
     /// Look at PKCS#11 tokens; no PIN is asked for
     #[command(subcommand)]
-    Token(TokenCommand),
+    Token(Later<TokenCommand>),
 }
 
 /// The folder everybody shares.

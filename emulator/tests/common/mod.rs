@@ -218,7 +218,17 @@ impl World {
         Self::with(members, threshold, Some(image))
     }
 
+    /// Processes, and these people.
+    pub(crate) fn of_people(people: Vec<Person>, threshold: u8) -> Self {
+        Self::with_people(people, threshold, None)
+    }
+
     fn with(members: u8, threshold: u8, image: Option<PathBuf>) -> Self {
+        let people = (1..=members).map(|n| Person::new(&format!("member-{n}"), n));
+        Self::with_people(people.collect(), threshold, image)
+    }
+
+    fn with_people(people: Vec<Person>, threshold: u8, image: Option<PathBuf>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut hypervisor = Hypervisor::new(folder.path()).unwrap();
         if let Some(qemu) = std::env::var_os("QUORATE_QEMU") {
@@ -228,9 +238,6 @@ impl World {
             None => measurements(),
             Some(image) => convert(quorate_emulator::machine::image::measure(image).unwrap()),
         };
-        let people: Vec<_> = (1..=members)
-            .map(|n| Person::new(&format!("member-{n}"), n))
-            .collect();
         let fields = DefinitionFields {
             format: quorate_protocol::FORMAT,
             namespace: Name::new("test").unwrap(),

@@ -6,6 +6,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod largest;
 mod namespace;
 mod orders;
 mod whole;

@@ -34,7 +34,7 @@ pub(crate) fn same(person: &Person) -> Person {
     }
 }
 
-/// A namespace whose threshold is two, and an instance of its first manifest that runs.
+/// A namespace, most often with a threshold of two, and an instance of its first manifest that runs.
 pub(crate) struct Namespace {
     pub(crate) world: World,
     pub(crate) record: GenesisRecord,
@@ -58,11 +58,20 @@ impl Namespace {
 
     /// So many members, and those who are to hold shares afterwards.
     pub(crate) fn of(members: u8, next: impl Fn(&World) -> Vec<Person>, threshold: u8) -> Self {
-        let mut world = World::new(members, 2);
+        Self::founded(World::new(members, 2), next, threshold)
+    }
+
+    /// These people's namespace.
+    pub(crate) fn founded(
+        mut world: World,
+        next: impl Fn(&World) -> Vec<Person>,
+        threshold: u8,
+    ) -> Self {
+        let enough: Vec<usize> = (0..usize::from(world.threshold)).collect();
         let (record, shares) = world.genesis();
         let first = world.approved(world.manifest_fields(&record, &echo()));
         let running = world.boot(record.clone(), shares, vec![first]);
-        running.provision(&world, &[0, 1]);
+        running.provision(&world, &enough);
         Self {
             next: next(&world),
             world,
@@ -121,8 +130,8 @@ impl Namespace {
     pub(crate) fn request(&self, order: &ReshareOrder) -> ReshareRequest {
         let both = [Role::ManifestSet, Role::ShareSet];
         let consents = both.into_iter().flat_map(|role| {
-            let given = [0, 1].map(|position| self.consent(order, role, position));
-            given.into_iter()
+            let enough = 0..usize::from(self.world.threshold);
+            enough.map(move |position| self.consent(order, role, position))
         });
         ReshareRequest {
             order: order.clone(),
@@ -205,7 +214,7 @@ impl Namespace {
         fields.epoch = fields.commitments.epoch();
         fields.share_set = completed.reshare.order.share_set.clone();
         let manifest: Manifest = Checked::new(fields).unwrap();
-        let signers = &self.world.people[..2];
+        let signers = &self.world.people[..usize::from(self.world.threshold)];
         let mut given = approvals(&manifest, signers, Role::ManifestSet);
         given.extend(approvals(&manifest, signers, Role::ShareSet));
         Link {

@@ -84,6 +84,30 @@ fn symbolic_links_fails_closed() {
     assert!(!outer.path().join("nowhere").exists());
 }
 
+/// A kernel or sandbox without openat2 gets the same files, and the same refusals, component by component.
+#[test]
+fn one_call_and_the_walk_open_the_same() {
+    let (outer, folder) = shared();
+    folder.publish(&["a", "b", "c"], b"text").unwrap();
+    symlink(outer.path(), folder.path_of(&["out"])).unwrap();
+    fs::write(outer.path().join("file"), b"secret").unwrap();
+    let inode = |file: &File| file.metadata().unwrap().ino();
+    let inside = ["a", "b", "c"];
+    let walked = folder.walk_to_file(&inside).unwrap().unwrap();
+    let called = folder.open_below(&inside, FILE_TO_READ).unwrap();
+    assert_eq!(inode(&walked), inode(&called));
+    for (outside, errno) in [
+        (["out", "file"], Errno::ELOOP),
+        (["..", "file"], Errno::EXDEV),
+        (["a", "none"], Errno::ENOENT),
+    ] {
+        let refused = folder.open_below(&outside, FILE_TO_READ).map(drop);
+        assert_eq!(refused, Err(errno), "{outside:?}");
+    }
+    assert!(folder.walk_to_file(&["out", "file"]).is_err());
+    assert!(matches!(folder.walk_to_file(&["a", "none"]), Ok(None)));
+}
+
 /// Opening a pipe that nobody writes to must not wait for ever.
 #[test]
 fn pipes_and_folders_in_place_of_files_fails_closed() {

@@ -1,6 +1,5 @@
 //! A member's own chain: notes become records, records go to the shared folder.
 
-use minicbor::{Decode, Encode};
 use quorate_protocol::atoms::{Name, Sha256};
 use quorate_protocol::cbor::{Checked, Object, from_bytes, to_bytes};
 use quorate_protocol::definition::Definition;
@@ -21,20 +20,6 @@ use crate::keys::Signs;
 use crate::private::PrivateFolder;
 use crate::workspace::Workspace;
 
-const SEEN: &[&str] = &["transcript", "seen.cbor"];
-/// Other members whose newest record is remembered, at most.
-const MAX_OTHERS: usize = 1024;
-
-/// The newest record of every other member that this one has named.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
-#[cbor(transparent)]
-struct SeenFile(#[n(0)] Vec<Seen>);
-
-impl Object for SeenFile {
-    const LABEL: &'static str = "quorate/transcript-seen/v1";
-    const MAX: usize = MAX_OTHERS * 128;
-}
-
 /// Where a record is in the shared folder. The key is in the name of the folder, since a name may
 /// come back with another key.
 pub(super) fn place(name: &Name, key: &VerificationKey, sequence: u64) -> [String; 3] {
@@ -47,9 +32,42 @@ pub(super) fn place(name: &Name, key: &VerificationKey, sequence: u64) -> [Strin
     ]
 }
 
+/// Where this member's record is in the private folder.
+fn own_place(sequence: u64) -> [String; 3] {
+    [
+        "transcript".into(),
+        "own".into(),
+        format!("{sequence:04}.cbor"),
+    ]
+}
+
 /// Everybody who may write, by a definition and the approved manifests.
 pub(crate) fn people(definition: &Definition, chain: &[Link]) -> Vec<(Name, VerificationKey)> {
     authors(definition, chain)
+}
+
+/// This member's chain.
+#[derive(Default)]
+struct Own {
+    entries: Vec<Entry>,
+    /// Numbers of the records that the shared folder lacks.
+    unshared: Vec<u64>,
+}
+
+/// The newest record of every other member that a chain names: what this member has seen, for good.
+fn newest_named(own: &[Entry]) -> Vec<Seen> {
+    let mut newest: Vec<Seen> = Vec::new();
+    // From the last record on: the first that names somebody names their newest.
+    for seen in own
+        .iter()
+        .rev()
+        .flat_map(|entry| &entry.record.unverified().seen)
+    {
+        if !newest.iter().any(|known| known.author == seen.author) {
+            newest.push(seen.clone());
+        }
+    }
+    newest
 }
 
 /// A member's chain and the folders it lives in.
@@ -85,18 +103,21 @@ impl<'a> Journal<'a> {
     /// [`JournalError`]; nothing was signed then.
     pub(crate) fn settle(&self, keys: &impl Signs) -> Result<usize, CeremonyError> {
         let (name, key) = (keys.name(), keys.public().signing);
-        let mut own = self.own(name, &key)?;
+        let Own {
+            entries: mut own,
+            unshared,
+        } = self.own(name, &key)?;
         let mut notes = waiting(self.private)?;
         let nothing_waits = notes.0.is_empty();
         let mut left = Notes::default();
-        let mut written = 0_usize;
-        let mut seen = Some(self.news(&key)?);
+        let before = own.len();
+        let mut seen = Some(self.news(&key, &newest_named(&own))?);
         for note in notes.0.drain(..) {
-            if self.definition.is_none() && !(note.act == Act::Join && own.is_empty()) {
-                left.0.push(note);
+            if has(&own, &note) {
                 continue;
             }
-            if has(&own, &note) {
+            if self.definition.is_none() && !(note.act == Act::Join && own.is_empty()) {
+                left.0.push(note);
                 continue;
             }
             let Some(mut lines) = self.lines(&note)? else {
@@ -107,24 +128,20 @@ impl<'a> Journal<'a> {
             }
             let news = seen.take().unwrap_or_default();
             let entry = self.sign(keys, own.last(), &news, &note, lines)?;
-            let file = [
-                "transcript".to_owned(),
-                "own".into(),
-                format!("{:04}.cbor", own.len().saturating_add(1)),
-            ];
-            let file: Vec<&str> = file.iter().map(String::as_str).collect();
+            let file = own_place(entry.record.unverified().sequence);
+            let file = file.each_ref().map(String::as_str);
             self.private.folder().publish(&file, &to_bytes(&entry))?;
-            self.remember(&news)?;
             own.push(entry);
-            written = written.saturating_add(1);
         }
-        for (entry, sequence) in own.iter().zip(1..) {
-            self.publish(name, &key, sequence, entry)?;
+        for (at, (entry, sequence)) in own.iter().zip(1..).enumerate() {
+            if at >= before || unshared.contains(&sequence) {
+                self.publish(name, &key, sequence, entry)?;
+            }
         }
         if !nothing_waits {
             store(self.private, &left)?;
         }
-        Ok(written)
+        Ok(own.len().saturating_sub(before))
     }
 
     /// How many records of others there are that this member has not named yet, and whether all
@@ -133,7 +150,14 @@ impl<'a> Journal<'a> {
     /// # Errors
     /// [`JournalError::Removed`], [`JournalError::Replaced`].
     pub(crate) fn unseen(&self, own: &VerificationKey) -> Result<usize, CeremonyError> {
-        Ok(self.news(own)?.len())
+        let mut kept = Vec::new();
+        for sequence in 1..=MAX_RECORDS {
+            let Some((_, entry)) = self.kept(u64::try_from(sequence).unwrap_or(u64::MAX))? else {
+                break;
+            };
+            kept.push(entry);
+        }
+        Ok(self.news(own, &newest_named(&kept))?.len())
     }
 
     /// Whether this member's chain already tells of this act and object.
@@ -143,7 +167,7 @@ impl<'a> Journal<'a> {
         act: Act,
         of: &Fact,
     ) -> Result<bool, CeremonyError> {
-        let own = self.own(keys.name(), &keys.public().signing)?;
+        let own = self.own(keys.name(), &keys.public().signing)?.entries;
         let in_entry = |entry: &Entry| {
             entry.record.unverified().act == act
                 && entry.openings.iter().any(|o| o.leaf.fact == *of)
@@ -153,72 +177,83 @@ impl<'a> Journal<'a> {
 
     /// The records kept in the private folder, and those that only the shared one has: written with
     /// this key from a newer copy of the private folder.
-    fn own(&self, name: &Name, key: &VerificationKey) -> Result<Vec<Entry>, CeremonyError> {
-        let mut own: Vec<Entry> = Vec::new();
-        while own.len() < MAX_RECORDS {
-            let sequence = u64::try_from(own.len())
+    fn own(&self, name: &Name, key: &VerificationKey) -> Result<Own, CeremonyError> {
+        let mut own = Own::default();
+        while own.entries.len() < MAX_RECORDS {
+            let sequence = u64::try_from(own.entries.len())
                 .unwrap_or(u64::MAX)
                 .saturating_add(1);
-            let number = format!("{sequence:04}.cbor");
-            let file = ["transcript", "own", &number];
-            let folder = self.private.folder();
-            let kept =
-                match folder.read(&file, Entry::MAX)? {
-                    Some(bytes) => Some(from_bytes::<Entry>(&bytes).map_err(|error| {
-                        CeremonyError::Decode {
-                            path: folder.path_of(&file),
-                            error,
-                        }
-                    })?),
-                    None => None,
-                };
-            let shared = self.shared_own(name, key, sequence)?;
-            let next = match (kept, shared) {
+            let kept = self.kept(sequence)?;
+            let file = place(name, key, sequence);
+            let file = file.each_ref().map(String::as_str);
+            let shared = self.workspace.folder().read(&file, Entry::MAX);
+            let next = match (kept, shared?) {
                 (None, None) => break,
-                (Some(kept), None) => kept,
-                // The same record, however often a token signed it.
-                (Some(kept), Some(shared)) if kept.record.digest() == shared.record.digest() => {
+                (Some((_, kept)), None) => {
+                    own.unshared.push(sequence);
                     kept
                 }
-                (Some(_), Some(_)) => return Err(JournalError::OwnForked { sequence }.into()),
+                (Some((bytes, kept)), Some(shared)) => {
+                    // The same record, however often a token signed it.
+                    if bytes != shared
+                        && kept.record.digest()
+                            != self
+                                .own_shared(key, sequence, &file, &shared)?
+                                .record
+                                .digest()
+                    {
+                        return Err(JournalError::OwnForked { sequence }.into());
+                    }
+                    kept
+                }
                 (None, Some(shared)) => {
-                    let before = own.last().map(|entry| entry.record.digest());
+                    let shared = self.own_shared(key, sequence, &file, &shared)?;
+                    let before = own.entries.last().map(|entry| entry.record.digest());
                     if shared.record.unverified().previous != before {
                         return Err(JournalError::OwnForked { sequence }.into());
                     }
-                    folder.publish(&file, &to_bytes(&shared))?;
+                    let file = own_place(sequence);
+                    let file = file.each_ref().map(String::as_str);
+                    self.private.folder().publish(&file, &to_bytes(&shared))?;
                     shared
                 }
             };
-            own.push(next);
+            own.entries.push(next);
         }
         Ok(own)
     }
 
-    /// What the shared folder has as this member's record.
-    fn shared_own(
-        &self,
-        name: &Name,
-        key: &VerificationKey,
-        sequence: u64,
-    ) -> Result<Option<Entry>, CeremonyError> {
-        let file = place(name, key, sequence);
-        let file: Vec<&str> = file.iter().map(String::as_str).collect();
-        let folder = self.workspace.folder();
+    /// A record of the private folder, and its bytes.
+    fn kept(&self, sequence: u64) -> Result<Option<(Vec<u8>, Entry)>, CeremonyError> {
+        let folder = self.private.folder();
+        let file = own_place(sequence);
+        let file = file.each_ref().map(String::as_str);
         let Some(bytes) = folder.read(&file, Entry::MAX)? else {
             return Ok(None);
         };
-        let entry = from_bytes::<Entry>(&bytes).ok().filter(|entry| {
+        let entry = from_bytes::<Entry>(&bytes).map_err(|error| CeremonyError::Decode {
+            path: folder.path_of(&file),
+            error,
+        })?;
+        Ok(Some((bytes, entry)))
+    }
+
+    /// What stands in the shared folder where this member's record belongs, if it is theirs.
+    fn own_shared(
+        &self,
+        key: &VerificationKey,
+        sequence: u64,
+        file: &[&str],
+        bytes: &[u8],
+    ) -> Result<Entry, CeremonyError> {
+        let entry = from_bytes::<Entry>(bytes).ok().filter(|entry| {
             let record = entry.record.verify(key);
             record.is_ok_and(|record| record.author == *key && record.sequence == sequence)
         });
-        match entry {
-            Some(entry) => Ok(Some(entry)),
-            None => Err(JournalError::OwnPlaceTaken {
-                path: folder.path_of(&file),
-            }
-            .into()),
-        }
+        entry.ok_or_else(|| {
+            let path = self.workspace.folder().path_of(file);
+            JournalError::OwnPlaceTaken { path }.into()
+        })
     }
 
     /// The lines of a note, if what it tells of has happened.
@@ -288,23 +323,19 @@ impl<'a> Journal<'a> {
         entry: &Entry,
     ) -> Result<(), CeremonyError> {
         let file = place(name, key, sequence);
-        let file: Vec<&str> = file.iter().map(String::as_str).collect();
-        let folder = self.workspace.folder();
-        if folder.read(&file, Entry::MAX)?.is_none() {
-            folder.publish(&file, &to_bytes(entry))?;
-        }
+        let file = file.each_ref().map(String::as_str);
+        self.workspace.folder().publish(&file, &to_bytes(entry))?;
         Ok(())
     }
 
-    /// The newest record of each other member whose records go on from what was seen.
-    fn news(&self, own: &VerificationKey) -> Result<Vec<Seen>, CeremonyError> {
-        let remembered = self.remembered()?;
+    /// The newest record of each other member whose records go on from what was named.
+    fn news(&self, own: &VerificationKey, named: &[Seen]) -> Result<Vec<Seen>, CeremonyError> {
         let mut news = Vec::new();
         for (name, key) in &self.people {
             if key == own {
                 continue;
             }
-            let known = remembered.0.iter().find(|seen| seen.author == *key);
+            let known = named.iter().find(|seen| seen.author == *key);
             let newest = self.newest(name, key, known)?;
             if let Some(newest) = newest
                 && known.is_none_or(|known| known.sequence < newest.sequence)
@@ -386,31 +417,6 @@ impl<'a> Journal<'a> {
             Err(error) => return Err(error.into()),
         };
         Ok(bytes.map(|bytes| from_bytes(&bytes).ok()))
-    }
-
-    fn remembered(&self) -> Result<SeenFile, CeremonyError> {
-        let folder = self.private.folder();
-        let Some(bytes) = folder.read(SEEN, SeenFile::MAX)? else {
-            return Ok(SeenFile::default());
-        };
-        from_bytes(&bytes).map_err(|error| CeremonyError::Decode {
-            path: folder.path_of(SEEN),
-            error,
-        })
-    }
-
-    fn remember(&self, news: &[Seen]) -> Result<(), CeremonyError> {
-        if news.is_empty() {
-            return Ok(());
-        }
-        let mut file = self.remembered()?;
-        for new in news {
-            file.0.retain(|known| known.author != new.author);
-            file.0.push(new.clone());
-        }
-        file.0.sort_by_key(|seen| seen.author.to_compressed());
-        file.0.truncate(MAX_OTHERS);
-        Ok(self.private.folder().replace(SEEN, &to_bytes(&file))?)
     }
 
     /// Makes a note and signs it at once, with whatever waited before it.

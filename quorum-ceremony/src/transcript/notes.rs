@@ -89,9 +89,14 @@ pub(crate) fn waiting(private: &PrivateFolder) -> Result<Notes, CeremonyError> {
     })
 }
 
-/// Writes the notes in place of the older ones.
+/// Writes the notes in place of the older ones. None at all are no file: should the old ones be back
+/// after a loss of power, they are found among the records and are dropped again.
 pub(crate) fn store(private: &PrivateFolder, notes: &Notes) -> Result<(), CeremonyError> {
-    Ok(private.folder().replace(NOTES, &to_bytes(notes))?)
+    let folder = private.folder();
+    if notes.0.is_empty() {
+        return Ok(folder.remove(NOTES)?);
+    }
+    Ok(folder.replace(NOTES, &to_bytes(notes))?)
 }
 
 /// Adds a note. One that says the same as the newest is not added again: a command that is repeated
