@@ -226,10 +226,10 @@ impl Surrogates {
                 let Phase::Collecting(approved, has) = &state.enclave else {
                     return refused(Refusal::WrongPhase);
                 };
-                if let By::Surrogate(other) = by {
-                    if let Some(why) = self.refuses_surrogate(approved, has, who, other) {
-                        return refused(why);
-                    }
+                if let By::Surrogate(other) = by
+                    && let Some(why) = self.refuses_surrogate(approved, has, who, other)
+                {
+                    return refused(why);
                 }
                 let twice = self.rules == Rules::SharesCountTwice && has.get(&who) != Some(&by);
                 let repeated = has.contains_key(&who) && !twice;

@@ -84,9 +84,11 @@ fn turn(walk: usize) -> impl Fn(&Action) -> bool {
     move |action| match action {
         Action::DeliverBad(bad, who, _) => {
             let way = Bad::ALL.iter().position(|known| known == bad);
-            (way.unwrap() + usize::from(*who) + walk) % 3 == 0
+            (way.unwrap() + usize::from(*who) + walk).is_multiple_of(3)
         }
-        Action::Give(who, _) | Action::Provision(who, _) => (usize::from(*who) + walk) % 3 == 0,
+        Action::Give(who, _) | Action::Provision(who, _) => {
+            (usize::from(*who) + walk).is_multiple_of(3)
+        }
         _ => true,
     }
 }

@@ -30,7 +30,7 @@ use crate::rehearsal::{Rehearsal, give};
 /// What an enclave is for.
 enum Slot {
     Waiting(Enclave),
-    Drill(Rehearsal, Epoch),
+    Drill(Box<Rehearsal>, Epoch),
     Instance(Box<Instance>),
 }
 
@@ -197,7 +197,7 @@ impl<'p> Walk<'p> {
                     manifest,
                     drill,
                 };
-                self.used(place, |enclave| Slot::Drill(to(enclave), epoch));
+                self.used(place, |enclave| Slot::Drill(Box::new(to(enclave)), epoch));
                 Answer::Done
             }
             other => answer(&other),
