@@ -5,19 +5,14 @@
 //! shared folder, and whoever writes there could push the others off the screen.
 
 use crate::text::Text;
-use crate::update::{Model, Pane};
-use crate::wrap::{self, Said, Tone, wrap};
+use crate::update::Model;
+use crate::view;
+use crate::wrap::{Said, Tone, wrap};
 
 /// Most lines below the panes on the largest screen.
 const MOST: u16 = 6;
 /// Of a screen's lines, one in so many is for notes.
 const SHARE: u16 = 6;
-
-/// Lines for notes below the panes.
-fn room(model: &Model) -> usize {
-    let (_, height) = model.size();
-    usize::from((height / SHARE).clamp(1, MOST))
-}
 
 fn lines(note: &Text, width: usize) -> impl Iterator<Item = Said> {
     let lines = wrap(&format!("note: {note}"), width).into_iter();
@@ -27,15 +22,30 @@ fn lines(note: &Text, width: usize) -> impl Iterator<Item = Said> {
     })
 }
 
-/// How many notes stand below the panes.
+/// How many notes stand below the panes: verdict, question and a line of a pane go before them.
 fn shown(model: &Model) -> usize {
-    let (width, room) = (usize::from(model.size().0), room(model));
+    let (width, height) = model.size();
+    let width = usize::from(width);
+    let rest = view::head(model, width)
+        .len()
+        .saturating_add(view::question(model, width).len())
+        .saturating_add(view::LEAST_OF_PANE.into());
+    let free = usize::from(height).saturating_sub(rest);
+    let most = usize::from((height / SHARE).clamp(1, MOST));
+    let notes = &model.page().notes;
+    let sizes = notes.iter().map(|note| lines(note, width).count());
+    let all = sizes.clone().fold(0, usize::saturating_add);
+    if all <= most.min(free) {
+        return notes.len();
+    }
+    // One line says where the others are.
+    let room = most.min(free.saturating_sub(1));
     let mut taken = 0_usize;
-    let fits = |note: &&Text| {
-        taken = taken.saturating_add(lines(note, width).count());
+    let fits = |size: &usize| {
+        taken = taken.saturating_add(*size);
         taken <= room
     };
-    model.page().notes.iter().take_while(fits).count()
+    sizes.take_while(fits).count()
 }
 
 /// What stands below the panes.
@@ -48,8 +58,7 @@ pub(crate) fn below(model: &Model) -> Vec<Said> {
         .collect();
     let more = model.page().notes.len().saturating_sub(shown);
     if more > 0 {
-        let place = wrap::pane_title(&model.page().body, Pane::Found);
-        let text = format!("further notes: {more}, at the end of: {place}");
+        let text = format!("further notes: {more}, at the end of the first pane");
         let text = wrap(&text, width).into_iter();
         below.extend(text.map(|text| Said {
             tone: Tone::Warning,

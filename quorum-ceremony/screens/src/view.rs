@@ -16,6 +16,9 @@ use crate::wrap::{self, Said, Tone, wrap};
 pub(crate) const REHEARSAL: &str =
     "DEVELOPMENT ROOT: a rehearsal. Nothing here says anything about hardware.";
 
+/// Lines of a pane, frame and all, on the smallest screen.
+pub(crate) const LEAST_OF_PANE: u16 = 3;
+
 /// Draws a page.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
@@ -25,7 +28,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let rows = |lines: &[Said]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let [above, middle, below] = Layout::vertical([
         Constraint::Max(rows(&head)),
-        Constraint::Min(3),
+        Constraint::Min(LEAST_OF_PANE),
         Constraint::Max(rows(&foot)),
     ])
     .areas(area);
@@ -41,7 +44,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     frame.render_widget(paragraph(&foot), below);
 }
 
-fn head(model: &Model, width: usize) -> Vec<Said> {
+/// What stands above the panes.
+pub(crate) fn head(model: &Model, width: usize) -> Vec<Said> {
     let page = model.page();
     let mut lines = Vec::new();
     let mut add = |tone, text: &str| {
@@ -72,8 +76,15 @@ pub(crate) fn aged(age: Duration, limit: Duration) -> String {
 }
 
 fn foot(model: &Model, width: usize) -> Vec<Said> {
-    let page = model.page();
     let mut lines = notes::below(model);
+    lines.extend(question(model, width));
+    lines
+}
+
+/// The question, and the keys.
+pub(crate) fn question(model: &Model, width: usize) -> Vec<Said> {
+    let page = model.page();
+    let mut lines = Vec::new();
     let mut add = |tone, text: &str| {
         lines.extend(
             wrap(text, width)
