@@ -9,20 +9,18 @@ mod refused;
 mod rehearsal;
 mod whole;
 
-use common::{Person, World, echo, nonce, rng};
+use common::{Person, World, echo, nonce};
 use quorate_protocol::atoms::{Sha256, UnixMillis};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::drill::{
-    Drill, DrillFinishRequest, DrillGrant, DrillPossession, DrillReceipt, DrillRequest,
-    DrillSharing, drill_share_context, genesis_drill_share_context,
+    Drill, DrillFinishRequest, DrillPossession, DrillRequest, DrillSharing,
+    genesis_drill_share_context,
 };
-use quorate_protocol::genesis::{GenesisRecord, SealContext, SealedShare};
-use quorate_protocol::keys::KeyPair;
+use quorate_protocol::genesis::{GenesisRecord, SealedShare};
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{BootRequest, Request, Response, Stage};
-use quorate_sealing::{Suite, open, seal};
 use quorate_sharing::Share;
 use quorate_verify::attestation::{Freshness, Partition, TrustAnchor, TrustAnchors};
 use quorate_verify::chain::walk;

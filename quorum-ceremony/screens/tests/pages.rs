@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use quorate_screens::{Key, Message, Model, Verdict, plain, terminal, update};
+use quorate_screens::{Confirm, Key, Message, Model, Verdict, plain, terminal, update};
 use support::{drawn, pages};
 
 /// What the last line of a screen says about keys.
@@ -119,8 +119,9 @@ fn verdict_and_question_are_on_the_smallest_screen() {
         if let Some(verdict) = verdict {
             assert!(shown.contains(verdict), "{name}:\n{shown}");
         }
-        if page.confirm.is_some() && !matches!(page.verdict, Verdict::DoNot { .. }) {
-            let words = page.confirm.unwrap().words;
+        if let Some(Confirm { words, .. }) = page.confirm
+            && !matches!(page.verdict, Verdict::DoNot { .. })
+        {
             for word in [words[0].as_str(), words[1].as_str(), "> _"] {
                 assert!(shown.contains(word), "{name}: no {word}\n{shown}");
             }
