@@ -2,11 +2,13 @@
 //! stops, and nothing that a rehearsal makes passes for real.
 //!
 //! Needs the static enclave binaries (`./test` builds them first). Where they are missing the tests say
-//! so and pass, but not in CI.
+//! so and pass, but not in CI; the same where a token is needed and SoftHSM is not installed.
 
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
+#[path = "../../quorum-ceremony/token/tests/tokens/mod.rs"]
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,7 +63,12 @@ fn noticed(fault: &str, step: &str, code: &str, whose: &str) {
     let Some(rehearsal) = Rehearsal::new() else {
         return;
     };
-    let members = if fault == "absent-operator" { "3" } else { "2" };
+    // Where somebody has to stand in.
+    let members = if fault == "absent-operator" || fault == "lost-token" {
+        "3"
+    } else {
+        "2"
+    };
     let told = rehearsal.good(&["--members", members, "--threshold", "2", "--fault", fault]);
     let faults = told["faults"].as_array().expect("faults");
     assert_eq!(faults.len(), 1, "{told}");
@@ -149,6 +156,147 @@ fn rehearsed_absent_operator_fails_closed() {
     noticed("absent-operator", "evidence", "not-provisioned", "sender");
 }
 
+#[test]
+fn rehearsed_lost_token_fails_closed() {
+    if tokens::softhsm().is_some() {
+        noticed("lost-token", "provision", "token-missing", "caller");
+    }
+}
+
+/// What the tool says of a lost token, and how the ceremony ends with somebody to spare and without.
+#[test]
+fn a_lost_token_that_nobody_stands_in_for_stops_the_ceremony_fails_closed() {
+    let (Some(rehearsal), Some(_)) = (Rehearsal::new(), tokens::softhsm()) else {
+        return;
+    };
+    let line = |members, out| {
+        let line = [
+            "--threshold",
+            "3",
+            "--fault",
+            "lost-token",
+            "--members",
+            members,
+        ];
+        rehearsal.good(&[&line[..], &["--out", out]].concat())
+    };
+    let (stopped, went_on) = (line("3", "stopped"), line("4", "went-on"));
+    let (one, other) = (&stopped["faults"][0], &went_on["faults"][0]);
+    for fault in [one, other] {
+        assert_eq!(text(fault, "member"), "carol");
+        let message = text(&fault["error"], "message");
+        assert!(message.contains("SoftHSM"), "it names the token: {message}");
+        let remedy = text(&fault["error"], "remedy");
+        assert!(remedy.contains("if the token is lost"), "{remedy}");
+    }
+    assert_eq!(
+        (&one["outcome"], &one["instead"], &stopped["ended"]),
+        (&json!("stopped"), &Value::Null, &json!("stopped"))
+    );
+    for words in ["cannot be finished", "new genesis"] {
+        assert!(text(one, "remedied").contains(words), "{one}");
+    }
+    assert!(!rehearsal.place.path("stopped/evidence.cbor").exists());
+    assert_eq!(
+        (&other["outcome"], &other["instead"], &went_on["ended"]),
+        (&json!("went-on"), &json!("dave"), &json!("running"))
+    );
+    assert!(text(other, "remedied").contains("resharing"), "{other}");
+    assert!(rehearsal.place.path("went-on/evidence.cbor").is_file());
+    // What carol did before has her token in the transcript; the token itself is nowhere.
+    let show = [
+        "ceremony",
+        "transcript",
+        "show",
+        "went-on/transcript.cbor",
+        "--json",
+    ];
+    let shown = rehearsal.place.run(&show).good().json();
+    let records = shown["records"].as_array().expect("records").iter();
+    let hers = records.filter(|record| record["author"] == "carol");
+    let hers: Vec<_> = hers.map(Value::to_string).collect();
+    assert!(!hers.is_empty() && hers.iter().all(|record| record.contains("SoftHSM v2")));
+    for file in files(&rehearsal.place.path("went-on")) {
+        let name = file
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            !name.contains("token") && !name.contains("softhsm"),
+            "{name}"
+        );
+    }
+}
+
+/// Two are missed: a lost token and somebody who does not come.
+#[test]
+fn a_lost_token_and_an_absent_operator_are_both_missed_fails_closed() {
+    let (Some(rehearsal), Some(_)) = (Rehearsal::new(), tokens::softhsm()) else {
+        return;
+    };
+    for (members, outcomes, ended) in [
+        ("3", ["went-on", "stopped"], "stopped"),
+        ("4", ["went-on", "went-on"], "running"),
+    ] {
+        let line = [
+            "--members",
+            members,
+            "--threshold",
+            "2",
+            "--fault",
+            "lost-token",
+        ];
+        let told = rehearsal.good(&[&line[..], &["--fault", "absent-operator"]].concat());
+        let faults = told["faults"].as_array().expect("faults").iter();
+        let found: Vec<_> = faults.map(|one| text(one, "outcome")).collect();
+        assert_eq!((found, &told["ended"]), (outcomes.to_vec(), &json!(ended)));
+    }
+}
+
+/// Nothing begins: there is no SoftHSM, no such module, or it is another one.
+#[test]
+fn a_lost_token_without_softhsm_fails_closed() {
+    let Some(rehearsal) = Rehearsal::new() else {
+        return;
+    };
+    let binaries = rehearsal.binaries.to_str().expect("UTF-8");
+    let line = ["ceremony", "rehearse", "--json", "--binaries", binaries];
+    let line = [&line[..], &["--members", "2", "--threshold", "2"]].concat();
+    let refused = |more: &[&str], path: Option<&str>, code: &str, remedy: &str| {
+        let mut command = rehearsal.place.command(&[&line[..], more].concat());
+        command.envs(path.map(|path| ("PATH", path)));
+        let ran = Ran::wait(command.spawn().expect("it starts"));
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        let error = &ran.json()["error"];
+        assert_eq!(error["code"], code, "{error}");
+        assert_eq!(error["fault"], "caller");
+        assert!(text(error, "remedy").contains(remedy), "{error}");
+        assert!(!ran.err.contains("everyone"), "{}", ran.err);
+        assert_eq!(rehearsal.place.left(), [] as [PathBuf; 0]);
+    };
+    let lost = ["--fault", "lost-token"];
+    // A machine on which nobody has installed it.
+    fs::create_dir(rehearsal.place.path("empty")).expect("a folder");
+    refused(&lost, Some("empty"), "no-softhsm", "softhsm2");
+    let absent = [&lost[..], &["--module", "absent.so"]].concat();
+    refused(&absent, None, "module-missing", "--module");
+    let both = [&lost[..], &["--fault", "bad-share"]].concat();
+    refused(&both, None, "too-few-members", "--members 3");
+    if tokens::softhsm().is_some() {
+        fs::write(rehearsal.place.path("text.so"), "no module").expect("written");
+        let other = [&lost[..], &["--module", "text.so"]].concat();
+        refused(&other, None, "not-softhsm", "libsofthsm2.so");
+    }
+    // What needs no token needs no SoftHSM.
+    let mut command = rehearsal
+        .place
+        .command(&[&line[..], &["--fault", "lost-key"]].concat());
+    command.env("PATH", "empty");
+    let told = Ran::wait(command.spawn().expect("it starts")).good().json();
+    assert_eq!(told["ended"], "running");
+}
+
 /// Nobody can stand in: the ceremony stops, and there is no evidence of a key.
 #[test]
 fn an_absent_operator_whom_nobody_replaces_stops_the_ceremony_fails_closed() {
@@ -170,7 +318,7 @@ fn an_absent_operator_whom_nobody_replaces_stops_the_ceremony_fails_closed() {
 /// Every fault in one ceremony of five, and what strangers find in what it leaves.
 #[test]
 fn every_fault_in_one_ceremony_and_its_evidence_is_refused_without_its_root_fails_closed() {
-    let Some(rehearsal) = Rehearsal::new() else {
+    let (Some(rehearsal), Some(_)) = (Rehearsal::new(), tokens::softhsm()) else {
         return;
     };
     let told = rehearsal.good(&["--fault", "all", "--out", "out"]);
@@ -188,7 +336,7 @@ fn every_fault_in_one_ceremony_and_its_evidence_is_refused_without_its_root_fail
     for name in &names {
         assert!(help.contains(name), "{name} is not in the help");
     }
-    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 10, "{names:?}");
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), 11, "{names:?}");
     let outcomes = faults.iter().map(|one| text(one, "outcome"));
     assert!(outcomes.into_iter().all(|outcome| outcome == "went-on"));
     assert_eq!(told["ended"], "running");

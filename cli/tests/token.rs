@@ -413,3 +413,74 @@ fn tokens_are_shown_without_a_pin() {
     let shown = stage.run(&list, "").good().out;
     assert!(shown.contains("no token is there"), "{shown}");
 }
+
+/// What is wrong with a token is one of the things that preflight names.
+#[test]
+fn a_preflight_lists_what_is_wrong_with_a_token_fails_closed() {
+    let Some(stage) = Stage::joined() else { return };
+    stage.define();
+    let line = "ceremony preflight --folder f --private alice --json";
+    let found = |line: &str, input: &str| -> (Value, Value, usize) {
+        let told = stage.run(line, input).json();
+        let checks = told["checks"].as_array().expect("checks").clone();
+        let one = |id: &str| checks.iter().find(|check| check["id"] == id).cloned();
+        let key = one("key-opens").expect("the key");
+        (key, one("token").unwrap_or_default(), checks.len())
+    };
+    let typed = format!("{line} --pin-file -");
+    let (key, token, all) = found(&typed, PIN);
+    assert_eq!(
+        (&key["verdict"], &token["verdict"]),
+        (&json!("good"), &json!("good"))
+    );
+    let identity = token["found"].as_str().expect("text");
+    assert!(identity.contains("SoftHSM v2, serial "), "{identity}");
+    let bad = |(key, _, checks): (Value, Value, usize), said: &str, remedy: &str| {
+        assert_eq!(key["verdict"], "bad", "{key}");
+        assert!(
+            key["found"]
+                .as_str()
+                .is_some_and(|text| text.contains(said)),
+            "{key}"
+        );
+        assert!(
+            key["remedy"]
+                .as_str()
+                .is_some_and(|text| text.contains(remedy)),
+            "{key}"
+        );
+        // Everything else is looked at all the same.
+        assert!(checks + 1 >= all, "{checks} of {all}");
+    };
+    bad(
+        found(line, ""),
+        "nobody typed the token's PIN",
+        "--pin-file",
+    );
+    bad(
+        found(&typed, "654321"),
+        "did not accept the PIN",
+        "user PIN",
+    );
+    let (_, token, _) = found(&typed, PIN);
+    assert_eq!(token["verdict"], "note", "{token}");
+    assert!(
+        token["found"]
+            .as_str()
+            .is_some_and(|text| text.contains("few tries"))
+    );
+    stage.tokens.take_out();
+    fs::create_dir(stage.place.path("hsm/tokens")).expect("a folder");
+    bad(
+        found(&typed, PIN),
+        "no token is there",
+        "if the token is lost",
+    );
+    fs::remove_dir_all(stage.place.path("hsm/tokens")).expect("removed");
+    stage.tokens.put_in();
+    stage.tokens.set_flags(LOCKED);
+    bad(found(&typed, PIN), "is locked", "PUK");
+    // What is typed wrongly on the command line is said at once.
+    let words = format!("{line} --passphrase-file -");
+    stage.refused(&words, "a passphrase of some length", "keys-in-token");
+}

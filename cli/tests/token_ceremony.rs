@@ -314,10 +314,25 @@ fn a_ceremony_in_which_members_have_tokens() {
     let shown = stage.coordinator("transcript show");
     let records = shown["records"].as_array().expect("records");
     assert_eq!(verified["records"], records.len());
+    let list = format!("token list --module {}", stage.tokens.module.display());
+    let list = stage
+        .run(&format!("ceremony {list} --json"), "")
+        .good()
+        .json();
     for record in records {
-        let lines = record["lines"].as_array().expect("lines");
-        let tokens = lines.iter().filter(|line| line["about"] == "token");
-        let by_token = WITH_TOKENS.iter().any(|name| record["author"] == *name);
-        assert_eq!(tokens.count(), usize::from(by_token), "{record}");
+        let lines = record["lines"].as_array().expect("lines").iter();
+        let named = lines.filter(|line| line["about"] == "token");
+        let named: Vec<_> = named.map(|line| line["text"].clone()).collect();
+        let tokens = list["tokens"].as_array().expect("tokens").iter();
+        // Each of them has one token, of their name.
+        let own = tokens.filter(|token| token["label"] == record["author"]);
+        let own = own.map(|token| {
+            let part = |key: &str| token["identity"][key].as_str().expect("told").to_owned();
+            let (model, serial, firmware) = (part("model"), part("serial"), part("firmware"));
+            json!(format!("{model}, serial {serial}, firmware {firmware}"))
+        });
+        assert_eq!(named, own.collect::<Vec<_>>(), "{record}");
     }
+    let of_tokens = |record: &&Value| WITH_TOKENS.iter().any(|name| record["author"] == *name);
+    assert!(records.iter().filter(of_tokens).count() > WITH_TOKENS.len());
 }

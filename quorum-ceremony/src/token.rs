@@ -47,6 +47,12 @@ pub enum TokenKeysError {
     /// The file says nothing about a token.
     #[error("the private folder's token file is damaged: {0}")]
     Malformed(DecodeError),
+    /// No token is there at all.
+    #[error("your keys are in the token {}; no token is there", .expected)]
+    Missing {
+        /// The token of `join`.
+        expected: Box<TokenIdentity>,
+    },
     /// No module is known.
     #[error("no PKCS#11 module was named, and none was used with this private folder before")]
     ModuleUnknown,
@@ -109,6 +115,12 @@ impl TokenKeysError {
                 "token-file-malformed",
                 Blame::Machine,
                 "restore token.cbor from a backup; the keys in the token are not lost",
+            ),
+            Self::Missing { .. } => (
+                "token-missing",
+                Blame::You,
+                "put it in and repeat the command: no PIN was tried, and nothing was lost; if the token \
+                 is lost, tell the other members: they go on without you while enough of them are left",
             ),
             Self::ModuleUnknown => (
                 "module-unknown",
@@ -274,7 +286,7 @@ impl TokenFile {
     /// The token with these keys, if it is there and able. No PIN is needed.
     ///
     /// # Errors
-    /// [`TokenKeysError::OtherToken`], [`TokenError::NoToken`], [`TokenError::Cannot`].
+    /// [`TokenKeysError::Missing`], [`TokenKeysError::OtherToken`], [`TokenError::Cannot`].
     pub fn find(&self, module: Module) -> Result<Inserted, CeremonyError> {
         find_device(module, self.identity())
     }
@@ -316,7 +328,11 @@ fn other(expected: &TokenIdentity, found: Vec<TokenIdentity>) -> CeremonyError {
 fn find_device(module: Module, wanted: &TokenIdentity) -> Result<Inserted, CeremonyError> {
     let there = module.tokens()?;
     let is_it = |token: &TokenReport| token.identity.is_device(wanted);
-    if !there.is_empty() && !there.iter().any(is_it) {
+    if there.is_empty() {
+        let expected = Box::new(wanted.clone());
+        return Err(TokenKeysError::Missing { expected }.into());
+    }
+    if !there.iter().any(is_it) {
         let found = there.into_iter().map(|token| token.identity).collect();
         return Err(other(wanted, found));
     }

@@ -76,8 +76,7 @@ pub(super) fn preflight(a: &PreflightArguments, output: Output) -> Result<Exit, 
         None => looked.locked(),
         Some(keys) => match unlock::unlock(&a.keyed, keys, output) {
             Ok(entered) => looked.unlock(entered),
-            // What was interrupted, or typed wrongly on the command line, is not the key's fault.
-            Err(failure) if matches!(failure.fault, Fault::Caller) => return Err(failure),
+            Err(failure) if says_nothing_of_the_key(&failure) => return Err(failure),
             Err(failure) => looked.untried(&failure.what, &failure.remedy),
         },
     };
@@ -87,6 +86,13 @@ pub(super) fn preflight(a: &PreflightArguments, output: Output) -> Result<Exit, 
     } else {
         Exit::Refused
     })
+}
+
+/// What was interrupted, or typed wrongly on the command line. A token that is not there, or is locked, is
+/// what preflight is to find.
+fn says_nothing_of_the_key(failure: &Failure) -> bool {
+    let typed = ["interrupted", "keys-in-file", "keys-in-token"];
+    failure.exit() == Exit::Usage || typed.contains(&&*failure.code)
 }
 
 /// What `join` would do. A genesis that is named is compared with the folder's.

@@ -22,7 +22,12 @@ With --fault something goes wrong on purpose. You see what the member would see,
 and the rehearsal goes on, or stops where a ceremony must:
 
   wrong-passphrase   altered-file     debug-enclave    other-pcr    other-manifest
-  stale-attestation  halted-enclave   lost-key         bad-share    absent-operator
+  stale-attestation  halted-enclave   lost-key         bad-share    lost-token
+  absent-operator
+
+For lost-token one member's keys are in a token of SoftHSM, made for this rehearsal alone; the package
+is softhsm2. Without SoftHSM nothing begins. Where --members is no more than --threshold nobody can
+stand in for a lost token or an absent operator: you see how the ceremony stops, and what is left to do.
 
 With --seat NAME you are one of the members: you type what that member types, and choose their
 passphrase; the others are played.
@@ -30,6 +35,7 @@ passphrase; the others are played.
 Examples:
   quorate ceremony rehearse
   quorate ceremony rehearse --members 5 --threshold 3 --fault bad-share --fault absent-operator
+  quorate ceremony rehearse --members 3 --threshold 3 --fault lost-token
   quorate ceremony rehearse --fault all --out rehearsal
   quorate ceremony rehearse --seat nora
 
@@ -46,6 +52,10 @@ pub(crate) struct Rehearse {
     /// What goes wrong; repeatable, or `all`
     #[arg(long, value_name = "NAME", value_parser = fault())]
     pub(crate) fault: Vec<Faults>,
+
+    /// SoftHSM's module, for lost-token [default: where packages put libsofthsm2.so]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) module: Option<PathBuf>,
 
     /// Take part yourself, under this name
     #[arg(long, value_name = "NAME", value_parser = name)]

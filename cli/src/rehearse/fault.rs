@@ -25,13 +25,15 @@ pub(crate) enum Fault {
     LostKey,
     /// A member's tool sends another share than theirs
     BadShare,
+    /// The token with a member's keys is gone
+    LostToken,
     /// A member whose share is needed does not come
     AbsentOperator,
 }
 
 impl Fault {
     /// All, in the order in which they are injected.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::WrongPassphrase,
         Self::AlteredFile,
         Self::DebugEnclave,
@@ -41,6 +43,7 @@ impl Fault {
         Self::HaltedEnclave,
         Self::LostKey,
         Self::BadShare,
+        Self::LostToken,
         Self::AbsentOperator,
     ];
 
@@ -56,6 +59,7 @@ impl Fault {
             Self::HaltedEnclave => "halted-enclave",
             Self::LostKey => "lost-key",
             Self::BadShare => "bad-share",
+            Self::LostToken => "lost-token",
             Self::AbsentOperator => "absent-operator",
         }
     }
@@ -71,7 +75,8 @@ impl Fault {
             | Self::StaleAttestation
             | Self::HaltedEnclave
             | Self::LostKey
-            | Self::BadShare => "provision",
+            | Self::BadShare
+            | Self::LostToken => "provision",
             Self::AbsentOperator => "evidence",
         }
     }
@@ -88,8 +93,18 @@ impl Fault {
             Self::HaltedEnclave => "no-enclave",
             Self::LostKey => "file-missing",
             Self::BadShare => "refused-share-wrong",
+            Self::LostToken => "token-missing",
             Self::AbsentOperator => "not-provisioned",
         }
+    }
+
+    /// Whether it happens to a member who is there with keys in a file, or to one who does not come:
+    /// not to the one whose token is lost.
+    pub(super) const fn takes_another_member(self) -> bool {
+        matches!(
+            self,
+            Self::WrongPassphrase | Self::LostKey | Self::BadShare | Self::AbsentOperator
+        )
     }
 
     /// Who notices it, with `who` for the member it happens to.
@@ -126,6 +141,9 @@ impl Fault {
             Self::BadShare => {
                 format!("{who}'s tool seals and signs another number than {who}'s share")
             }
+            Self::LostToken => {
+                format!("the token with {who}'s keys is gone, and nobody has a copy of them")
+            }
             Self::AbsentOperator => format!("{who} does not come"),
         }
     }
@@ -159,6 +177,19 @@ impl Fault {
                          others' shares were kept"
                 )
             }
+            Self::LostToken => match instead {
+                Some(other) => format!(
+                    "{other} gives a share instead of {who}, who joins with a new token afterwards: \
+                     with a paper of the share a manifest names the new keys, without one a \
+                     resharing gives another share"
+                ),
+                None => format!(
+                    "nobody can stand in: without {who}'s token there are fewer shares than the \
+                     threshold, and fewer approvals than a manifest with new keys takes: this \
+                     ceremony cannot be finished. If the token is found, {who} goes on here; if \
+                     not, the members hold a new genesis, with more members than the threshold"
+                ),
+            },
             Self::AbsentOperator => match instead {
                 Some(other) => format!("{other} gives a share instead of {who}"),
                 None => format!(

@@ -30,7 +30,7 @@ use super::told::{Outcome, Told};
 use super::{NAMESPACE, Rehearsal};
 use crate::failure::{Failure, Fault as Whose};
 use crate::files;
-use crate::stage::cast::{Base, passphrase};
+use crate::stage::cast::{Base, Opens, passphrase};
 use crate::stage::children::{Answer, EnclaveSockets};
 use crate::stage::enclave::Connection;
 use crate::stage::party::Party;
@@ -38,18 +38,18 @@ use crate::stage::relay::{Carried, Relay};
 use crate::stage::{Stage, mistake, show, text};
 
 /// Whom most of it happens to: the second, because somebody may sit in the first's seat.
-const VICTIM: usize = 1;
+pub(super) const VICTIM: usize = 1;
 
 /// What stands in a definition in place of the namespace's name: as long, so that it can be read.
 const ALTERED: &str = "rehearsed";
 
 impl Rehearsal {
-    fn wants(&self, fault: Fault) -> bool {
+    pub(super) fn wants(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }
 
     /// Injects a fault as a step, and demands that it is noticed as what it is.
-    fn inject(
+    pub(super) fn inject(
         &mut self,
         fault: Fault,
         at: usize,
@@ -68,6 +68,22 @@ impl Rehearsal {
             instead: None,
             outcome: Outcome::WentOn,
         });
+        Ok(())
+    }
+
+    /// Says of the last fault who stood in, or that nobody could and the ceremony stops.
+    pub(super) fn stood_in(&mut self, instead: Option<usize>) -> Result<(), Failure> {
+        let instead = match instead {
+            Some(at) => Some(self.party.person(at)?.name.clone()),
+            None => None,
+        };
+        if let Some(told) = self.told.last_mut() {
+            told.outcome = match instead {
+                Some(_) => Outcome::WentOn,
+                None => Outcome::Stopped,
+            };
+            told.instead = instead;
+        }
         Ok(())
     }
 
@@ -236,7 +252,7 @@ impl Rehearsal {
         self.give_first(1, enclave)?;
         self.inject(Fault::BadShare, VICTIM, |stage, party| {
             let person = party.person(VICTIM)?;
-            let key = signing_key(&person.private, person.passphrase.as_ref())?;
+            let key = signing_key(&person.private, &person.opens)?;
             let relay = Relay::start(
                 stage.workshop.join("spoiled.sock"),
                 enclave,
@@ -271,38 +287,77 @@ impl Rehearsal {
         &mut self,
         enclave: &EnclaveSockets,
     ) -> Result<Option<Vec<usize>>, Failure> {
-        let threshold = usize::from(self.party.threshold);
-        let still = |given: &[usize]| (0..threshold).filter(|at| !given.contains(at)).collect();
+        let (able, group) = (self.able(), self.group());
+        let enough = group.len() == usize::from(self.party.threshold);
         if !self.wants(Fault::AbsentOperator) {
-            return Ok(Some(still(&self.given)));
+            if enough {
+                return Ok(Some(self.yet(&group)));
+            }
+            self.give(&group, enclave)?;
+            self.too_few(enclave)?;
+            return Ok(None);
         }
-        let absent = threshold.saturating_sub(1);
-        self.give_first(absent, enclave)?;
+        let Some((&absent, before)) = group.split_last() else {
+            return Err(mistake("nobody can give"));
+        };
+        self.give(before, enclave)?;
         let early = self.stage.workshop.join("early.cbor");
         self.inject(Fault::AbsentOperator, absent, |stage, party| {
-            party.coordinator(stage, "evidence", |arguments| {
-                arguments.extend([text("--socket"), show(&enclave.operator)]);
-                arguments.extend([text("--out"), show(&early)]);
-            })?;
-            let root = show(stage.emulator.root());
-            let verify = ["verify", "evidence", &show(&early), "--root", &root].map(text);
-            stage.quorate.ask(&verify, None)
+            unfinished(stage, party, enclave, &early)
         })?;
-        let instead = self.party.people.get(threshold).map(|p| p.name.clone());
-        let told = self.told.last_mut();
-        if let Some(told) = told {
-            told.outcome = match instead {
-                Some(_) => Outcome::WentOn,
-                None => Outcome::Stopped,
-            };
-            told.instead.clone_from(&instead);
-        }
-        Ok(instead.map(|_| vec![threshold]))
+        // Whoever comes after them, unless all who can are needed.
+        let instead = able.get(group.len()).copied().filter(|_| enough);
+        self.stood_in(instead)?;
+        Ok(instead.map(|at| vec![at]))
+    }
+
+    /// Everybody who can has given, and it is not enough: the enclave shows so itself.
+    fn too_few(&mut self, enclave: &EnclaveSockets) -> Result<(), Failure> {
+        let early = self.stage.workshop.join("early.cbor");
+        let Self { stage, party, .. } = self;
+        stage.step(
+            "too-few",
+            "the enclave has fewer shares than the threshold, and no key",
+            |stage| {
+                let said = unfinished(stage, party, enclave, &early)?.failure();
+                noticed(Fault::AbsentOperator, said).map(drop)
+            },
+        )
+    }
+
+    /// Everybody who can give: all but whose token is lost.
+    pub(super) fn able(&self) -> Vec<usize> {
+        let all = 0..self.party.people.len();
+        all.filter(|at| self.lost != Some(*at)).collect()
+    }
+
+    /// The first of them, as many as it takes; fewer where there are not so many.
+    pub(super) fn group(&self) -> Vec<usize> {
+        let mut able = self.able();
+        able.truncate(self.party.threshold.into());
+        able
+    }
+
+    /// Those among them who have not given yet.
+    fn yet(&self, who: &[usize]) -> Vec<usize> {
+        let mut who = who.to_vec();
+        who.retain(|at| !self.given.contains(at));
+        who
     }
 
     /// The first so many people give, unless they have.
-    fn give_first(&mut self, count: usize, enclave: &EnclaveSockets) -> Result<(), Failure> {
-        let who: Vec<_> = (0..count).filter(|at| !self.given.contains(at)).collect();
+    pub(super) fn give_first(
+        &mut self,
+        count: usize,
+        enclave: &EnclaveSockets,
+    ) -> Result<(), Failure> {
+        let who: Vec<_> = (0..count).collect();
+        self.give(&who, enclave)
+    }
+
+    /// These people give, unless they have.
+    fn give(&mut self, who: &[usize], enclave: &EnclaveSockets) -> Result<(), Failure> {
+        let who = self.yet(who);
         if who.is_empty() {
             return Ok(());
         }
@@ -314,6 +369,22 @@ impl Rehearsal {
         self.given.extend(who);
         Ok(())
     }
+}
+
+/// What a stranger says of an enclave that has too few shares.
+fn unfinished(
+    stage: &Stage,
+    party: &Party,
+    enclave: &EnclaveSockets,
+    early: &Path,
+) -> Result<Answer, Failure> {
+    party.coordinator(stage, "evidence", |arguments| {
+        arguments.extend([text("--socket"), show(&enclave.operator)]);
+        arguments.extend([text("--out"), show(early)]);
+    })?;
+    let root = show(stage.emulator.root());
+    let verify = ["verify", "evidence", &show(early), "--root", &root].map(text);
+    stage.quorate.ask(&verify, None)
 }
 
 /// The names of the strangers' enclaves: that of their genesis, and the one a member is led to. They are
@@ -374,11 +445,10 @@ fn altered(definition: &[u8]) -> Result<Vec<u8>, Failure> {
 }
 
 /// A member's signing key, of this rehearsal.
-fn signing_key(
-    private: &Path,
-    passphrase: Option<&Zeroizing<String>>,
-) -> Result<SigningKey, Failure> {
-    let typed = passphrase.ok_or_else(|| mistake("the key of a person at the terminal"))?;
+fn signing_key(private: &Path, opens: &Opens) -> Result<SigningKey, Failure> {
+    let Opens::Passphrase(typed) = opens else {
+        return Err(mistake("a key that only its owner can use"));
+    };
     let typed = Passphrase::new(Zeroizing::new(typed.as_bytes().to_vec()));
     let file = files::read(&private.join("key.cbor"), KeyFile::MAX, "key file")?;
     let keys = typed
@@ -424,7 +494,7 @@ fn noticed(fault: Fault, said: Option<Failure>) -> Result<Failure, Failure> {
     ))
 }
 
-fn socket(enclave: &EnclaveSockets) -> Vec<String> {
+pub(super) fn socket(enclave: &EnclaveSockets) -> Vec<String> {
     vec![text("--socket"), show(&enclave.operator)]
 }
 

@@ -15,6 +15,7 @@
 pub(crate) mod arguments;
 mod fault;
 mod injection;
+mod lost_token;
 mod told;
 
 use std::fs;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub(crate) use self::arguments::Rehearse;
 use self::fault::Fault;
+use self::lost_token::Holder;
 use self::told::{Ending, Kept, Told};
 use crate::failure::{Exit, Failure};
 use crate::files;
@@ -48,6 +50,7 @@ pub(crate) fn run(rehearse: &Rehearse, output: Output) -> Result<Exit, Failure> 
         .map(|path| Out::check(path, Maker::Rehearsal))
         .transpose()?;
     check_seat(rehearse, output)?;
+    let holder = Holder::choose(rehearse)?;
     let binaries = Binaries::find(rehearse.binaries.as_deref(), Machine::No)?;
     let interrupted = interruption()?;
     let stage = Stage::set(binaries, None, output, Arc::clone(&interrupted))?;
@@ -61,6 +64,8 @@ pub(crate) fn run(rehearse: &Rehearse, output: Output) -> Result<Exit, Failure> 
         faults: rehearse.faults(),
         told: Vec::new(),
         given: Vec::new(),
+        holder,
+        lost: None,
         stage,
         party,
     };
@@ -94,6 +99,10 @@ struct Rehearsal {
     told: Vec<Told>,
     /// Whose shares the present enclave has, as places among the people.
     given: Vec<usize>,
+    /// Who brings a token.
+    holder: Option<Holder>,
+    /// Whose token is lost, as a place among the people.
+    lost: Option<usize>,
 }
 
 /// How far provisioning came.
@@ -113,6 +122,7 @@ impl Rehearsal {
             self.party.threshold,
             self.stage.binaries.base.words()
         ));
+        self.bring_token()?;
         let measurements = self.stage.measure()?;
         self.stage.define(&self.party, &measurements)?;
         self.wrong_passphrase()?;
@@ -166,6 +176,7 @@ impl Rehearsal {
         let enclave = self.halted_enclave(enclave)?;
         self.lost_key(&enclave, genesis)?;
         self.bad_share(&enclave)?;
+        self.lost_token(&enclave)?;
         let Some(missing) = self.absent_operator(&enclave)? else {
             return Ok(Provisioned::Stopped);
         };

@@ -80,6 +80,7 @@ impl Told {
             "noticed_by": self.fault.noticed_by(&self.who),
             "error": error_json(&self.said),
             "remedied": self.fault.remedied(&self.who, self.instead.as_deref()),
+            "instead": self.instead,
             "outcome": self.outcome.word(),
         })
     }

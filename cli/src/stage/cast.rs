@@ -1,4 +1,4 @@
-//! Who takes part in a played ceremony and what they bring: the people with their passphrases, and the static
+//! Who takes part in a played ceremony and what they bring: the people with what opens their keys, and the static
 //! binaries of the enclave's side.
 
 use std::path::{Path, PathBuf};
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use quorate_protocol::atoms::Name;
 use zeroize::Zeroizing;
 
-use super::APPLICATIONS;
+use super::token::SoftToken;
+use super::{APPLICATIONS, mistake};
 use crate::failure::{Failure, Fault};
 use crate::files;
 
@@ -117,12 +118,34 @@ fn image(given: Option<&Path>) -> Result<PathBuf, Failure> {
     ))
 }
 
-/// A person: a name, a private folder, a passphrase. Whoever sits at the terminal keeps theirs to
-/// themselves.
+/// A person: a name, a private folder, and what opens their keys.
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) private: PathBuf,
-    pub(crate) passphrase: Option<Zeroizing<String>>,
+    pub(crate) opens: Opens,
+}
+
+impl Person {
+    /// Their token.
+    ///
+    /// # Errors
+    /// If they have none.
+    pub(crate) fn token(&self) -> Result<&SoftToken, Failure> {
+        match &self.opens {
+            Opens::Token(token) => Ok(token),
+            _ => Err(mistake("the token of somebody who has none")),
+        }
+    }
+}
+
+/// What opens somebody's keys.
+pub(crate) enum Opens {
+    /// What they type at the terminal and keep to themselves.
+    Typing,
+    /// A passphrase: the keys are in a file.
+    Passphrase(Zeroizing<String>),
+    /// A PIN: the keys are in a token.
+    Token(SoftToken),
 }
 
 /// So many people, with private folders below `folder`. Each makes their own when they join. The
@@ -137,7 +160,7 @@ pub(crate) fn people(
         Ok(Person {
             name: name.to_string(),
             private: folder.join("seat"),
-            passphrase: None,
+            opens: Opens::Typing,
         })
     });
     let others = NAMES
@@ -147,7 +170,7 @@ pub(crate) fn people(
         Ok(Person {
             name: (*name).into(),
             private: folder.join(name),
-            passphrase: Some(passphrase()?),
+            opens: Opens::Passphrase(passphrase()?),
         })
     });
     seated

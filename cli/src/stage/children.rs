@@ -1,7 +1,7 @@
 //! The processes of a played ceremony: the emulator, and one process for every act of every person.
 //!
-//! Guarantees: each child is this same program; a passphrase reaches a child only through its
-//! standard input; the emulator, and with it every enclave, is stopped when [`Emulator`] is
+//! Guarantees: each child is this same program; a passphrase or PIN reaches a child only
+//! through its standard input; the emulator, and with it every enclave, is stopped when [`Emulator`] is
 //! dropped, however it ends. Where this program is killed outright, the emulator sees the end of
 //! its input and stops by itself.
 
@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use super::PORTS;
 use super::cast::Base;
+use super::token::SoftToken;
 use crate::failure::{Failure, Fault};
 use crate::files;
 
@@ -68,9 +69,20 @@ impl Quorate {
         arguments: &[S],
         passphrase: Option<&Zeroizing<String>>,
     ) -> Result<Answer, Failure> {
+        self.ask_with(arguments, passphrase, None)
+    }
+
+    /// The same of somebody with a token: a PIN, and where its module finds it.
+    pub(crate) fn ask_with<S: AsRef<OsStr>>(
+        &self,
+        arguments: &[S],
+        passphrase: Option<&Zeroizing<String>>,
+        token: Option<&SoftToken>,
+    ) -> Result<Answer, Failure> {
         let mut child = Command::new(&self.path)
             .args(arguments)
             .arg("--json")
+            .envs(token.map(SoftToken::environment))
             .stdin(if passphrase.is_some() {
                 Stdio::piped()
             } else {

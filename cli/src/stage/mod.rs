@@ -2,7 +2,7 @@
 //! `quorate ceremony rehearse` stand on.
 //!
 //! An emulator with a development root ([`children`]), people with folders and passphrases of their
-//! own ([`cast`]), one process of this same program for every act of every person ([`party`]), the
+//! own ([`cast`]), or a token ([`token`]), one process of this same program for every act of every person ([`party`]), the
 //! enclaves' sockets ([`enclave`]), a working folder ([`folder`]), and what is shown meanwhile
 //! ([`progress`]).
 //!
@@ -19,6 +19,7 @@ pub(crate) mod folder;
 pub(crate) mod party;
 pub(crate) mod progress;
 pub(crate) mod relay;
+pub(crate) mod token;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -11,9 +11,10 @@ use quorate_protocol::atoms::Name;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::cast::{self, Person};
+use super::cast::{self, Opens, Person};
 use super::children::{Answer, EnclaveSockets, each};
 use super::folder::Workshop;
+use super::token::SoftToken;
 use super::{APPLICATIONS, Stage, mistake, show, text};
 use crate::failure::{Failure, Fault};
 
@@ -62,6 +63,13 @@ impl Party {
             .ok_or_else(|| mistake("there are not so many people"))
     }
 
+    /// Somebody brings a token: their keys will be in it, and its PIN opens them.
+    pub(crate) fn bring(&mut self, at: usize, token: SoftToken) {
+        if let Some(person) = self.people.get_mut(at) {
+            person.opens = Opens::Token(token);
+        }
+    }
+
     /// The names of these people.
     pub(crate) fn names(&self, who: &[usize]) -> String {
         let names = who.iter().filter_map(|at| self.people.get(*at));
@@ -82,7 +90,11 @@ impl Party {
 
     pub(crate) fn join(&self, stage: &Stage) -> Result<(), Failure> {
         self.everyone(stage, "join", &self.all(), |person| {
-            vec![text("--name"), person.name.clone()]
+            let mut more = vec![text("--name"), person.name.clone()];
+            if let Opens::Token(token) = &person.opens {
+                more.extend(token.named());
+            }
+            more
         })
         .map(drop)
     }
@@ -213,12 +225,13 @@ impl Party {
     ) -> Result<Vec<Value>, Failure> {
         let people: Vec<_> = who.iter().filter_map(|at| self.people.get(*at)).collect();
         // A person at the terminal goes first: nobody's lines run into theirs.
-        let seated = people.iter().find(|person| person.passphrase.is_none());
+        let typing = |person: &Person| matches!(person.opens, Opens::Typing);
+        let seated = people.iter().find(|person| typing(person));
         if let Some(person) = seated {
             self.at_terminal(stage, person, step, &more(person))?;
         }
         each(&people, |person| {
-            if person.passphrase.is_none() {
+            if typing(person) {
                 return Ok(Value::Null);
             }
             let answer = self.act(stage, person, step, more(person));
@@ -235,10 +248,20 @@ impl Party {
         step: &str,
         more: Vec<String>,
     ) -> Result<Answer, Failure> {
-        self.act_with(stage, person, person.passphrase.as_ref(), step, more)
+        match &person.opens {
+            Opens::Typing => self.act_with(stage, person, None, step, more),
+            Opens::Passphrase(own) => self.act_with(stage, person, Some(own), step, more),
+            Opens::Token(token) => {
+                let mut arguments = self.of_person(person, step, more);
+                arguments.extend(["--pin-file", "-"].map(text));
+                stage
+                    .quorate
+                    .ask_with(&arguments, Some(token.pin()), Some(token))
+            }
+        }
     }
 
-    /// The same with another passphrase typed.
+    /// The same with this passphrase typed.
     pub(crate) fn act_with(
         &self,
         stage: &Stage,

@@ -160,7 +160,7 @@ impl Hall {
         self.order(&json!({ "stop": { "name": name } }));
     }
 
-    fn secret(&self, bytes: &[u8], what: &str) {
+    pub(crate) fn secret(&self, bytes: &[u8], what: &str) {
         let mut secrets = self.secrets.borrow_mut();
         secrets.insert(bytes.to_vec(), what.to_owned());
     }

@@ -54,6 +54,11 @@ impl Terminal {
         Self::run(place, (folder, home), size, &place.command(arguments))
     }
 
+    /// The same of a command with an environment of its own.
+    pub(crate) fn of(place: &Place, folder: &str, home: &str, own: &Command) -> Self {
+        Self::run(place, (folder, home), (80, 24), own)
+    }
+
     /// The same where no file may have a byte: writing fails as on a full disk.
     pub(crate) fn cramped(place: &Place, folder: &str, home: &str, arguments: &[&str]) -> Self {
         let own = place.command(arguments);
@@ -84,6 +89,10 @@ impl Terminal {
             .arg("--ctty")
             .arg(own.get_program())
             .args(own.get_args())
+            .envs(
+                own.get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
             .current_dir(place.path(folder))
             .env("TERM", "xterm")
             .env("HOME", place.path(home))

@@ -15,6 +15,7 @@ use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::statvfs::statvfs;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
+use quorate_token::{TokenReport, Tries};
 
 use super::Member;
 use crate::address::Address;
@@ -201,8 +202,12 @@ impl Looked {
     /// Tries the key with its passphrase or PIN, and gives everything that was found.
     #[must_use]
     pub fn unlock(mut self, unlock: impl Into<Unlock>) -> Preflight {
+        let unlock = unlock.into();
         if let Some(member) = &self.member {
-            match member.unlock(unlock.into()) {
+            if let Unlock::Token(inserted, _) = &unlock {
+                token(&mut self.preflight, inserted.report());
+            }
+            match member.unlock(unlock) {
                 Ok(_) => self.preflight.add("key-opens", "your key opens"),
                 Err(error) => self.preflight.error("key-opens", &error),
             }
@@ -213,12 +218,32 @@ impl Looked {
     /// Everything that was found, without the key.
     #[must_use]
     pub fn locked(mut self) -> Preflight {
-        if self.member.is_some() {
-            let remedy = "run it on a terminal, or give the passphrase with --passphrase-file";
-            self.preflight
-                .bad("key-opens", "nobody typed the passphrase", remedy);
-        }
+        let (found, remedy) = match self.keys() {
+            None => return self.preflight,
+            Some(LockedKeys::File(_)) => (
+                "nobody typed the passphrase",
+                "run it on a terminal, or give the passphrase with --passphrase-file",
+            ),
+            Some(LockedKeys::Token(_)) => (
+                "nobody typed the token's PIN",
+                "run it on a terminal, or give the PIN with --pin-file",
+            ),
+        };
+        self.preflight.bad("key-opens", found, remedy);
         self.preflight
+    }
+}
+
+/// The token with the keys, as it was before its PIN was tried.
+fn token(preflight: &mut Preflight, told: &TokenReport) {
+    let identity = told.identity.to_string();
+    match told.tries {
+        Tries::NotReduced => preflight.add("token", identity),
+        tries => preflight.note(
+            "token",
+            format!("{identity}; before this PIN: {tries}"),
+            "if it was not you, find out who tried; a right PIN gives all tries back",
+        ),
     }
 }
 

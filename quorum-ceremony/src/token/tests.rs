@@ -134,6 +134,9 @@ fn every_refusal_says_what_to_do() {
     for error in [
         TokenKeysError::Both,
         TokenKeysError::DoesNotOpen,
+        TokenKeysError::Missing {
+            expected: identity.clone(),
+        },
         TokenKeysError::ModuleUnknown,
         TokenKeysError::NeedsPassphrase,
         TokenKeysError::NeedsPin,

@@ -1,9 +1,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use quorate_protocol::atoms::Text;
 use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
+use quorate_protocol::token::{TokenIdentity, TokenVersion};
 use quorate_protocol::transcript::{Act, Entry, Fact, Word};
 use quorate_transcript::{Expected, TranscriptError, Verified};
 
@@ -429,4 +431,28 @@ fn a_sentence_is_cut_at_a_character_and_holds_no_control() {
     let long = "ä".repeat(400);
     assert_eq!(notes::sentence(&long).as_str().len(), 512);
     assert_eq!(NAMES.len(), 3);
+}
+
+#[test]
+fn a_record_names_the_token_as_far_as_it_tells() {
+    let told = |model: &str, serial: &str, firmware| TokenIdentity {
+        manufacturer: Text::new("Maker").unwrap(),
+        model: Text::new(model).unwrap(),
+        serial: Text::new(serial).unwrap(),
+        firmware,
+        hardware: None,
+    };
+    let fact = |token: &TokenIdentity| match acts::signed_with(token) {
+        Fact::Token(model, serial, firmware) => {
+            [model, serial, firmware].map(|word| word.as_str().to_owned())
+        }
+        other => panic!("{other:?}"),
+    };
+    let token = told("One", "17", TokenVersion::told(2, 6));
+    assert_eq!(fact(&token), ["One", "17", "2.6"]);
+    assert_eq!(fact(&told("One", "", None)), ["One", "", "not told"]);
+    // As long as a token may have them, and in any script.
+    let (model, serial) = ("ü".repeat(24), "9".repeat(48));
+    let token = told(&model, &serial, TokenVersion::told(255, 255));
+    assert_eq!(fact(&token), [&*model, &*serial, "255.255"]);
 }
