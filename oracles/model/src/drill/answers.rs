@@ -13,7 +13,8 @@ impl Drill {
     /// nobody or nothing to do it with.
     #[must_use]
     pub fn respond(&self, state: &State, action: Action) -> Option<(Answer, State)> {
-        let mut next = state.clone();
+        // Most of what is tried cannot be done, and much of the rest changes nothing.
+        let mut next: State;
         let unchanged = |answer| Some((answer, state.clone()));
         let newest = state.newest();
         match action {
@@ -27,6 +28,7 @@ impl Drill {
                 if open && self.rules == Rules::OneDrill {
                     return unchanged(Refused(Refusal::WrongPhase));
                 }
+                next = state.clone();
                 next.set(place, Phase::Drilling(Taken::new(epoch)));
                 next.drills.insert(state.run(place));
             }
@@ -43,9 +45,11 @@ impl Drill {
                     (_, Phase::Drilled(_)) if self.rules == Rules::DrilledBoots => {}
                     (answer, _) => return unchanged(answer),
                 }
+                next = state.clone();
                 next.set(place, Phase::Collecting(epoch, BTreeSet::new()));
             }
             Action::Restart(place) => {
+                next = state.clone();
                 let before = next.before.get_mut(usize::from(place))?;
                 (*before < self.restarts).then_some(())?;
                 *before = before.saturating_add(1);
@@ -65,6 +69,7 @@ impl Drill {
                     }
                     Phase::Waiting => return unchanged(ToolRefused(ToolRefusal::Unattested)),
                 }
+                next = state.clone();
                 next.grants.insert(Grant {
                     who,
                     run: state.run(place),
@@ -77,6 +82,7 @@ impl Drill {
                 let (Phase::Drilling(taken) | Phase::Drilled(taken)) = state.at(place)? else {
                     return None;
                 };
+                next = state.clone();
                 next.grants.insert(Grant {
                     who,
                     run: state.run(place),
@@ -98,6 +104,7 @@ impl Drill {
                 if grant.part == Part::Whole || self.rules == Rules::ProofsCounted {
                     taken.counted = taken.counted.saturating_add(1);
                 }
+                next = state.clone();
                 next.set(place, Phase::Drilling(taken));
             }
             Action::DeliverBad(bad, who, place) => {
@@ -123,6 +130,7 @@ impl Drill {
                     }
                     _ => {}
                 }
+                next = state.clone();
                 next.real.insert((who, state.run(place)));
             }
             Action::DeliverReal(who, made_for, place) => {
@@ -142,6 +150,7 @@ impl Drill {
                 }
                 let mut has = has.clone();
                 has.insert(who);
+                next = state.clone();
                 let complete = has.len() >= usize::from(self.threshold);
                 next.set(
                     place,
@@ -153,12 +162,13 @@ impl Drill {
             }
             Action::Finish(place) => match state.at(place)? {
                 // The same record again.
-                Phase::Drilled(_) => {}
+                Phase::Drilled(_) => return unchanged(Done),
                 Phase::Drilling(taken) => {
                     let enough = taken.counted >= self.threshold;
                     if !enough && self.rules != Rules::EndedEarly {
                         return unchanged(Refused(Refusal::DrillUnfinished));
                     }
+                    next = state.clone();
                     next.records.insert(state.run(place));
                     next.set(place, Phase::Drilled(taken.clone()));
                 }
@@ -172,9 +182,11 @@ impl Drill {
                 if self.rules != Rules::AnyRecordTaken {
                     return unchanged(ToolRefused(ToolRefusal::RecordSignature));
                 }
+                next = state.clone();
                 next.forged = true;
             }
             Action::Reshare => {
+                next = state.clone();
                 next.resharing = match state.resharing {
                     Resharing::Before => Resharing::Made,
                     Resharing::Made => Resharing::Named,

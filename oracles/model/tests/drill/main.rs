@@ -3,9 +3,9 @@
 //! a drill's record.
 //!
 //! Each walk follows a shortest trace to a state. At its end everything that the model says is refused
-//! there is tried and must be refused for that reason and change nothing; then honest people alone hold a
-//! drill in an enclave of its own, under the newest manifest, and anybody verifies its record. Before and
-//! after each step every enclave must say of itself what the model says of it.
+//! there is tried and must be refused for that reason and change nothing; then, behind every third, honest
+//! people alone hold a drill in an enclave of its own, under the newest manifest, and anybody verifies its
+//! record. After each step every enclave must say of itself what the model says of it.
 //!
 //! The resharing is a real one, made once for all walks: its steps say which of its manifests the tools
 //! take for the newest.
@@ -97,7 +97,8 @@ fn turn(walk: usize) -> impl Fn(&Action) -> bool {
 fn drive(model: &Model, so_many: usize) {
     let mut prepared = Prepared::new(model.members, model.threshold);
     let (traces, all) = chosen(model, so_many);
-    let (mut walked, mut refusals, mut ended) = (0, 0, BTreeSet::new());
+    let (mut walked, mut refusals, mut ended) = (0_usize, 0, BTreeSet::new());
+    let mut held = BTreeSet::new();
     for trace in &traces {
         let mut walk = Walk::start(&mut prepared, model.places);
         let mut state = model.start();
@@ -121,7 +122,10 @@ fn drive(model: &Model, so_many: usize) {
         }
         let about = format!("behind {trace:?}");
         walk.assert_is(&state, &about);
-        walk.assert_a_drill_can_be_held(model, &about);
+        // What an enclave of its own does depends on the resharing alone.
+        if held.insert(state.resharing) || walked.is_multiple_of(3) {
+            walk.assert_a_drill_can_be_held(model, &about);
+        }
         walk.end();
         walked += 1;
         if !state.records.is_empty() {
