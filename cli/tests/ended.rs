@@ -1,20 +1,25 @@
 //! How a demo ends before its time: whenever Ctrl-C comes, and whoever hears it, no process and no
-//! folder is left behind.
+//! folder is left behind. And how a tool ends that has a passphrase: without a core dump, whoever allows
+//! one. No test here may protect its own process, from which the tool would have it.
 //!
 //! Needs the static enclave binaries, which `./test` builds first; where `CI` is set their absence
 //! is a failure.
 
 mod support;
+#[path = "support/terminal.rs"]
+mod terminal;
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use support::{Family, Place, Ran, binaries, until};
+use terminal::Terminal;
 
 fn demo<'a>(binaries: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
     let binaries = binaries.to_str().expect("a path in UTF-8");
@@ -135,5 +140,50 @@ fn an_interrupted_demo_leaves_nothing() {
         }
         until("the folder is gone", || place.left().is_empty());
         assert!(!place.path("out").exists(), "after {after:?}");
+    }
+}
+
+/// Lets whatever it starts leave a core dump as large as it likes, if the system lets it.
+const ALLOWED: &str = "ulimit -c \"$(ulimit -H -c)\"";
+
+/// Whether this system writes core dumps at all, of a program that does nothing against it.
+fn writes_dumps(place: &Place) -> bool {
+    let folder = place.path("control");
+    fs::create_dir(&folder).expect("a folder");
+    let line = format!("{ALLOWED}; kill -ABRT $$");
+    let mut shell = Command::new("sh");
+    let shell = shell.args(["-c", &line]).current_dir(folder);
+    shell.status().expect("a shell").core_dumped()
+}
+
+#[test]
+fn a_tool_that_is_ended_leaves_no_core_dump_fails_closed() {
+    let place = Place::new();
+    let pcr = "ab".repeat(48);
+    let measured = format!(r#"{{"PCR0":"{pcr}","PCR1":"{pcr}","PCR2":"{pcr}"}}"#);
+    fs::write(place.path("m.json"), measured).expect("written");
+    let new = "ceremony new --folder shared --namespace dumps --members alice,bob --json \
+               --share-threshold 2 --manifest-threshold 2 --partition aws --measurements m.json";
+    let new: Vec<&str> = new.split_whitespace().collect();
+    place.run(&new).good();
+    fs::create_dir(place.path("alice")).expect("a folder");
+    let join = ["ceremony", "join", "--name", "alice"];
+    for signal in [Signal::SIGABRT, Signal::SIGQUIT, Signal::SIGSEGV] {
+        let mut terminal = Terminal::under(&place, "shared", "alice", ALLOWED, &join);
+        terminal.wait_for_secret("new passphrase: ");
+        terminal.type_in("gravel onion verify teapot marble\n");
+        // It has the first when it asks for the second.
+        terminal.wait_for_secret("once more: ");
+        let limits = terminal.limits();
+        let core = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file"));
+        let core: Vec<&str> = core.expect("a limit").split_whitespace().collect();
+        assert_eq!(core[4..6], ["0", "0"], "{core:?}");
+        terminal.signal(signal);
+        assert!(!terminal.ends_with_dump(), "{signal}: a core dump");
+    }
+    if !writes_dumps(&place) {
+        eprintln!("this system writes no core dump of any program: only the limits were tested");
     }
 }

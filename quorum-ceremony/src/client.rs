@@ -135,7 +135,15 @@ impl ClientError {
                     Fault::Ceremony => Blame::Coordinator,
                     Fault::Enclave => Blame::Enclave,
                 };
-                let (_, remedy) = refusal.reason.explain();
+                let remedy = match refusal.reason {
+                    // A wrong clock is likelier than a wrong window.
+                    Reason::OutsideValidity => {
+                        "compare the clock of whoever made the manifest with the enclave's: if one of \
+                         them is wrong, set it or use another host; else have a manifest approved with \
+                         another validity window"
+                    }
+                    reason => reason.explain().1,
+                };
                 (refusal_code(refusal.reason), blame, remedy)
             }
             Self::RequestTooLarge { .. } => (

@@ -409,6 +409,12 @@ pub enum StepError {
     /// The folder holds as many drills as are looked at.
     #[error("the folder holds too many drills")]
     DrillsExhausted,
+    /// The approved manifest names other keys of this member.
+    #[error("the newest approved manifest names other keys of {name} than those in this folder")]
+    KeysNotNamed {
+        /// Your name.
+        name: Name,
+    },
     /// The enclave was not started for a drill.
     #[error("the enclave was not started for a drill")]
     NoDrill,

@@ -207,8 +207,8 @@ impl Folder {
         Ok(Published::Written)
     }
 
-    /// Writes a file, in place of the one that is there. For private folders only: there the newer
-    /// state replaces the older one.
+    /// Writes a file, in place of the one that is there. For private folders, where the newer state
+    /// replaces the older one, and for what decides nothing: hints, and texts for eyes only.
     ///
     /// # Errors
     /// [`StorageError`]; the old file is then still there.

@@ -145,7 +145,9 @@ as DIR/development-root.pem. Each order is one line, each answer is one line, in
       {\"started\":{\"name\",\"pid\",\"module\",\"directory\",\"operator\",\"public\",\"console\"}}
   {\"start\":{\"name\":\"genesis\",\"image\":\"PATH\"}}
       a machine; answered the same. Besides role_arn and debug: cid, memory_mib (256), cpus (2),
-      ports ([N, ...]), faults ([\"nsm-delay=20\", ...]), wait (true)
+      ports ([N, ...]), wait (true)
+      Either takes faults ([\"nsm-delay=20\", ...]) as `quorate emulate --help` lists them; a process
+      those of an NSM that is there
   {\"port\":{\"name\":\"genesis\",\"port\":6000}}
       {\"opened\":{\"name\",\"port\",\"socket\"}}, for a machine that runs
   {\"stop\":{\"name\":\"genesis\"}}

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use quorate_emulator::device::Mode;
-use quorate_emulator::machine::fault::Faults;
+use quorate_emulator::fault::{Faults, NsmFaults, VsockFaults};
 use quorate_emulator::machine::image;
 use quorate_emulator::machine::run::{Setup, Until};
 use quorate_emulator::process::{self, Ended, Hypervisor, Start, Started, Stopped};
@@ -22,7 +22,7 @@ pub(super) enum Order {
     Kill(Name),
     Measure(What),
     Port(Name, u32),
-    Start(Start),
+    Start(Start, NsmFaults),
     StartMachine(Name, Box<Setup>),
     Stop(Name),
 }
@@ -63,13 +63,16 @@ impl Order {
             "start" if body.contains_key("image") => {
                 Self::StartMachine(name(&mut body)?, Box::new(setup(&mut body)?))
             }
-            "start" => Self::Start(Start {
-                name: name(&mut body)?,
-                init: path(&mut body, "init")?,
-                role_arn: optional_text(&mut body, "role_arn")?,
-                memory: None,
-                mode: mode(&mut body)?,
-            }),
+            "start" => {
+                let start = Start {
+                    name: name(&mut body)?,
+                    init: path(&mut body, "init")?,
+                    role_arn: optional_text(&mut body, "role_arn")?,
+                    memory: None,
+                    mode: mode(&mut body)?,
+                };
+                Self::Start(start, of_a_process(faults(&mut body)?)?)
+            }
             "stop" => Self::Stop(name(&mut body)?),
             _ => {
                 return Err(malformed(
@@ -103,8 +106,8 @@ impl Order {
             Self::Port(name, port) => hypervisor.open_port(&name, port).map(|socket| {
                 json!({ "opened": { "name": name.as_str(), "port": port, "socket": socket } })
             }),
-            Self::Start(start) => hypervisor
-                .start(&start)
+            Self::Start(start, faults) => hypervisor
+                .start_with(&start, &faults)
                 .map(|started| json!({ "started": started_json(&start.name, &started) })),
             Self::StartMachine(name, setup) => hypervisor
                 .start_machine(&name, &setup)
@@ -119,14 +122,7 @@ impl Order {
 
 /// What a machine is to be.
 fn setup(body: &mut Map<String, Value>) -> Result<Setup, Failure> {
-    let mut faults = Faults::default();
-    for text in list(body, "faults")? {
-        let text = text.as_str();
-        let text = text.ok_or_else(|| malformed("\"faults\" has something that is no text"))?;
-        faults
-            .add(text)
-            .map_err(|error| malformed(&error.to_string()))?;
-    }
+    let faults = faults(body)?;
     let ports = list(body, "ports")?.into_iter().map(|port| {
         let port = port.as_u64().and_then(|port| u32::try_from(port).ok());
         port.ok_or_else(|| malformed("\"ports\" has something that is no port"))
@@ -146,6 +142,29 @@ fn setup(body: &mut Map<String, Value>) -> Result<Setup, Failure> {
             Until::Running
         },
     })
+}
+
+/// What is to go wrong.
+fn faults(body: &mut Map<String, Value>) -> Result<Faults, Failure> {
+    let mut faults = Faults::default();
+    for text in list(body, "faults")? {
+        let text = text.as_str();
+        let text = text.ok_or_else(|| malformed("\"faults\" has something that is no text"))?;
+        faults
+            .add(text)
+            .map_err(|error| malformed(&error.to_string()))?;
+    }
+    Ok(faults)
+}
+
+/// The same for an enclave that is a process: it has an NSM, and no vsock.
+fn of_a_process(faults: Faults) -> Result<NsmFaults, Failure> {
+    if faults.nsm.absent || faults.vsock != VsockFaults::default() {
+        return Err(malformed(
+            "a process has an NSM and no vsock: it takes faults of an NSM that is there",
+        ));
+    }
+    Ok(faults.nsm)
 }
 
 fn list(body: &mut Map<String, Value>, key: &'static str) -> Result<Vec<Value>, Failure> {
@@ -250,15 +269,24 @@ mod tests {
     #[test]
     fn orders_are_read() {
         let name = Name::new("a").expect("a name");
+        let start = Start {
+            name: name.clone(),
+            init: "/i".into(),
+            role_arn: None,
+            memory: None,
+            mode: Mode::Normal,
+        };
         assert_eq!(
             parse(r#"{"start":{"name":"a","init":"/i","role_arn":null,"debug":false}}"#),
-            Ok(Order::Start(Start {
-                name: name.clone(),
-                init: "/i".into(),
-                role_arn: None,
-                memory: None,
-                mode: Mode::Normal,
-            }))
+            Ok(Order::Start(start.clone(), NsmFaults::default()))
+        );
+        let behind = NsmFaults {
+            clock_skew_ms: -3_600_000,
+            ..NsmFaults::default()
+        };
+        assert_eq!(
+            parse(r#"{"start":{"name":"a","init":"/i","faults":["nsm-clock=-3600000"]}}"#),
+            Ok(Order::Start(start, behind))
         );
         assert_eq!(parse(r#"{"stop":{"name":"a"}}"#), Ok(Order::Stop(name)));
         assert_eq!(
@@ -320,6 +348,10 @@ mod tests {
             r#"{"start":{"name":"a","init":"/i","more":1}}"#,
             r#"{"start":{"name":"a","init":""}}"#,
             r#"{"start":{"name":"a","init":"/i","image":"/e"}}"#,
+            r#"{"start":{"name":"a","init":"/i","faults":["nsm-absent=yes"]}}"#,
+            r#"{"start":{"name":"a","init":"/i","faults":["vsock-delay=1"]}}"#,
+            r#"{"start":{"name":"a","init":"/i","faults":["clock"]}}"#,
+            r#"{"start":{"name":"a","init":"/i","faults":"nsm-delay=1"}}"#,
             r#"{"start":{"name":"a","init":"/i","memory_mib":64}}"#,
             r#"{"start":{"name":"a","image":"/e","memory_mib":-1}}"#,
             r#"{"start":{"name":"a","image":"/e","ports":[4294967296]}}"#,

@@ -261,7 +261,7 @@ impl Hall {
     }
 
     /// Somebody is told a step and does not get through it: leaves the page, mistypes the two words and
-    /// the passphrase, and is interrupted at each prompt. In the end they are told the same step.
+    /// the passphrase, is interrupted at each prompt, and has a full disk. In the end they are told the same step.
     #[track_caller]
     pub(crate) fn hesitates(&self, who: &str, step: &str) {
         assert_eq!(self.next(who).as_deref(), Some(step), "{who} is told");
@@ -296,6 +296,9 @@ impl Hall {
             "gravel onion of somebody else",
         );
         self.leave(who, step, terminal).refused("wrong-passphrase");
+        let mut terminal = self.sit_cramped(who, step);
+        self.enter(&mut terminal, "passphrase: ", &passphrase(who));
+        self.leave(who, step, terminal).refused("disk-full");
         assert_eq!(state(&self.shared()), before, "nothing was signed");
         assert_eq!(self.next(who).as_deref(), Some(step), "{who} is told again");
     }
@@ -483,7 +486,7 @@ fn words_of(text: &str) -> String {
 }
 
 /// Every file below a folder with its bytes.
-fn state(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn state(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let paths = files(folder).into_iter();
     // Refusals are noted in private, and published with the next thing that is signed.
     paths

@@ -82,6 +82,7 @@ impl Drop for Relay {
         if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
             let _ = thread.join();
         }
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

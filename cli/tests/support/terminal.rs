@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -61,10 +62,21 @@ impl Terminal {
 
     /// The same where no file may have a byte: writing fails as on a full disk.
     pub(crate) fn cramped(place: &Place, folder: &str, home: &str, arguments: &[&str]) -> Self {
+        // The signal that would end it is ignored, and stays so in what the shell becomes.
+        Self::under(place, folder, home, "trap '' XFSZ; ulimit -f 0", arguments)
+    }
+
+    /// The same in what a shell leaves after this.
+    pub(crate) fn under(
+        place: &Place,
+        folder: &str,
+        home: &str,
+        before: &str,
+        arguments: &[&str],
+    ) -> Self {
         let own = place.command(arguments);
         let mut shell = Command::new("sh");
-        // The signal that would end it is ignored, and stays so in what the shell becomes.
-        shell.args(["-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh"]);
+        shell.args(["-c", &format!("{before}; exec \"$@\""), "sh"]);
         shell.arg(own.get_program()).args(own.get_args());
         Self::run(place, (folder, home), (80, 24), &shell)
     }
@@ -183,6 +195,20 @@ impl Terminal {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("it runs");
+    }
+
+    /// What the kernel lets the command have.
+    pub(crate) fn limits(&self) -> String {
+        let path = format!("/proc/{}/limits", self.child.id());
+        std::fs::read_to_string(path).expect("its limits")
+    }
+
+    /// Waits for an end that a signal brought about, and tells whether the kernel wrote a core dump.
+    #[track_caller]
+    pub(crate) fn ends_with_dump(&mut self) -> bool {
+        let status = self.child.wait().expect("a child");
+        assert!(!status.success(), "{status}: {:?}", self.seen);
+        status.core_dumped()
     }
 
     /// Everything that was written to the terminal, as it came.

@@ -151,6 +151,12 @@ impl StepError {
                 Folder,
                 "move old drills out of the shared folder, or find out who wrote them",
             ),
+            Self::KeysNotNamed { .. } => (
+                "keys-not-named",
+                You,
+                "use the keys you joined with, a copy of their file or the token; if they are lost, \
+                 join under another name and have a resharing give that one a share",
+            ),
             Self::NoDrill => (
                 "no-drill",
                 You,

@@ -143,10 +143,11 @@ impl Ready {
         let digest = genesis.digest();
         let definition = genesis.definition().clone();
         // A hint for the members, before there is anything they would wait for.
-        workspace.publish_enclave(EnclaveRole::Instance, &socket)?;
-        let claimed = client.boot(BootRequest {
-            record: genesis.into_record(),
-            chain: found.links,
+        let claimed = workspace.pointing(EnclaveRole::Instance, &socket, || {
+            client.boot(BootRequest {
+                record: genesis.into_record(),
+                chain: found.links,
+            })
         })?;
         Ok(Started {
             claimed,

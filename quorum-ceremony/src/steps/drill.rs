@@ -34,11 +34,21 @@ pub struct LastDrill {
     pub verified: VerifiedDrill,
     /// The manifest it was held under.
     pub sequence: u64,
+    /// How many shares it takes.
+    pub threshold: u8,
     /// Holders who did not take part, in order of index.
     pub absent: Vec<Name>,
 }
 
 impl LastDrill {
+    /// How many of those who took part could have been missed: everybody who proved a share less the
+    /// threshold.
+    #[must_use]
+    pub fn to_spare(&self) -> usize {
+        let proved = self.verified.participants.len();
+        proved.saturating_sub(usize::from(self.threshold))
+    }
+
     /// Whether the next drill is due at this time.
     #[must_use]
     pub fn is_overdue(&self, at: UnixMillis) -> bool {
@@ -106,6 +116,7 @@ fn last(
         number,
         absent: absent.collect(),
         sequence: chain.sequence(),
+        threshold: manifest.share_set.threshold,
         verified,
     }
 }

@@ -138,7 +138,7 @@ impl Prepared {
         let acting = for_another(&workspace, &member, &genesis, &chain)?;
         let index = match &acting {
             Some((acting, _)) => acting.member.index,
-            None => decide_share(&member.pins, &chain)?,
+            None => own_share(&member, &chain)?,
         };
         if !genesis.is_active(index, chain.manifest().epoch) {
             return Err(StepError::ShareInactive { index }.into());
@@ -478,11 +478,24 @@ fn predecessors<'c>(
     lengths.filter_map(|len| walk_at(genesis, links.get(..len)?, wall_clock()).ok())
 }
 
-/// Which share a member of these pins may give to an instance of this chain.
-pub(crate) fn decide_share(
-    pins: &Pins,
+/// Which share a member may give to an instance of this chain. The keys must be those that it names: what
+/// others sign counts for nobody, so nobody types a passphrase for it.
+pub(crate) fn own_share(
+    member: &Member,
     chain: &VerifiedChain,
 ) -> Result<ShareIndex, CeremonyError> {
+    let index = decide_share(&member.pins, chain)?;
+    let named = chain.manifest().share_set.member(index);
+    let own = member.keys.public().signing;
+    if named.is_none_or(|person| person.signing_key != own) {
+        let name = member.pins.name().clone();
+        return Err(StepError::KeysNotNamed { name }.into());
+    }
+    Ok(index)
+}
+
+/// Which share a member of these pins may give to an instance of this chain.
+fn decide_share(pins: &Pins, chain: &VerifiedChain) -> Result<ShareIndex, CeremonyError> {
     let no_share = || StepError::NoShare {
         name: pins.name().clone(),
     };

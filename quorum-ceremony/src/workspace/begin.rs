@@ -23,6 +23,7 @@ use quorate_verify::attestation::TrustAnchor;
 
 use super::{MAX_ROOT, ROOT, Workspace};
 use crate::address::Address;
+use crate::client::ClientError;
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::{self, MAX_MEASUREMENTS};
 use crate::plan::{CeremonyPlan, MAX_PLAN, MeasurementsSource, PlanError};
@@ -167,6 +168,26 @@ impl Workspace {
                 .replace(role.file(), format!("{text}\n").as_bytes()),
             None => Ok(()),
         }
+    }
+
+    /// Points to an enclave before it is asked for something that people will wait for there. One that refuses
+    /// is not it: then the folder points to where it did before.
+    pub(crate) fn pointing<R>(
+        &self,
+        role: EnclaveRole,
+        address: &Address,
+        ask: impl FnOnce() -> Result<R, ClientError>,
+    ) -> Result<R, CeremonyError> {
+        // What is no address is nobody's to keep.
+        let before = self.find_enclave(role).ok().flatten();
+        self.publish_enclave(role, address)?;
+        ask().map_err(|error| {
+            if let (ClientError::Refused(_), Some(before)) = (&error, before) {
+                // The refusal is what is told.
+                let _ = self.publish_enclave(role, &before);
+            }
+            error.into()
+        })
     }
 
     /// One member's exception that leaves out these, if it is there.

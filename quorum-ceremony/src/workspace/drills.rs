@@ -12,7 +12,7 @@ use quorate_protocol::drill::Drill;
 
 use super::{Workspace, eyes, place};
 use crate::error::{CeremonyError, StepError};
-use crate::storage::{Published, StorageError};
+use crate::storage::Published;
 
 /// Drills in one folder, at most.
 const MAX_DRILLS: u64 = 4096;
@@ -40,27 +40,31 @@ impl Workspace {
         Err(StepError::DrillsExhausted.into())
     }
 
-    /// Writes a drill under the next number, or finds that its record is there.
+    /// Writes a drill under the next number, unless its record is there under `known`: the number of the
+    /// newest in the folder that was verified. What was altered since is none of these and stays where
+    /// it is.
     ///
     /// # Errors
-    /// [`StorageError`]; [`StepError::DrillsExhausted`].
-    pub fn publish_drill(&self, drill: &Drill) -> Result<(u64, Published), CeremonyError> {
-        let newest = self.newest_drill()?;
-        match self.find_drill(newest) {
-            Ok(Some(known)) if known.record == drill.record => {
-                return Ok((newest, Published::AlreadyThere));
-            }
-            // What somebody else put there is left where it is.
-            Ok(_) | Err(CeremonyError::Decode { .. }) => {}
-            Err(error) => return Err(error),
+    /// [`CeremonyError::Storage`]; [`StepError::DrillsExhausted`].
+    pub fn publish_drill(
+        &self,
+        drill: &Drill,
+        known: Option<u64>,
+    ) -> Result<(u64, Published), CeremonyError> {
+        if let Some(number) = known
+            && let Some(there) = self.find_drill(number)?
+            && there.record == drill.record
+        {
+            return Ok((number, Published::AlreadyThere));
         }
-        let number = newest.saturating_add(1);
+        let number = self.newest_drill()?.saturating_add(1);
         let place = place(number);
-        let published: Result<Published, StorageError> = self
+        let published = self
             .folder()
-            .publish(&["drills", &place, "drill.cbor"], &to_bytes(drill));
+            .publish(&["drills", &place, "drill.cbor"], &to_bytes(drill))?;
+        // One of a record that was lost may be there still, with another attestation.
         self.folder()
-            .publish(&["drills", &place, "drill.json"], &eyes(drill))?;
-        Ok((number, published?))
+            .replace(&["drills", &place, "drill.json"], &eyes(drill))?;
+        Ok((number, published))
     }
 }

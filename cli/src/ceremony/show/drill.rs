@@ -155,10 +155,18 @@ pub(in crate::ceremony) fn last(report: Report, drill: Option<&LastDrill>) -> Re
         "time": verified.time.0,
         "took_part": took_part.collect::<Vec<_>>(),
         "absent": absent,
+        "threshold": drill.threshold,
+        "to_spare": drill.to_spare(),
         "due": verified.due.0,
         "overdue": overdue,
     });
     lines.insert(0, format!("{}, held {}", drill.number, time(verified.time)));
+    lines.push(format!(
+        "margin: {} proved, {} are needed, {} to spare",
+        verified.participants.len(),
+        drill.threshold,
+        drill.to_spare()
+    ));
     let due = match overdue {
         true => format!("{}: OVERDUE", time(verified.due)),
         false => time(verified.due),

@@ -16,7 +16,7 @@ use quorate_verify::chain::walk_at;
 use quorate_verify::drill::{DrillError, DrillField, verify_drill};
 use quorate_verify::genesis::VerifiedGenesis;
 
-use super::{LastDrill, last};
+use super::{LastDrill, last, newest};
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
 use crate::client::Client;
@@ -68,6 +68,7 @@ pub fn finish(
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
     let drill = client.drill_finish(nonce, due)?;
+    let known = newest(&workspace, &genesis, &links)?.map(|last| last.number);
     // It may have been started before a newer manifest was approved.
     let under = drill.record.unverified().manifest;
     let mut digests = links.iter().map(|link| Digest::of(&link.manifest));
@@ -79,7 +80,7 @@ pub fn finish(
     let chain = walk_at(&genesis, links, begun)?;
     let freshness = challenge.freshness(genesis.definition().age_limit);
     let verified = verify_drill(&genesis, &chain, links, &anchors, &freshness, &drill)?;
-    let (number, published) = workspace.publish_drill(&drill)?;
+    let (number, published) = workspace.publish_drill(&drill, known)?;
     Ok(Finished {
         record: drill.record.digest(),
         drill: last(number, verified, &genesis, &chain),

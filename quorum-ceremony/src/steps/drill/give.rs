@@ -20,7 +20,7 @@ use quorate_protocol::instance::Index;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{Link, Manifest};
 use quorate_protocol::members::Role;
-use quorate_protocol::message::Stage;
+use quorate_protocol::message::{Reason, Stage};
 use quorate_protocol::transcript::{Act, Fact};
 use quorate_sharing::Share;
 use quorate_verify::chain::VerifiedChain;
@@ -30,14 +30,14 @@ use quorate_verify::instance::{VerifiedDrillSetup, verify_drill_setup};
 
 use crate::address::Address;
 use crate::challenge::{Challenge, wall_clock};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::PinError;
 use crate::steps::attest::{decide, genesis_and_links};
 use crate::steps::held::Held;
-use crate::steps::provision::{check_patience, decide_share};
+use crate::steps::provision::{check_patience, own_share};
 use crate::steps::{Member, seal_share};
 use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
@@ -81,7 +81,7 @@ pub struct Given {
 /// Verifies the drill enclave that listens on `socket`.
 ///
 /// # Errors
-/// [`StepError::NotReceived`], [`StepError::NoShare`]; a record, chain or manifest that contradicts the
+/// [`StepError::NotReceived`], [`StepError::NoShare`], [`StepError::KeysNotNamed`], [`StepError::NoDrill`]; a record, chain or manifest that contradicts the
 /// pins; an attestation that does not hold, or is an instance's.
 pub fn attest(
     folder: &Path,
@@ -100,7 +100,7 @@ fn look(
     let member = Member::open(private)?;
     let (genesis, links) = genesis_and_links(&workspace, &member)?;
     let chain = decide(&member.pins, &genesis, &links)?;
-    let (index, epoch) = (decide_share(&member.pins, &chain)?, chain.manifest().epoch);
+    let (index, epoch) = (own_share(&member, &chain)?, chain.manifest().epoch);
     if !genesis.is_active(index, epoch) {
         return Err(StepError::ShareInactive { index }.into());
     }
@@ -117,7 +117,7 @@ fn look(
     let mut client = Client::connect(&socket)?;
     let challenge = Challenge::draw()?;
     let nonce = challenge.nonce().map_err(InputError::from)?;
-    let document = client.attest(Stage::Drill, nonce)?;
+    let document = client.attest(Stage::Drill, nonce).map_err(not_for_it)?;
     let definition = genesis.definition();
     let freshness = challenge.freshness(definition.age_limit);
     let setup = verify_drill_setup(document.as_slice(), &genesis, &chain, &anchors, &freshness)?;
@@ -138,6 +138,16 @@ fn look(
         drill,
         share,
     })
+}
+
+/// An enclave that has nothing to attest for a drill was started for none.
+fn not_for_it(error: ClientError) -> CeremonyError {
+    match error {
+        ClientError::Refused(refusal) if refusal.reason == Reason::NothingToAttest => {
+            StepError::NoDrill.into()
+        }
+        error => error.into(),
+    }
 }
 
 /// The member's drill share, out of the record that everybody has; none where it is sealed to other keys

@@ -91,10 +91,11 @@ impl Ready {
         let mut client = Client::connect(&socket)?;
         let (digest, definition) = (genesis.digest(), genesis.definition().clone());
         // A hint for the members, before there is anything they would wait for.
-        workspace.publish_enclave(EnclaveRole::Drill, &socket)?;
-        let claimed = client.drill(BootRequest {
-            record: genesis.into_record(),
-            chain: links.links,
+        let claimed = workspace.pointing(EnclaveRole::Drill, &socket, || {
+            client.drill(BootRequest {
+                record: genesis.into_record(),
+                chain: links.links,
+            })
         })?;
         Ok(Started {
             claimed,

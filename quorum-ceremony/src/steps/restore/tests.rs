@@ -10,6 +10,8 @@ use super::*;
 use crate::fixture::{Folders, SIGNED, WORDS, World, name, passphrase};
 use crate::keyfile::MemberKeys;
 use crate::pins::PinError;
+use crate::steps::drill::give;
+use crate::steps::provision;
 use crate::steps::share;
 use crate::steps::share::tests::received;
 use crate::token::TokenKeysError;
@@ -212,6 +214,32 @@ fn a_member_with_new_keys_gets_the_share_back_and_is_told_when_it_counts() {
     assert_eq!(renewed.admission, Admission::Named);
     assert_eq!(renewed.newest.unwrap().sequence, 2);
     lost.check();
+}
+
+/// What others signed counts for nobody, so nothing is asked of an enclave, nor of the member.
+#[test]
+fn a_share_under_keys_that_no_manifest_names_is_not_given_fails_closed() {
+    let lost = Lost::laptop();
+    let new = MemberKeys::generate(name("alice")).unwrap();
+    let copy = lost.folders.shared().join("../new.key");
+    let file = KeyFile::lock(&new, &passphrase(WORDS)).unwrap();
+    fs::write(&copy, file.to_bytes()).unwrap();
+    let first = lost.world.manifest(None, b"app");
+    lost.folders
+        .publish(&lost.world, &[lost.world.link(&first, &[1, 2])]);
+    let restoring = lost.prepare(Some(lost.genesis()), Some(&copy)).unwrap();
+    restoring
+        .restore(&backup(&lost.world, 0), passphrase(WORDS))
+        .unwrap();
+    let (shared, private) = (lost.folders.shared(), lost.folders.private(0));
+    // Nobody listens there.
+    let socket = lost.folders.socket();
+    let name = name("alice");
+    let refused = CeremonyError::from(StepError::KeysNotNamed { name });
+    let given = provision::attest(&shared, &private, &socket);
+    assert_eq!(given.err(), Some(refused.clone()));
+    let given = give::attest(&shared, &private, &socket);
+    assert_eq!(given.err(), Some(refused));
 }
 
 #[test]
