@@ -141,7 +141,7 @@ fn a_surrogate_takes_a_members_part_by_the_commands() {
         "--genesis",
         &genesis,
     ]);
-    let shown = shown.good().out.clone();
+    let shown = shown.good().out;
     assert!(
         shown.contains("grace acts for bob, manifest 1, until "),
         "{shown}"
