@@ -367,7 +367,7 @@ impl KeyFile {
         let (signing, encryption) = scalars.split_at_mut(32);
         signing.copy_from_slice(&*keys.signing.to_bytes());
         encryption.copy_from_slice(&*keys.decryption.to_bytes());
-        let sealed = cipher(&derive(&header, passphrase)?)
+        let sealed = cipher(&unlocking_key(&header, passphrase)?)
             .encrypt(
                 &nonce(&header),
                 Payload {
@@ -419,7 +419,7 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError`]; [`KeyFileError::WrongPassphrase`] also for an altered file.
     pub fn unlock(&self, passphrase: &Passphrase) -> Result<MemberKeys, KeyFileError> {
-        self.open(&derive(&self.fields.header, passphrase)?)
+        self.open(&unlocking_key(&self.fields.header, passphrase)?)
     }
 
     fn open(&self, key: &Zeroizing<[u8; 32]>) -> Result<MemberKeys, KeyFileError> {
@@ -478,7 +478,7 @@ impl Cost {
 }
 
 /// The key a passphrase gives under this header. The memory it took is wiped.
-fn derive(header: &Header, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+fn argon2id(header: &Header, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
     let Cost {
         memory_kib,
         passes,
@@ -492,7 +492,7 @@ fn derive(header: &Header, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]
         .map_err(|_| KeyFileError::Memory)?;
     blocks.resize(params.block_count(), Block::new());
     let mut key = Zeroizing::new([0; 32]);
-    let derived = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    let hashed = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(
             &passphrase.0,
             header.salt.as_slice(),
@@ -500,7 +500,7 @@ fn derive(header: &Header, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]
             blocks.as_mut_slice(),
         );
     blocks.iter_mut().for_each(|block| block.zeroize());
-    derived.map_err(failed)?;
+    hashed.map_err(failed)?;
     Ok(key)
 }
 
@@ -522,6 +522,15 @@ fn nonce(header: &Header) -> Nonce<aes_gcm::aead::consts::U12> {
     nonce.copy_from_slice(header.nonce.as_slice());
     nonce
 }
+
+#[cfg(not(test))]
+use argon2id as unlocking_key;
+
+#[cfg(test)]
+use self::remembered::unlocking_key;
+
+#[cfg(test)]
+mod remembered;
 
 #[cfg(test)]
 mod tests;

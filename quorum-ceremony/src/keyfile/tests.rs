@@ -41,7 +41,7 @@ fn wrong_passphrase_fails_closed() {
 #[test]
 fn every_altered_byte_fails_closed() {
     let file = KeyFile::lock(&alice(), &passphrase(WORDS)).unwrap();
-    let key = derive(&file.fields.header, &passphrase(WORDS)).unwrap();
+    let key = unlocking_key(&file.fields.header, &passphrase(WORDS)).unwrap();
     assert!(file.open(&key).is_ok());
     let bytes = file.to_bytes();
     for position in 0..bytes.len() {
@@ -128,7 +128,7 @@ fn public_keys_of_another_fails_closed() {
     let (keys, other) = (alice(), alice());
     let mut file = KeyFile::lock(&keys, &passphrase(WORDS)).unwrap();
     file.fields.header.signing_key = other.public().signing;
-    let key = derive(&file.fields.header, &passphrase(WORDS)).unwrap();
+    let key = unlocking_key(&file.fields.header, &passphrase(WORDS)).unwrap();
     let mut scalars = [0; 64];
     scalars[..32].copy_from_slice(&*keys.signing.to_bytes());
     scalars[32..].copy_from_slice(&*keys.decryption.to_bytes());
@@ -168,7 +168,7 @@ fn the_cost_is_the_second_recommended_option_of_rfc_9106() {
 fn derivation_agrees_with_the_reference_implementation() {
     let mut file = KeyFile::lock(&alice(), &passphrase(WORDS)).unwrap();
     file.fields.header.salt = Bytes::new(b"somesaltsomesalt".to_vec()).unwrap();
-    let key = derive(&file.fields.header, &passphrase(WORDS)).unwrap();
+    let key = unlocking_key(&file.fields.header, &passphrase(WORDS)).unwrap();
     let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, REFERENCE);
 }
