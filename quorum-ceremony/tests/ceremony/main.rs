@@ -6,6 +6,7 @@
 
 mod carried;
 mod drill;
+mod rekey;
 mod reshare;
 mod successor;
 
