@@ -68,7 +68,7 @@ An upgrade without shares, where the manifest that runs allows it:
 
 Other people, with the same key:
 
-  rotate     coordinator     writes a manifest with other approvers, or with new shares
+  rotate     coordinator     writes a manifest with other approvers, new shares or new keys
   reshare    everybody       a running enclave makes new shares, for other people
 
 Somebody else for one member, for one manifest:

@@ -114,10 +114,8 @@ pub fn prepare_new_keys(
     let adopted = genesis.map(|given| adopt(&workspace, given)).transpose()?;
     check_replaceable(&workspace, name)?;
     let joining = open(workspace, private, name, adopted, true)?;
-    if let (Some(keys), Ok(card)) = (&joining.keys, joining.workspace.card(name))
-        && keys.public().signing == card.signing_key
-    {
-        return Err(joining.joined_otherwise(keys.token().is_some()));
+    if let Some(keys) = &joining.keys {
+        joining.check_new(&keys.public(), keys.token().is_some())?;
     }
     Ok(joining)
 }
@@ -273,6 +271,15 @@ impl Joining {
         self.publish(&keys, before)
     }
 
+    /// Whether keys that take the place of others are others: with the very keys of the card, pins that are
+    /// lost would be made anew.
+    fn check_new(&self, keys: &PublicKeys, token: bool) -> Result<(), CeremonyError> {
+        match self.workspace.card(&self.name) {
+            Ok(card) if card.signing_key == keys.signing => Err(self.joined_otherwise(token)),
+            _ => Ok(()),
+        }
+    }
+
     fn joined_otherwise(&self, token: bool) -> CeremonyError {
         let name = self.name.clone();
         StepError::JoinedOtherwise { name, token }.into()
@@ -328,6 +335,9 @@ impl Joining {
         // Pins that are lost are not made anew: they would forget what must not come back. A join
         // that ended between key file and pins has nothing to forget, since no card is out. Keys in a
         // token may come into a new folder and have a card already.
+        if self.replacing {
+            self.check_new(&keys.public(), keys.token().is_some())?;
+        }
         let card = keys.card()?;
         let fingerprint = KeyFingerprint::of(&keys.public().signing);
         let fingerprint = self.replacing.then_some(fingerprint);
