@@ -115,13 +115,14 @@ impl Seen {
             return spelled;
         }
         let line = ageless(line);
+        let first = first_date(&line);
         let (mut word, mut out, mut times) = (String::new(), String::new(), Vec::new());
         for c in line.chars().chain(['\n']) {
             if c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.') {
                 word.push(c);
                 continue;
             }
-            out.push_str(&self.stand_in(&word, &mut times));
+            out.push_str(&self.stand_in(&word, first, &mut times));
             word.clear();
             out.push(c);
         }
@@ -129,7 +130,7 @@ impl Seen {
     }
 
     /// A word that is the same in every run. A second date in a line is a year after the first.
-    fn stand_in(&mut self, word: &str, dates: &mut Vec<String>) -> String {
+    fn stand_in(&mut self, word: &str, first: &str, dates: &mut Vec<String>) -> String {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let (body, end) = match word.strip_suffix([':', '.']) {
             Some(body) => (body, &word[body.len()..]),
@@ -160,9 +161,13 @@ impl Seen {
             if !dates.iter().any(|one| one == date) {
                 dates.push(date.to_owned());
             }
-            let year = if dates[0] == date { 2026 } else { 2027 };
+            let day = if dates[0] == date {
+                first
+            } else {
+                "2027-11-26"
+            };
             let time = if date == body { "" } else { "T09:30:00.000Z" };
-            return format!("{year}-11-26{time}{end}");
+            return format!("{day}{time}{end}");
         }
         if parts(body, ':') == [2, 2, 2] {
             return format!("09:30:00{end}");
@@ -185,6 +190,16 @@ fn spelled(line: &str) -> Option<String> {
     let at = line.find(words[1])?;
     let shown = WORDS.map(|word| format!("{word:<13}")).concat();
     Some(format!("{}{}", &line[..at], shown.trim_end()))
+}
+
+/// The first date of a line: today, where the line is not about a day to come.
+fn first_date(line: &str) -> &'static str {
+    let coming = [
+        ("next drill due:", "2027-02-24"),
+        ("until, by the enclave's time:", "2026-11-29"),
+    ];
+    let found = coming.iter().find(|(label, _)| line.contains(label));
+    found.map_or("2026-11-26", |(_, date)| date)
 }
 
 /// The line without the seconds that passed.
@@ -335,6 +350,9 @@ fn the_guide_shows_what_the_program_prints() {
     );
     guide.step("transcript", &of("transcript sign", "alice"), &ASKED);
     resharing(&mut guide, &genesis);
+    surrogate(&mut guide, &genesis);
+    enclave(&mut emulator, "three");
+    drill(&mut guide);
     drop(emulator);
     compare(&guide.captures);
 }
@@ -364,6 +382,35 @@ fn resharing(guide: &mut Guide, genesis: &str) {
     }
     let destroy = format!("{} --with-key", of("reshare destroy", "carol"));
     guide.step("reshare-destroy", &destroy, &ASKED);
+}
+
+/// Bob will be away: grace gets his share.
+fn surrogate(guide: &mut Guide, genesis: &str) {
+    let of =
+        |step: &str, member: &str| format!("ceremony {step} --folder ceremony --private {member}");
+    let join = format!("{} --name grace --genesis {genesis}", of("join", "grace"));
+    guide.unseen(&join, &NEW);
+    guide.unseen(&of("reshare receipt", "bob"), &ASKED);
+    let name = of("surrogate name grace --days 3", "bob");
+    guide.step("surrogate-name", &name, &ASKED);
+    let share = of("surrogate share grace", "bob");
+    guide.step("surrogate-share", &share, &ASKED);
+    let accept = of("surrogate accept", "grace");
+    guide.step("surrogate-accept", &accept, &ASKED);
+}
+
+/// A drill in which bob does not take part.
+fn drill(guide: &mut Guide) {
+    let of =
+        |step: &str, member: &str| format!("ceremony {step} --folder ceremony --private {member}");
+    let at = " --socket nitro/three/operator.sock";
+    let start = format!("ceremony drill start --folder ceremony{at}");
+    guide.step("drill-start", &start, &[]);
+    guide.unseen(&format!("{}{at}", of("drill give", "dave")), &ASKED);
+    let give = format!("{}{at}", of("drill give", "alice"));
+    guide.step("drill-give", &give, &ASKED);
+    let finish = format!("ceremony drill finish --folder ceremony{at}");
+    guide.step("drill-finish", &finish, &[]);
 }
 
 /// Compares, or writes.
@@ -413,6 +460,10 @@ fn stand_ins_are_the_same_for_the_same_and_others_for_others() {
             "alice, 2 of 3; port 5100, 268435456 bytes",
         ),
         ("654321 bytes", "123456 bytes"),
+        (
+            "next drill due: 2031-01-02T03:04:05.678Z",
+            "next drill due: 2027-02-24T09:30:00.000Z",
+        ),
         (
             "  5  a  b  c  d",
             "  5  seabird      Jamaica      skullcap     coherence",

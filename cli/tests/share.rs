@@ -86,6 +86,49 @@ fn a_share_is_checked() {
     assert!(shown.out.contains("your share is right"), "{shown:?}");
 }
 
+/// What is done with a share is told where there is a transcript, to be verified by anybody.
+#[test]
+fn a_share_that_is_checked_written_down_and_restored_is_told() {
+    let at = Ceremony::real();
+    assert_eq!(json(&at, CHECK)["recorded"], "none");
+    assert!(!at.place.path("F/transcript").exists());
+    fs::create_dir(at.place.path("F/transcript")).unwrap();
+    assert_eq!(json(&at, CHECK)["recorded"], "yes");
+    let form = format!("{BACKUP} --form words --out w.txt");
+    assert_eq!(json(&at, &form)["recorded"], "yes");
+    let restored = json(&at, &format!("{RESTORE} --from words --in w.txt"));
+    assert_eq!(restored["recorded"], "yes");
+    let verified = "transcript verify --folder F --json --genesis";
+    let verified = run(&at, &format!("{verified} {}", at.genesis)).good();
+    assert_eq!(verified.json()["records"], 3);
+    let shown = run(&at, "transcript show --folder F").good().out;
+    for told in [
+        "alice 1: check at ",
+        "alice 2: backup at ",
+        "form: words",
+        "to: a file",
+        "alice 3: restore at ",
+        "share: was kept already; the paper is the very same share",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    let words = fs::read_to_string(at.place.path("w.txt")).unwrap();
+    assert!(words.lines().all(|line| !shown.contains(line)));
+    let line = "report --folder F --out report.html";
+    run(&at, line).good();
+    let report = fs::read_to_string(at.place.path("report.html")).unwrap();
+    assert!(report.contains("backup") && report.contains("restore"));
+    // The folder takes nothing now: a check is a check, and says what is missing.
+    let place = fs::read_dir(at.place.path("F/transcript")).unwrap();
+    let place = place.last().unwrap().unwrap().path();
+    fs::remove_dir_all(&place).unwrap();
+    fs::write(&place, "in the way").unwrap();
+    let checked = json(&at, CHECK);
+    assert_eq!(checked["recorded"], "file-not-plain");
+    let notes = checked["notes"].to_string();
+    assert!(notes.contains("does not tell of it yet"), "{notes}");
+}
+
 #[test]
 fn every_form_is_written_and_comes_back() {
     let at = Ceremony::real();

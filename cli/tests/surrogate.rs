@@ -128,5 +128,26 @@ fn a_surrogate_takes_a_members_part_by_the_commands() {
         "shared",
         "--json",
     ]);
-    told.good();
+    // Bob named her and gave her the share, Alice saw no record of hers: she is an author all the same.
+    let by = told.good().json()["authors"].clone();
+    let names = by.as_array().unwrap().iter().map(|one| text(one, "name"));
+    assert!(names.clone().any(|name| name == "grace"), "{by}");
+    let shown = world.place.run(&[
+        "ceremony",
+        "transcript",
+        "show",
+        "--folder",
+        "shared",
+        "--genesis",
+        &genesis,
+    ]);
+    let shown = shown.good().out;
+    assert!(
+        shown.contains("grace acts for bob, manifest 1, until "),
+        "{shown}"
+    );
+    let gift = shown
+        .lines()
+        .find(|line| line.contains("grace") && line.contains(": provision at "));
+    assert!(gift.is_some(), "{shown}");
 }

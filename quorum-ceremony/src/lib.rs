@@ -60,5 +60,13 @@ pub mod workspace;
 
 pub use error::{Blame, CeremonyError, Explanation, StepError};
 
+// So that tests inside and outside of this crate stand on the same enclaves.
+#[cfg(test)]
+extern crate self as quorate_quorum_ceremony;
+
+#[cfg(test)]
+#[path = "../tests/ceremony/place.rs"]
+#[allow(dead_code, reason = "the tests outside use all of it")]
+mod enclaves;
 #[cfg(test)]
 mod fixture;

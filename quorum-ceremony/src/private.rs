@@ -7,6 +7,7 @@
 //! Trusts: this computer.
 
 pub(crate) mod carried;
+mod drills;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -28,6 +29,8 @@ use crate::keys::{LockedKeys, LockedToken};
 use crate::pins::{PinError, Pins};
 use crate::storage::{Folder, Published, StorageError};
 use crate::token::{TokenFile, TokenIntent, TokenKeysError};
+
+pub(crate) use self::drills::Drilled;
 
 const KEY: &[&str] = &[LockedKeys::KEY_FILE];
 const TOKEN: &[&str] = &[LockedKeys::TOKEN_FILE];
@@ -53,8 +56,10 @@ struct StoredProvision(#[n(0)] Provision);
 
 impl Object for StoredProvision {
     const LABEL: &'static str = "quorate/provision/v1";
-    const MAX: usize =
-        <Signed<ShareGrant>>::MAX.saturating_add(<Signed<ProvisionReceipt>>::MAX) + 16;
+    const MAX: usize = <Signed<ShareGrant>>::MAX
+        + <Signed<ProvisionReceipt>>::MAX
+        + <Signed<Delegation>>::MAX
+        + 16;
 }
 
 /// The member's own sealed share, as stored.
@@ -148,7 +153,12 @@ impl PrivateFolder {
     /// # Errors
     /// [`StorageError`], a file that is none, or [`TokenKeysError::Both`].
     pub fn find_keys(&self) -> Result<Option<LockedKeys>, CeremonyError> {
-        let file = self.folder.read(KEY, KeyFile::MAX)?;
+        let mut file = self.folder.read(KEY, KeyFile::MAX)?;
+        if file.as_ref().is_some_and(|bytes| is_overwritten(bytes)) {
+            // Whoever destroyed it died before its name was gone.
+            self.destroy_key_file()?;
+            file = None;
+        }
         let token = self.folder.read(TOKEN, TokenFile::MAX)?;
         match (file, token) {
             (None, None) => Ok(None),
@@ -404,4 +414,9 @@ impl PrivateFolder {
         let bytes = to_bytes(&StoredProvision(provision.clone()));
         self.folder.publish(&["grants", &name], &bytes)
     }
+}
+
+/// Whether nothing is left of a file but its length.
+fn is_overwritten(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
 }

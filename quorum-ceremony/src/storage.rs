@@ -5,17 +5,22 @@
 //! read or a write out of it. What is opened is a regular file (opening a pipe does not wait), and
 //! its size is checked before it is read. [`Folder::publish`] never replaces a file that differs:
 //! two different objects at one place are an error with a name. A file is complete when it is
-//! visible: it is written beside its place, made durable, then given its name.
+//! visible: it is written beside its place, made durable, then given its name. What a process that died
+//! left there is removed by the next one that writes into the same folder ([`temporary`]).
 //!
 //! Trusts: the kernel and the path of the folder itself, which the person named.
 //!
-//! Does not: list folders. Every file the ceremony reads is looked up by the name it must have, so
-//! stray files mean nothing.
+//! Does not: list folders to find what to read. Every file the ceremony reads is looked up by the name it
+//! must have, so stray files mean nothing.
 
-use std::fs::{File, Permissions};
+mod temporary;
+
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, renameat};
@@ -25,7 +30,7 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 pub use self::error::StorageError;
 pub(crate) use self::error::failed;
 use self::error::refused;
-use crate::random;
+use self::temporary::Temporary;
 
 /// Whether a file was written or was there already, byte for byte the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub struct Folder {
     file_mode: u32,
     /// Permission bits of new folders below, before the umask.
     folder_mode: u32,
+    /// Folders in which nothing is left of dead processes, by device and number.
+    tidied: Mutex<BTreeSet<(u64, u64)>>,
 }
 
 impl Folder {
@@ -106,6 +113,7 @@ impl Folder {
             path: path.into(),
             file_mode,
             folder_mode,
+            tidied: Mutex::default(),
         })
     }
 
@@ -153,6 +161,18 @@ impl Folder {
         Ok(Some(bytes))
     }
 
+    /// Whether there is a folder of this name.
+    ///
+    /// # Errors
+    /// [`StorageError`]; [`StorageError::NotPlain`] for something else of that name.
+    pub(crate) fn has_folder(&self, name: &str) -> Result<bool, StorageError> {
+        match open_folder(&self.directory, name) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(errno) => Err(refused(self.path_of(&[name]), errno)),
+        }
+    }
+
     /// Reads a file that must be there.
     ///
     /// # Errors
@@ -170,22 +190,24 @@ impl Folder {
     pub fn publish(&self, file: &[&str], bytes: &[u8]) -> Result<Published, StorageError> {
         let (parent, name) = self.parent(file)?;
         let path = self.path_of(file);
-        let temporary = self.write_temporary(&parent, bytes, &path)?;
-        may_die(&path)?;
-        let placed = match linkat(&parent, temporary.as_str(), &parent, name, AtFlags::empty()) {
-            // A file system without links, such as a memory stick's. Two writers at the very same
-            // moment could then replace each other's file.
-            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS)
-                if self.open_file(file)?.is_none() =>
-            {
-                renameat(&parent, temporary.as_str(), &parent, name)
+        let placed = self.place(&parent, bytes, &path, |temporary| {
+            match linkat(&parent, temporary, &parent, name, AtFlags::empty()) {
+                // A file system without links, such as a memory stick's. Two writers at the very same
+                // moment could then replace each other's file.
+                Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS)
+                    if self.open_file(file)?.is_none() =>
+                {
+                    Ok(renameat(&parent, temporary, &parent, name))
+                }
+                linked => {
+                    may_die(&path)?;
+                    match unlinkat(&parent, temporary, UnlinkatFlags::NoRemoveDir) {
+                        Ok(()) | Err(Errno::ENOENT) => Ok(linked),
+                        removed => Ok(linked.and(removed)),
+                    }
+                }
             }
-            linked => {
-                may_die(&path)?;
-                let removed = unlinkat(&parent, temporary.as_str(), UnlinkatFlags::NoRemoveDir);
-                linked.and(removed)
-            }
-        };
+        })?;
         match placed {
             Ok(()) => {}
             Err(Errno::EEXIST) => {
@@ -215,10 +237,10 @@ impl Folder {
     pub(crate) fn replace(&self, file: &[&str], bytes: &[u8]) -> Result<(), StorageError> {
         let (parent, name) = self.parent(file)?;
         let path = self.path_of(file);
-        let temporary = self.write_temporary(&parent, bytes, &path)?;
-        may_die(&path)?;
-        renameat(&parent, temporary.as_str(), &parent, name)
-            .map_err(|errno| refused(path.clone(), errno))?;
+        self.place(&parent, bytes, &path, |temporary| {
+            Ok(renameat(&parent, temporary, &parent, name))
+        })?
+        .map_err(|errno| refused(path.clone(), errno))?;
         may_die(&path)?;
         parent.sync_all().map_err(|e| failed(&path, &e))
     }
@@ -253,11 +275,14 @@ impl Folder {
         let mut open: File = openat(&parent, name, flags, Mode::empty())
             .map_err(|errno| refused(path.clone(), errno))?
             .into();
+        may_die(&path)?;
         open.write_all(&vec![0; bytes.len()])
             .and_then(|()| open.sync_all())
             .map_err(|error| failed(&path, &error))?;
+        may_die(&path)?;
         unlinkat(&parent, name, UnlinkatFlags::NoRemoveDir)
             .map_err(|errno| refused(path.clone(), errno))?;
+        may_die(&path)?;
         parent.sync_all().map_err(|error| failed(&path, &error))
     }
 
@@ -268,10 +293,11 @@ impl Folder {
     /// [`StorageError`].
     pub(crate) fn probe(&self, bytes: &[u8]) -> Result<std::time::SystemTime, StorageError> {
         let parent = self.own_handle()?;
-        let name = self.write_temporary(&parent, bytes, &self.path)?;
-        let written = self.path.join(&name).symlink_metadata();
+        self.tidy(&parent, &self.path)?;
+        let temporary = Temporary::write(&parent, bytes, self.file_mode, &self.path)?;
+        let written = self.path.join(temporary.name()).symlink_metadata();
         let written = written.and_then(|metadata| metadata.modified());
-        unlinkat(&parent, name.as_str(), UnlinkatFlags::NoRemoveDir)
+        unlinkat(&parent, temporary.name(), UnlinkatFlags::NoRemoveDir)
             .map_err(|errno| refused(self.path.clone(), errno))?;
         written.map_err(|e| failed(&self.path, &e))
     }
@@ -300,36 +326,38 @@ impl Folder {
         }
     }
 
-    /// A new file with a random name beside the place it is meant for, durable.
-    fn write_temporary(
+    /// Writes a file beside its place and lets `give` give it its name. One that is gone by then is
+    /// written again.
+    fn place(
         &self,
         parent: &File,
         bytes: &[u8],
         path: &Path,
-    ) -> Result<String, StorageError> {
-        let random = random::bytes::<8>().map_err(|_| StorageError::Io {
-            path: path.into(),
-            errno: 0,
-        })?;
-        let name = format!(".new-{:016x}", u64::from_be_bytes(*random));
-        let flags =
-            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mode = Mode::from_bits_truncate(self.file_mode);
-        let mut file: File = openat(parent, name.as_str(), flags, mode)
-            .map_err(|errno| refused(path.into(), errno))?
-            .into();
-        may_die(path)?;
-        let written = file.write_all(bytes).and_then(|()| {
-            if self.file_mode == 0o600 {
-                file.set_permissions(Permissions::from_mode(0o600))?;
+        give: impl Fn(&str) -> Result<Result<(), Errno>, StorageError>,
+    ) -> Result<Result<(), Errno>, StorageError> {
+        self.tidy(parent, path)?;
+        let mut given = Ok(());
+        for _ in 0..temporary::ATTEMPTS {
+            let temporary = Temporary::write(parent, bytes, self.file_mode, path)?;
+            may_die(path)?;
+            given = give(temporary.name())?;
+            if given != Err(Errno::ENOENT) {
+                break;
             }
-            file.sync_all()
-        });
-        if let Err(error) = written {
-            let _ = unlinkat(parent, name.as_str(), UnlinkatFlags::NoRemoveDir);
-            return Err(failed(path, &error));
         }
-        Ok(name)
+        Ok(given)
+    }
+
+    /// Removes what dead processes left in one of the folders, once for as long as this is open.
+    fn tidy(&self, parent: &File, path: &Path) -> Result<(), StorageError> {
+        let metadata = parent.metadata().map_err(|e| failed(path, &e))?;
+        let folder = (metadata.dev(), metadata.ino());
+        let first = self.tidied.lock().is_ok_and(|mut all| all.insert(folder));
+        if first {
+            may_die(path)?;
+            temporary::tidy(parent);
+        }
+        Ok(())
     }
 
     /// Opens the folder that holds `file`, making folders on the way.

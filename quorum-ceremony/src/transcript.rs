@@ -34,8 +34,9 @@ use crate::error::{Blame, Explanation};
 
 pub use self::acts::{Content, Looked, Noted};
 pub(crate) use self::acts::{document, object, remark};
+pub(crate) use self::gather::add_surrogates;
 pub use self::gather::{Gathered, gather};
-pub(crate) use self::journal::{Journal, people};
+pub(crate) use self::journal::{Journal, everybody, people};
 pub(crate) use self::notes::{Effect, MAX_WAITING, add, waiting};
 pub use self::notes::{note, refused};
 

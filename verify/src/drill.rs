@@ -228,6 +228,7 @@ pub fn verify_drill(
         return Err(DrillError::Differs { field });
     }
     instance::check_validity(manifest, begun)?;
+    instance::check_surrogates(chain, begun)?;
     let mut participants = Vec::with_capacity(drill.grants.len());
     for (grant, given) in drill.grants.iter().zip(&record.given) {
         participants.push(Participant {

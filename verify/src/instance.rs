@@ -170,6 +170,7 @@ pub fn verify_drill_setup(
 ) -> Result<VerifiedDrillSetup, InstanceError> {
     let verified = verify_drill_document(bytes, genesis, chain, anchors, freshness)?;
     check_validity(chain.manifest(), verified.facts.timestamp)?;
+    check_surrogates(chain, verified.facts.timestamp)?;
     Ok(verified)
 }
 
@@ -418,9 +419,9 @@ pub fn named_root(definition: &Definition, document: &[u8]) -> Result<TrustAncho
     Ok(anchors)
 }
 
-/// The chain still counts when the instance that waits for shares attests. Of one that runs, the
-/// evidence says when it got the key.
-fn check_surrogates(chain: &VerifiedChain, at: UnixMillis) -> Result<(), InstanceError> {
+/// The chain still counts when the instance that waits for shares attests, and when a drill begins. Of
+/// one that runs, the evidence says when it got the key.
+pub(crate) fn check_surrogates(chain: &VerifiedChain, at: UnixMillis) -> Result<(), InstanceError> {
     match chain.counts_until() {
         Some(until) if at > until => Err(InstanceError::SurrogatesEnded { until, at }),
         _ => Ok(()),

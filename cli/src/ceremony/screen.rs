@@ -311,11 +311,14 @@ fn ask(output: Output, way: Way, page: Page) -> Result<Decision, Failure> {
         }
     }
     output.text(&plain::text(&page))?;
-    let question = plain::question(&page).unwrap_or_default();
+    let leave = match plain::question(&page) {
+        Some(question) => format!("{question}, or q to leave:"),
+        None => "q to leave:".to_owned(),
+    };
     let (width, height) = terminal::LEAST;
     let mut model = Model::new(page, width, height);
     loop {
-        output.note(&format!("{question}, or q to leave:"));
+        output.note(&leave);
         let Some(answer) = line()? else {
             return Err(left());
         };

@@ -186,9 +186,8 @@ pub(super) fn manifest_review(step: &approve::Review) -> Report {
         report = reshare::completed(report, completion);
     }
     report = surrogate::acting(report, step.acting().map(|acting| &acting.delegation));
-    ignored(seats(report, step.seats()), step.ignored())
+    ignored(seats(report.note(NEWEST), step.seats()), step.ignored())
         .development(step.definition().attestation_root.is_development())
-        .note(NEWEST)
 }
 
 /// What the manifest changes, for a screen.
@@ -249,10 +248,10 @@ pub(super) fn instance_review<V>(step: &Verified<V>) -> Report {
     )
     .fact("genesis", "genesis digest", step.genesis());
     let report = surrogate::acting(report, step.acting().map(|acting| &acting.delegation));
-    let report = manifest(report, step.manifest(), step.manifest_digest());
-    ignored(document(report, &step.setup().facts), step.ignored())
+    let report = manifest(report, step.manifest(), step.manifest_digest())
         .note(NEWEST)
-        .note("the wall clock is not what makes this fresh: the enclave signed your own nonce")
+        .note("the wall clock is not what makes this fresh: the enclave signed your own nonce");
+    ignored(document(report, &step.setup().facts), step.ignored())
 }
 
 pub(super) fn given(done: &Given, development: bool) -> Report {

@@ -6,7 +6,8 @@
 //! with their ears. [`terminal`] is the only part that touches a terminal.
 //!
 //! Guarantees:
-//! * Nothing is said by colour alone, and nothing is on the screen that is not in the lines.
+//! * Nothing is said by colour alone, nothing is on the screen that is not in the lines, and whoever
+//!   scrolls has seen every word of the lines.
 //! * What came from outside cannot steer a terminal: a [`Text`] has no control and no direction
 //!   characters, and its length is bounded.
 //! * Yes is two words that name what is agreed to, typed. A key pressed by mistake is never a yes,
@@ -16,6 +17,7 @@
 //!
 //! It verifies nothing: whoever makes a page has done that.
 
+mod notes;
 mod page;
 pub mod plain;
 pub mod terminal;

@@ -43,9 +43,12 @@ pub fn text(page: &Page) -> String {
     text
 }
 
-/// The question in one line.
+/// The question in one line; none where there is no yes, as on the screen.
 #[must_use]
 pub fn question(page: &Page) -> Option<String> {
     let confirm = page.confirm.as_ref()?;
+    if !Model::new(page.clone(), 100, 40).can_confirm() {
+        return None;
+    }
     Some(format!("to {}, type: {}", confirm.action, confirm.shown()))
 }

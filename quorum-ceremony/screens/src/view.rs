@@ -8,6 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Paragraph};
 
+use crate::notes;
 use crate::update::{Model, Pane};
 use crate::wrap::{self, Said, Tone, wrap};
 
@@ -15,8 +16,8 @@ use crate::wrap::{self, Said, Tone, wrap};
 pub(crate) const REHEARSAL: &str =
     "DEVELOPMENT ROOT: a rehearsal. Nothing here says anything about hardware.";
 
-/// Most lines of notes.
-const NOTES: usize = 4;
+/// Lines of a pane, frame and all, on the smallest screen.
+pub(crate) const LEAST_OF_PANE: u16 = 3;
 
 /// Draws a page.
 pub fn view(model: &Model, frame: &mut Frame<'_>) {
@@ -27,7 +28,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     let rows = |lines: &[Said]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let [above, middle, below] = Layout::vertical([
         Constraint::Max(rows(&head)),
-        Constraint::Min(3),
+        Constraint::Min(LEAST_OF_PANE),
         Constraint::Max(rows(&foot)),
     ])
     .areas(area);
@@ -43,7 +44,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     frame.render_widget(paragraph(&foot), below);
 }
 
-fn head(model: &Model, width: usize) -> Vec<Said> {
+/// What stands above the panes.
+pub(crate) fn head(model: &Model, width: usize) -> Vec<Said> {
     let page = model.page();
     let mut lines = Vec::new();
     let mut add = |tone, text: &str| {
@@ -74,17 +76,15 @@ pub(crate) fn aged(age: Duration, limit: Duration) -> String {
 }
 
 fn foot(model: &Model, width: usize) -> Vec<Said> {
+    let mut lines = notes::below(model);
+    lines.extend(question(model, width));
+    lines
+}
+
+/// The question, and the keys.
+pub(crate) fn question(model: &Model, width: usize) -> Vec<Said> {
     let page = model.page();
     let mut lines = Vec::new();
-    let notes = page.notes.iter();
-    for note in notes.flat_map(|note| wrap(&format!("note: {note}"), width)) {
-        if lines.len() < NOTES {
-            lines.push(Said {
-                tone: Tone::Quiet,
-                text: note,
-            });
-        }
-    }
     let mut add = |tone, text: &str| {
         lines.extend(
             wrap(text, width)
@@ -144,7 +144,7 @@ fn key_lines(keys: &[&str], width: usize) -> Vec<Said> {
 }
 
 fn pane(model: &Model, pane: Pane, frame: &mut Frame<'_>, area: Rect) {
-    let lines = wrap::body(&model.page().body, pane, wrap::pane_width(model));
+    let lines = wrap::pane_lines(model, pane);
     let room = usize::from(area.height.saturating_sub(2));
     // The last screenful stays full.
     let first = model.scroll(pane).min(lines.len().saturating_sub(room));

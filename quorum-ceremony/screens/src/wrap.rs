@@ -2,6 +2,7 @@
 
 use ratatui::text::Line;
 
+use crate::notes;
 use crate::page::{
     Body, Cell, Change, ChangeKind, Margin, Mark, PinTries, Record, Row, Seat, Verdict,
 };
@@ -100,7 +101,17 @@ pub(crate) fn verdict(verdict: &Verdict, too_old: bool, width: usize) -> Vec<Sai
 
 /// How many lines a pane has on this screen.
 pub(crate) fn lines_of(model: &Model, pane: Pane) -> usize {
-    body(&model.page().body, pane, pane_width(model)).len()
+    pane_lines(model, pane).len()
+}
+
+/// A pane of this screen: what was found ends with the notes for which there is no room below it.
+pub(crate) fn pane_lines(model: &Model, pane: Pane) -> Vec<Said> {
+    let width = pane_width(model);
+    let mut lines = body(&model.page().body, pane, width);
+    if pane == Pane::Found {
+        lines.extend(notes::inside(model, width));
+    }
+    lines
 }
 
 /// Columns of one pane.

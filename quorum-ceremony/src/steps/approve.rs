@@ -27,7 +27,7 @@ use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::rekey::check_cards;
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, Journal, add, object, people, refused};
+use crate::transcript::{Content, Effect, Journal, add, everybody, object, refused};
 use crate::workspace::{IgnoredApproval, Workspace, acting_file, approval_file, is_approval};
 
 /// A manifest that this member may approve, and has not yet.
@@ -130,7 +130,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
         manifest: candidate.manifest.clone(),
         before: approved.last().map(|link| link.manifest.clone()),
         ignored: found.ignored,
-        people: people(genesis.definition(), approved),
+        people: everybody(&workspace, &genesis, approved)?,
         workspace,
         member,
         genesis,

@@ -27,7 +27,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock};
 use crate::pins::Pins;
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused, remark};
+use crate::transcript::{Content, Effect, add, everybody, object, refused, remark};
 use crate::workspace::{Workspace, forward_approval_file, is_forward_approval};
 
 /// A forward that this member may approve.
@@ -96,7 +96,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
     let key = member.keys.public().signing;
     let step = decide(&member.pins, &key, &chain, links)?;
     Ok(Review {
-        people: people(genesis.definition(), links),
+        people: everybody(&workspace, &genesis, links)?,
         workspace,
         member,
         genesis,

@@ -47,7 +47,7 @@ use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
-use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
+use crate::transcript::{Content, Effect, Looked, add, everybody, object, refused};
 use crate::workspace::{IgnoredApproval, Links, Workspace};
 
 /// Longest time for the passphrase, after the last moment at which the decision can be taken: the
@@ -213,7 +213,7 @@ impl Prepared {
         let approved = links.links.get(..chain.links().len()).unwrap_or_default();
         Ok(Verified {
             looked,
-            people: people(definition, approved),
+            people: everybody(&workspace, &genesis, approved)?,
             workspace,
             via,
             ignored: links.ignored,

@@ -31,9 +31,8 @@ use quorate_verify::chain::{ChainError, HighestSeen, VerifiedChain};
 use quorate_verify::genesis::VerifiedGenesis;
 
 use super::held::Held;
-use super::seal_share;
-use super::share::Subject;
-use super::{newest_approved, receipt};
+use super::share::{Pinned, Recorded, Subject, Which, record};
+use super::{Member, newest_approved, receipt, seal_share};
 use crate::error::{CeremonyError, StepError};
 use crate::hardening;
 use crate::keyfile::KeyFile;
@@ -65,6 +64,7 @@ pub struct Plan<'a> {
 #[derive(Debug)]
 pub struct Restoring {
     path: PathBuf,
+    workspace: Workspace,
     private: Option<PrivateFolder>,
     keys: LockedKeys,
     pins: Pins,
@@ -95,7 +95,7 @@ pub enum Admission {
 }
 
 /// A share that is back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Restored {
     /// Whose it is.
     pub name: Name,
@@ -111,6 +111,8 @@ pub struct Restored {
     pub published: Published,
     /// Where the pins had been lost.
     pub renewed: Option<Renewed>,
+    /// Whether the transcript tells of it.
+    pub recorded: Recorded,
 }
 
 /// Finds out which share must come back.
@@ -157,6 +159,7 @@ pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
         pins,
         subject,
         renewed,
+        workspace,
     })
 }
 
@@ -249,10 +252,25 @@ impl Restoring {
             Some(kept) => keep_anew(&private, kept, &share, &keys)?,
             None => keep(&private, &self.subject, &share, &keys)?,
         };
+        drop(share);
+        let mut pinned = Pinned::Before;
         if self.renewed.is_some() {
             private.store_pins(&self.pins)?;
+            pinned = Pinned::Anew;
         }
+        let which = Which {
+            genesis: self.subject.genesis,
+            index: Index(self.index),
+            epoch,
+        };
+        let member = Member {
+            private,
+            keys: self.keys,
+            pins: self.pins,
+        };
+        let restored = which.restored(published, pinned);
         Ok(Restored {
+            recorded: record(&self.workspace, &member, &keys, &restored),
             name: keys.name().clone(),
             index: self.index,
             genesis: self.subject.genesis,

@@ -2,6 +2,9 @@
 //! been.
 
 mod carried;
+mod drills;
+mod reshares;
+mod surrogates;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -80,11 +83,16 @@ struct Trial {
 
 impl Trial {
     fn of(prepared: &Folders) -> Self {
+        Self::copied(&prepared.shared(), &prepared.private(0))
+    }
+
+    /// Of a person who may have no folder yet.
+    fn copied(prepared: &Path, person: &Path) -> Self {
         let outer = tempfile::tempdir().unwrap();
         let (shared, private) = (outer.path().join("shared"), outer.path().join("private"));
-        copy(&prepared.shared(), &shared);
-        if prepared.private(0).exists() {
-            copy(&prepared.private(0), &private);
+        copy(prepared, &shared);
+        if person.exists() {
+            copy(person, &private);
         }
         Self {
             _outer: outer,
@@ -110,10 +118,16 @@ type Step<'a> = &'a dyn Fn(&Path, &Path) -> Result<(), CeremonyError>;
 /// Runs a step with a death at each of its writes in turn, and again after each.
 #[track_caller]
 fn survives_every_death(prepared: &Folders, step: Step<'_>) -> usize {
-    let whole = Trial::of(prepared);
+    survives_as(&prepared.shared(), &prepared.private(0), step)
+}
+
+/// The same, for a person of whose folder a copy is made each time.
+#[track_caller]
+fn survives_as(prepared: &Path, person: &Path, step: Step<'_>) -> usize {
+    let whole = Trial::copied(prepared, person);
     step(&whole.shared, &whole.private).unwrap();
     for point in 0..MANY {
-        let trial = Trial::of(prepared);
+        let trial = Trial::copied(prepared, person);
         let (done, died) = death::at(point, || step(&trial.shared, &trial.private));
         if !died {
             done.unwrap();

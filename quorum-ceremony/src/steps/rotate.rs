@@ -5,6 +5,10 @@
 //! what may run, and what the key may be forwarded to, stay as they are. Who approves it is the
 //! chain's matter: the manifest set before it always, the new one where it is another, the holders
 //! before it where shares or holders are others.
+//!
+//! A command that was interrupted is repeated: the manifest that it wrote and that waits for approvals is
+//! its own, if it is what the same plan makes; and so is the resharing that it put beside the place, though
+//! more receipts may have come since.
 
 use std::path::Path;
 
@@ -12,7 +16,7 @@ use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::Checked;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
-use quorate_protocol::manifest::{Manifest, ManifestFields};
+use quorate_protocol::manifest::{Link, Manifest, ManifestFields, Validity};
 use quorate_protocol::members::MemberSetFields;
 use quorate_protocol::reshare::CompletedReshare;
 use quorate_verify::chain::{ChainError, Successor, VerifiedChain, check_successor_at, walk_at};
@@ -119,31 +123,38 @@ pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
     let links = workspace.links(genesis.definition(), None)?.links;
-    let chain = walk_at(&genesis, &links, wall_clock()).map_err(|error| match error {
-        ChainError::Threshold { sequence, .. } | ChainError::SurrogateExpired { sequence, .. } => {
-            CeremonyError::Step(StepError::ManifestPending { sequence })
-        }
-        error => error.into(),
-    })?;
     let (completed, ignored) = match plan.reshare {
         Reshared::Keep => (None, Vec::new()),
         Reshared::Newest => completed(&workspace, None)?,
         Reshared::Order(number) => completed(&workspace, Some(number))?,
     };
-    let manifest = next(&workspace, &chain, plan, completed.as_ref())?;
-    let successor = check_successor_at(
-        &genesis,
-        &links,
-        &manifest,
-        completed.as_ref(),
-        wall_clock(),
-    )?;
+    let asked = Asked {
+        workspace: &workspace,
+        genesis: &genesis,
+        plan,
+        completed,
+    };
+    let (before, made) = match walk_at(&genesis, &links, wall_clock()) {
+        Ok(chain) => {
+            let made = asked.next(&links, &chain, validity(wall_clock(), plan.valid_days)?)?;
+            (chain.manifest().clone(), made)
+        }
+        Err(
+            ChainError::Threshold { sequence, .. } | ChainError::SurrogateExpired { sequence, .. },
+        ) => asked.again(&links, sequence)?,
+        Err(error) => return Err(error.into()),
+    };
+    let Made {
+        manifest,
+        completed,
+        successor,
+    } = made;
     Ok(Prepared {
         workspace,
         completed,
         rotated: Rotated {
             digest: Digest::of(&manifest),
-            before: chain.manifest().clone(),
+            before,
             definition: genesis.definition().clone(),
             successor,
             manifest,
@@ -161,12 +172,102 @@ fn completed(
     Ok((Some(completed), ignored))
 }
 
+/// What the coordinator asks for, and the resharing as the folder has it now.
+struct Asked<'a> {
+    workspace: &'a Workspace,
+    genesis: &'a VerifiedGenesis,
+    plan: &'a Plan,
+    completed: Option<CompletedReshare>,
+}
+
+/// A manifest that follows, with the resharing that it names.
+struct Made {
+    manifest: Manifest,
+    completed: Option<CompletedReshare>,
+    successor: Successor,
+}
+
+impl Asked<'_> {
+    /// The manifest after an approved chain, which is that of `links`.
+    fn next(
+        &self,
+        links: &[Link],
+        chain: &VerifiedChain,
+        validity: Validity,
+    ) -> Result<Made, CeremonyError> {
+        let mut refused = None;
+        for completed in self.choices(chain.sequence().saturating_add(1)) {
+            let validity = validity.clone();
+            let manifest = next(
+                self.workspace,
+                chain,
+                self.plan,
+                completed.as_ref(),
+                validity,
+            )?;
+            let checked = check_successor_at(
+                self.genesis,
+                links,
+                &manifest,
+                completed.as_ref(),
+                wall_clock(),
+            );
+            match checked {
+                Ok(successor) => {
+                    return Ok(Made {
+                        manifest,
+                        completed,
+                        successor,
+                    });
+                }
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.map_or(StepError::NothingToRotate.into(), Into::into))
+    }
+
+    /// The resharing: first as it lies beside that manifest's place already, where it is the same one.
+    fn choices(&self, sequence: u64) -> Vec<Option<CompletedReshare>> {
+        let mut choices = Vec::new();
+        if let Some(completed) = &self.completed
+            && let Ok(Some(kept)) = self.workspace.find_reshare_of(sequence)
+            && kept.reshare == completed.reshare
+        {
+            choices.push(Some(*kept));
+        }
+        choices.push(self.completed.clone());
+        choices
+    }
+
+    /// The manifest that waits for approvals, if this plan makes it.
+    fn again(&self, links: &[Link], sequence: u64) -> Result<(Manifest, Made), CeremonyError> {
+        let pending = StepError::ManifestPending { sequence };
+        let Some((last, before)) = links.split_last() else {
+            return Err(pending.into());
+        };
+        let known = &last.manifest;
+        let lasts = |validity: &Validity| validity.not_after.0.checked_sub(validity.not_before.0);
+        let wanted = validity(wall_clock(), self.plan.valid_days)?;
+        if known.sequence != sequence || lasts(&known.validity) != lasts(&wanted) {
+            return Err(pending.into());
+        }
+        let Ok(chain) = walk_at(self.genesis, before, wall_clock()) else {
+            return Err(pending.into());
+        };
+        match self.next(before, &chain, known.validity.clone()) {
+            Ok(made) if made.manifest == *known => Ok((chain.manifest().clone(), made)),
+            _ => Err(pending.into()),
+        }
+    }
+}
+
 /// The manifest that follows a chain, with other people.
 fn next(
     workspace: &Workspace,
     chain: &VerifiedChain,
     plan: &Plan,
     completed: Option<&CompletedReshare>,
+    validity: Validity,
 ) -> Result<Manifest, CeremonyError> {
     let before = chain.manifest();
     let changed = chain.links().last().is_some_and(|link| {
@@ -179,7 +280,7 @@ fn next(
             true => Some(chain.digest()),
             false => before.last_set_change,
         },
-        validity: validity(wall_clock(), plan.valid_days)?,
+        validity,
         ..(**before).clone()
     };
     if let Some(completed) = completed {

@@ -6,7 +6,12 @@
 //! after a resharing, the new one. Only what was proved can be written down:
 //! [`Proved::backup`].
 //!
+//! What was done is recorded where there is a transcript ([`record`]): a check after it, a backup before it
+//! can be seen.
+//!
 //! Does not: show or write a backup. That is the caller's, with the care it needs.
+
+mod record;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,6 +20,8 @@ use quorate_protocol::atoms::{Name, ShareIndex};
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::{Epoch, Genesis, GenesisOutput};
+use quorate_protocol::instance::Index;
+use quorate_protocol::transcript::Act;
 use quorate_share_backup::sheet::Facts;
 use quorate_share_backup::{Backup, Origin};
 use quorate_sharing::Share;
@@ -25,13 +32,18 @@ use super::Member;
 use super::held::Held;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
-use crate::keys::{LockedKeys, Unlock};
+use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
+use crate::transcript::refused;
 use crate::workspace::Workspace;
+
+pub use self::record::{Paper, Recorded};
+pub(super) use self::record::{Pinned, Which, record};
 
 /// A member's share as it is kept: sealed, and not yet proved.
 #[derive(Debug)]
 pub struct Kept {
+    workspace: Workspace,
     member: Member,
     subject: Subject,
     index: ShareIndex,
@@ -47,12 +59,22 @@ pub(super) struct Subject {
     pub(super) genesis: Digest<Genesis>,
 }
 
-/// A share that is the member's, by its commitments.
+/// A share that is the member's, by its commitments. Until what it was opened for is recorded, the private
+/// folder is this process's alone.
 pub struct Proved {
     share: Share,
     facts: Facts,
     origin: Origin,
     took: Duration,
+    /// Until it was recorded what the share was opened for.
+    own: Option<Own>,
+}
+
+/// Who opened the share, and where that is recorded.
+struct Own {
+    workspace: Workspace,
+    member: Member,
+    keys: UnlockedKeys,
 }
 
 /// Opens both folders and compares them with the pins.
@@ -61,6 +83,10 @@ pub struct Proved {
 /// [`StepError::NotReceived`], [`StepError::NoShare`]; a definition, genesis or epoch that is not
 /// the pinned one; a share that is not there.
 pub fn open(folder: &Path, private: &Path) -> Result<Kept, CeremonyError> {
+    look(folder, private).map_err(|error| refused(private, Act::Check, error))
+}
+
+fn look(folder: &Path, private: &Path) -> Result<Kept, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let member = Member::open(private)?;
     member.genesis()?;
@@ -83,6 +109,7 @@ pub fn open(folder: &Path, private: &Path) -> Result<Kept, CeremonyError> {
         return Err(PinError::OtherShare.into());
     }
     Ok(Kept {
+        workspace,
         member,
         subject,
         index,
@@ -127,29 +154,41 @@ impl Kept {
     /// # Errors
     /// A wrong passphrase or PIN; [`StepError::ShareUnreadable`], [`StepError::ShareWrong`].
     pub fn prove(self, unlock: impl Into<Unlock>) -> Result<Proved, CeremonyError> {
-        let keys = self.member.unlock(unlock.into())?;
+        let private = self.member.private.path().to_owned();
+        self.check(unlock.into())
+            .map_err(|error| refused(&private, Act::Check, error))
+    }
+
+    fn check(self, unlock: Unlock) -> Result<Proved, CeremonyError> {
+        let keys = self.member.unlock(unlock)?;
         let unlocked = Instant::now();
+        let share = self.share.open(&keys)?;
+        let took = unlocked.elapsed();
+        let origin = self.subject.origin();
         let Subject {
             definition,
             genesis,
             ..
-        } = &self.subject;
-        let share = self.share.open(&keys)?;
-        let took = unlocked.elapsed();
+        } = self.subject;
         let commitments = &self.share.commitments;
         Ok(Proved {
             facts: Facts {
                 namespace: definition.namespace.clone(),
-                genesis: *genesis,
+                genesis,
                 member: keys.name().clone(),
                 epoch: commitments.epoch(),
                 members: self.members,
                 threshold: commitments.inner().threshold(),
                 time: wall_clock(),
             },
-            origin: self.subject.origin(),
+            origin,
             share,
             took,
+            own: Some(Own {
+                workspace: self.workspace,
+                member: self.member,
+                keys,
+            }),
         })
     }
 }
@@ -222,6 +261,52 @@ impl Proved {
     #[must_use]
     pub const fn took(&self) -> Duration {
         self.took
+    }
+
+    /// Records that the share was checked. Once for a proof, and a check that cannot be recorded is a
+    /// check all the same.
+    #[must_use]
+    pub fn record_check(&mut self) -> Recorded {
+        let checked = self.which().checked();
+        self.own.take().map_or(Recorded::NoTranscript, |own| {
+            record(&own.workspace, &own.member, &own.keys, &checked)
+        })
+    }
+
+    /// Records that the share is written down, in which form and whereto: before anybody can see it. Once
+    /// for a proof; the keys are locked again afterwards.
+    ///
+    /// # Errors
+    /// A note that cannot be kept, and records that contradict what the member has seen: then nothing
+    /// may be shown. A shared folder that takes no files is no error, since the note is signed at the
+    /// next step.
+    pub fn record_backup(&mut self, form: &str, paper: Paper) -> Result<Recorded, CeremonyError> {
+        let written = self.which().written_down(form, paper);
+        let Some(own) = self.own.take() else {
+            return Ok(Recorded::NoTranscript);
+        };
+        let Own {
+            workspace,
+            member,
+            keys,
+        } = own;
+        if !record::transcript_is_here(&workspace, &member)? {
+            return Ok(Recorded::NoTranscript);
+        }
+        record::note(&member, &written)?;
+        match record::sign(&workspace, &member, &keys) {
+            Ok(()) => Ok(Recorded::Written),
+            Err(error @ CeremonyError::Storage(_)) => Ok(Recorded::Not(Box::new(error))),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn which(&self) -> Which {
+        Which {
+            genesis: self.facts.genesis,
+            index: Index(self.share.index()),
+            epoch: self.facts.epoch,
+        }
     }
 
     /// What is written down of it.

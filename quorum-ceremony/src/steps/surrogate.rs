@@ -18,10 +18,11 @@ use quorate_protocol::manifest::Link;
 use quorate_protocol::members::{Member as Person, MemberSet, Role};
 use quorate_protocol::surrogate::Delegation;
 use quorate_protocol::transcript::Fact;
+use quorate_transcript::acting::line as acting_line;
 use quorate_verify::surrogate::{Place, SurrogateError, check, counts};
 
 use crate::error::CeremonyError;
-use crate::transcript::{object, remark};
+use crate::transcript::object;
 use crate::workspace::Workspace;
 
 /// For whom a surrogate acts, and under which delegation.
@@ -119,17 +120,15 @@ pub(crate) fn sets_before<'a>(
     }
 }
 
-/// What records say about a delegation: who, for whom, until when.
+/// What records say about a delegation: which, and the whole of it, so that whoever reads the record of a
+/// surrogate knows by it that they may write.
 pub(crate) fn facts(delegation: &Signed<Delegation>) -> Vec<Fact> {
-    let claim = delegation.unverified();
-    let text = format!(
-        "{} acts for {} for manifest {} until {} (milliseconds of Unix time)",
-        claim.surrogate, claim.member, claim.sequence, claim.expires.0
-    );
     let mut facts = vec![object(delegation.digest())];
-    facts.extend(remark("surrogate", &text));
+    facts.extend(acting_line(delegation));
     facts
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::steps) mod tests;
+#[cfg(test)]
+mod told;

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use quorate_protocol::definition::Definition;
+use quorate_protocol::atoms::Name;
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::transcript::{Act, Origin};
 use quorate_transcript::{Expected, Verified};
@@ -14,7 +14,7 @@ use quorate_transcript::{Expected, Verified};
 use super::Member;
 use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock};
-use crate::transcript::{Content, Gathered, gather, object, people, waiting};
+use crate::transcript::{Content, Gathered, add_surrogates, gather, object, people, waiting};
 use crate::workspace::Workspace;
 
 /// A transcript that was verified for this member, and what they have to sign.
@@ -57,7 +57,7 @@ pub fn review(folder: &Path, private: &Path) -> Result<Review, CeremonyError> {
     };
     let key = member.keys.public().signing;
     let waiting = waiting(&member.private)?.0.len();
-    let unseen = journal_people(&gathered, &definition);
+    let unseen = journal_people(&workspace, &gathered)?;
     let unseen = member.journal(&workspace, unseen).unseen(&key)?;
     Ok(Review {
         workspace,
@@ -100,7 +100,7 @@ impl Review {
     /// A wrong passphrase or PIN; a file that cannot be written.
     pub fn sign(self, unlock: impl Into<Unlock>) -> Result<Witnessed, CeremonyError> {
         let keys = self.member.unlock(unlock.into())?;
-        let people = journal_people(&self.gathered, self.gathered.transcript.origin.definition());
+        let people = journal_people(&self.workspace, &self.gathered)?;
         let journal = self.member.journal(&self.workspace, people);
         // What waits names everybody's newest already, if something does.
         let mut written = journal.settle(&keys)?;
@@ -130,9 +130,16 @@ fn expected(member: &Member, gathered: &Gathered) -> Expected {
     }
 }
 
+/// Everybody whose records this member names.
 fn journal_people(
+    workspace: &Workspace,
     gathered: &Gathered,
-    definition: &Definition,
-) -> Vec<(quorate_protocol::atoms::Name, VerificationKey)> {
-    people(definition, &gathered.transcript.chain)
+) -> Result<Vec<(Name, VerificationKey)>, CeremonyError> {
+    let (origin, chain) = (&gathered.transcript.origin, &gathered.transcript.chain);
+    let mut all = people(origin.definition(), chain);
+    if let Origin::Record(record) = origin {
+        let (genesis, definition) = (record.digest(), &record.definition);
+        add_surrogates(workspace, genesis, definition, chain, &mut all)?;
+    }
+    Ok(all)
 }

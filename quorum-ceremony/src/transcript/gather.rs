@@ -4,14 +4,16 @@
 //! looked past a little way, so that the record after a removed one is found and names it.
 
 use quorate_protocol::atoms::Name;
-use quorate_protocol::cbor::{Checked, Object as _};
+use quorate_protocol::cbor::{Checked, Object as _, from_bytes};
 use quorate_protocol::definition::Definition;
-use quorate_protocol::genesis::GenesisRecord;
+use quorate_protocol::digest::Digest;
+use quorate_protocol::genesis::{Genesis, GenesisRecord};
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::Link;
 use quorate_protocol::transcript::{
     Entry, EntryBytes, MAX_RECORDS, Origin, Transcript, TranscriptFields,
 };
+use quorate_transcript::acting::{Scene, may_write, shows_delegation};
 use quorate_transcript::{Expected, TranscriptError, Verified, verify_named};
 use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::VerifiedGenesis;
@@ -57,6 +59,15 @@ pub fn gather(workspace: &Workspace) -> Result<Gathered, CeremonyError> {
         None => (Origin::Definition(workspace.definition()?), Vec::new()),
     };
     let mut people = authors(origin.definition(), &chain);
+    if let Origin::Record(record) = &origin {
+        add_surrogates(
+            workspace,
+            record.digest(),
+            &record.definition,
+            &chain,
+            &mut people,
+        )?;
+    }
     people.sort_by(|a, b| a.0.cmp(&b.0));
     let (mut entries, mut places) = (Vec::new(), Vec::new());
     for (name, key) in &people {
@@ -99,6 +110,78 @@ fn approved(workspace: &Workspace, record: &GenesisRecord) -> Result<Vec<Link>, 
         }
     }
     Ok(links)
+}
+
+/// Adds everybody without a seat who acts for a member here and says so in a record of their own: only then
+/// do others know whose it is. The delegations of the folder say where to look.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub(crate) fn add_surrogates(
+    workspace: &Workspace,
+    genesis: Digest<Genesis>,
+    definition: &Definition,
+    chain: &[Link],
+    people: &mut Vec<(Name, VerificationKey)>,
+) -> Result<(), CeremonyError> {
+    if !workspace.has_surrogates()? {
+        return Ok(());
+    }
+    let scene = Scene {
+        genesis,
+        definition,
+        chain,
+    };
+    let mut members: Vec<&Name> = Vec::new();
+    for set in scene.all_sets() {
+        for member in &set.members {
+            if !members.contains(&&member.name) {
+                members.push(&member.name);
+            }
+        }
+    }
+    // The one after the newest too: surrogates may be named before it is there.
+    let next = u64::try_from(chain.len()).unwrap_or(u64::MAX);
+    for sequence in 1..=next.saturating_add(1) {
+        for member in &members {
+            for (_, delegation) in workspace.delegations(sequence, member)? {
+                let claim = delegation.unverified();
+                let author = (claim.surrogate.clone(), claim.signing_key);
+                if !people.contains(&author)
+                    && may_write(&scene, &delegation).is_ok()
+                    && shows(workspace, &scene, &author)?
+                {
+                    people.push(author);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether one of this person's records shows a delegation that lets them write.
+fn shows(
+    workspace: &Workspace,
+    scene: &Scene<'_>,
+    (name, key): &(Name, VerificationKey),
+) -> Result<bool, CeremonyError> {
+    let (mut sequence, mut missing) = (1, 0);
+    while missing < GAP && sequence <= u64::try_from(MAX_RECORDS).unwrap_or(u64::MAX) {
+        let file = place(name, key, sequence);
+        let file = file.each_ref().map(String::as_str);
+        match workspace.folder().read(&file, Entry::MAX)? {
+            Some(bytes) => {
+                missing = 0;
+                let entry = from_bytes::<Entry>(&bytes);
+                if entry.is_ok_and(|entry| shows_delegation(scene, &entry, key)) {
+                    return Ok(true);
+                }
+            }
+            None => missing = missing.saturating_add(1),
+        }
+        sequence = sequence.saturating_add(1);
+    }
+    Ok(false)
 }
 
 /// Everybody who could have written: of the definition and of these manifests, and the surrogates who

@@ -10,10 +10,11 @@ use quorate_protocol::transcript::{
     Act, Entry, EntryFields, Fact, Leaf, MAX_RECORDS, MAX_SEEN, Opening, Record, RecordFields,
     Seen, Word,
 };
+use quorate_verify::genesis::VerifiedGenesis;
 
 use super::JournalError;
 use super::acts::{Content, object, signed_with};
-use super::gather::authors;
+use super::gather::{add_surrogates, authors};
 use super::notes::{Effect, Note, Notes, leaf, sentence, store, waiting};
 use crate::error::CeremonyError;
 use crate::keys::Signs;
@@ -44,6 +45,18 @@ fn own_place(sequence: u64) -> [String; 3] {
 /// Everybody who may write, by a definition and the approved manifests.
 pub(crate) fn people(definition: &Definition, chain: &[Link]) -> Vec<(Name, VerificationKey)> {
     authors(definition, chain)
+}
+
+/// Those, and the surrogates whose records are in the folder.
+pub(crate) fn everybody(
+    workspace: &Workspace,
+    genesis: &VerifiedGenesis,
+    chain: &[Link],
+) -> Result<Vec<(Name, VerificationKey)>, CeremonyError> {
+    let definition = genesis.definition();
+    let mut people = people(definition, chain);
+    add_surrogates(workspace, genesis.digest(), definition, chain, &mut people)?;
+    Ok(people)
 }
 
 /// This member's chain.
@@ -275,11 +288,17 @@ impl<'a> Journal<'a> {
                     lines.push(leaf(object(provision.receipt.digest()))?);
                     lines.push(leaf(Fact::Count(receipt.accepted, receipt.threshold))?);
                 }
-                None => {
-                    let code = Word::new("no-receipt").unwrap_or_default();
-                    let text = sentence("the share was sealed and sent; no receipt is kept");
-                    lines.push(leaf(Fact::Refused(code, text))?);
+                None => lines.push(no_receipt(
+                    "the share was sealed and sent; no receipt is kept",
+                )?),
+            },
+            Effect::Proved(grant) => match self.private.find_drilled(*grant)? {
+                Some(drilled) => {
+                    let receipt = drilled.receipt.unverified();
+                    lines.push(leaf(object(drilled.receipt.digest()))?);
+                    lines.push(leaf(Fact::Count(receipt.accepted, receipt.threshold))?);
                 }
+                None => lines.push(no_receipt("the proof was sent; no receipt is kept")?),
             },
         }
         Ok(Some(lines))
@@ -428,6 +447,12 @@ impl<'a> Journal<'a> {
         super::notes::add(self.private, content, Effect::None)?;
         self.settle(keys)
     }
+}
+
+/// That something was sent and nothing is known of its arrival.
+fn no_receipt(text: &str) -> Result<Leaf, CeremonyError> {
+    let code = Word::new("no-receipt").unwrap_or_default();
+    leaf(Fact::Refused(code, sentence(text)))
 }
 
 /// Whether a note has become a record already: its first line, whose salt is random, is in one.

@@ -10,6 +10,7 @@ use minicbor::{Decode, Encode};
 use quorate_protocol::atoms::{Bytes, Sha256, Text, UnixMillis};
 use quorate_protocol::cbor::{Object, from_bytes, to_bytes};
 use quorate_protocol::digest::Digest;
+use quorate_protocol::drill::DrillGrant;
 use quorate_protocol::provision::ShareGrant;
 use quorate_protocol::transcript::{Act, Fact, Leaf, MAX_LINES, Sentence, Word};
 
@@ -41,6 +42,9 @@ pub(crate) enum Effect {
     /// A share was sent; the private folder has the receipt if one came.
     #[n(2)]
     Sent(#[n(0)] Digest<ShareGrant>),
+    /// A possession was proved in a drill; the private folder has the receipt if one came.
+    #[n(3)]
+    Proved(#[n(0)] Digest<DrillGrant>),
 }
 
 impl Effect {

@@ -26,6 +26,11 @@ use crate::storage::{Published, StorageError};
 const MAX_DELEGATIONS: u8 = 16;
 
 impl Workspace {
+    /// Whether anybody was ever named.
+    pub(crate) fn has_surrogates(&self) -> Result<bool, StorageError> {
+        self.folder().has_folder("surrogates")
+    }
+
     /// A member's delegations for a manifest that can be read, each with its number.
     ///
     /// # Errors

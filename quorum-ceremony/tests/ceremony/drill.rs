@@ -9,7 +9,6 @@ use quorate_quorum_ceremony::steps::rotate;
 use quorate_quorum_ceremony::workspace::EnclaveRole;
 use quorate_verify::instance::InstanceError;
 
-use super::reshare::{plan, receive_as, rotation, running, sign_as};
 use super::*;
 
 fn begin(place: &Place, enclave: &str) -> PathBuf {

@@ -6,27 +6,18 @@
 
 mod carried;
 mod drill;
+mod place;
 mod rekey;
 mod reshare;
 mod successor;
 
 use std::fs::{self, Permissions};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::errno::Errno;
-use quorate_emulator::device::{Config, Mode, NsmDevice};
-use quorate_emulator::identity::InstanceId;
-use quorate_emulator::measurements::{Measurements, process_measurements};
-use quorate_emulator::pki::DevelopmentRoot;
-use quorate_emulator::server::{SocketNsm, serve, socket_pair, system_clock_ms};
-use quorate_init::nsm::TransportError;
-use quorate_init::{Confinement, Halt, Platform, run};
+use quorate_emulator::server::system_clock_ms;
 use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cbor::{Checked, Object as _};
 use quorate_protocol::cose::Signed;
@@ -37,18 +28,16 @@ use quorate_protocol::genesis::{Genesis, SealedShare, genesis_share_context};
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Phase, ProvisionRequest, Reason, Stage};
-use quorate_protocol::ports;
 use quorate_protocol::provision::{ShareGrant, provision_share_context};
 use quorate_protocol::transcript::{Act, EntryBytes, Fact};
 use quorate_quorum_ceremony::client::{Client, ClientError};
-use quorate_quorum_ceremony::inputs::{self, ApplicationSpec, Binary};
-use quorate_quorum_ceremony::keyfile::Passphrase;
+use quorate_quorum_ceremony::inputs::ApplicationSpec;
 use quorate_quorum_ceremony::keys::LockedKeys;
 use quorate_quorum_ceremony::private::PrivateFolder;
 use quorate_quorum_ceremony::steps::attest::InstanceStage;
 use quorate_quorum_ceremony::steps::{
-    approve, attest, boot, consent, define, evidence, exception, forward, forward_approve, genesis,
-    join, log, manifest, provision, receipt, status,
+    attest, boot, evidence, exception, forward, forward_approve, genesis, join, log, manifest,
+    provision, receipt, status,
 };
 use quorate_quorum_ceremony::storage::Published;
 use quorate_quorum_ceremony::workspace::Workspace;
@@ -56,240 +45,12 @@ use quorate_quorum_ceremony::{CeremonyError, StepError, steps, transcript};
 use quorate_sealing::{open, seal};
 use quorate_transcript::report::Report;
 use quorate_transcript::{Expected, Note, TranscriptError, VerifiedRecord};
-use quorate_verify::attestation::{Partition, TrustAnchor};
-use zeroize::Zeroizing;
 
-const MEMBERS: [&str; 3] = ["alice", "bob", "carol"];
-const ROLE: &str = "arn:aws:iam::123456789012:role/quorate";
-
-/// An enclave's device and sockets.
-struct Emulated {
-    nsm: Option<SocketNsm>,
-    directory: PathBuf,
-}
-
-impl Platform for Emulated {
-    type Nsm = SocketNsm;
-
-    fn nsm(&mut self) -> Result<SocketNsm, TransportError> {
-        self.nsm.take().ok_or(TransportError::Open {
-            errno: Errno::EBUSY,
-        })
-    }
-
-    fn confine(&mut self, _: &[u8; 64]) -> Result<Confinement, Halt> {
-        Ok(Confinement::as_user())
-    }
-
-    fn available_memory(&mut self, _: u64) -> Option<u64> {
-        quorate_init::available_memory()
-    }
-
-    fn dial(&mut self, _: u32) -> Result<OwnedFd, Errno> {
-        // No application of these tests connects anywhere.
-        Err(Errno::ECONNREFUSED)
-    }
-
-    fn listen(&mut self, port: u32) -> Result<OwnedFd, Errno> {
-        let name = match port {
-            ports::OPERATOR => "operator.sock".to_owned(),
-            port => format!("{port}.sock"),
-        };
-        let listener =
-            UnixListener::bind(self.directory.join(name)).map_err(|_| Errno::EADDRINUSE)?;
-        Ok(listener.into())
-    }
-}
-
-/// A place with a development root, where enclaves can be started.
-struct Place {
-    outer: tempfile::TempDir,
-    root: Arc<DevelopmentRoot>,
-}
-
-impl Place {
-    fn new() -> Self {
-        let mut rng = getrandom::SysRng;
-        let root = DevelopmentRoot::generate(&mut rng, system_clock_ms()).unwrap();
-        Self {
-            outer: tempfile::tempdir().unwrap(),
-            root: Arc::new(root),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.outer.path().join(name)
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.path("shared")
-    }
-
-    /// Starts an enclave of this image; returns its operator socket.
-    fn start(&self, name: &str, image: &[u8]) -> PathBuf {
-        let directory = self.path(name);
-        fs::create_dir(&directory).unwrap();
-        let mut rng = getrandom::SysRng;
-        let config = Config {
-            measurements: process_measurements(image),
-            instance: InstanceId::generate(&mut rng).unwrap(),
-            role_arn: Some(ROLE.to_owned()),
-            mode: Mode::Normal,
-        };
-        let root = Arc::clone(&self.root);
-        let mut device = NsmDevice::new(config, root, rng, system_clock_ms()).unwrap();
-        let (end, nsm) = socket_pair().unwrap();
-        thread::spawn(move || serve(&end, &mut device, system_clock_ms));
-        let platform = Emulated {
-            nsm: Some(nsm),
-            directory: directory.clone(),
-        };
-        thread::spawn(move || run(platform));
-        let socket = directory.join("operator.sock");
-        // The file is there a moment before anybody listens.
-        wait(|| UnixStream::connect(&socket).ok());
-        socket
-    }
-
-    fn private(&self, member: &str) -> PathBuf {
-        self.path(member)
-    }
-
-    fn measurements(&self, image: &[u8]) -> quorate_protocol::definition::Measurements {
-        inputs::measurements(json(&process_measurements(image)).as_bytes()).unwrap()
-    }
-}
-
-fn json(measurements: &Measurements) -> String {
-    let hex = |pcr: &[u8]| -> String { pcr.iter().map(|byte| format!("{byte:02x}")).collect() };
-    let Measurements {
-        pcr0, pcr1, pcr2, ..
-    } = measurements;
-    format!(
-        r#"{{"PCR0":"{}","PCR1":"{}","PCR2":"{}"}}"#,
-        hex(pcr0),
-        hex(pcr1),
-        hex(pcr2)
-    )
-}
-
-fn wait<T>(mut until: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(value) = until() {
-            return value;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn words(member: &str) -> Passphrase {
-    let words = format!("the long passphrase of {member}");
-    Passphrase::new(Zeroizing::new(words.into_bytes())).unwrap()
-}
-
-/// A program that runs for as long as the test: a stand-in for an application.
-fn sleeper() -> PathBuf {
-    ["/usr/bin/sleep", "/bin/sleep"]
-        .map(PathBuf::from)
-        .into_iter()
-        .find(|path| path.is_file())
-        .expect("every system has sleep")
-}
-
-/// From nothing to a definition that everybody consented to.
-fn found(place: &Place) {
-    found_with(place, &MEMBERS);
-}
-
-fn found_with(place: &Place, people: &[&str]) {
-    found_limited(place, people, AgeLimit::SHORTEST);
-}
-
-/// The same, under a definition with this limit for attestations.
-fn found_limited(place: &Place, people: &[&str], age_limit: AgeLimit) {
-    for member in people {
-        join::prepare(&place.folder(), &place.private(member), &name(member), None)
-            .unwrap()
-            .join(words(member))
-            .unwrap();
-    }
-    let plan = define::Plan {
-        namespace: name("test"),
-        members: people.iter().map(|member| name(member)).collect(),
-        manifest_members: None,
-        manifest_threshold: 2,
-        share_threshold: 2,
-        age_limit,
-        root: TrustAnchor::from_der(Partition::Development, place.root.root_der()).unwrap(),
-        measurements: place.measurements(b"genesis image"),
-    };
-    define::define(&place.folder(), &plan).unwrap();
-    for member in people {
-        consent::review(&place.folder(), &place.private(member), None)
-            .unwrap()
-            .consent(words(member))
-            .unwrap();
-    }
-}
-
-fn acknowledge(place: &Place, member: &str, socket: &Path) -> Result<(), CeremonyError> {
-    receipt::review(&place.folder(), &place.private(member), socket)?
-        .acknowledge(words(member))
-        .map(drop)
-}
-
-fn approve_as(place: &Place, member: &str) -> Result<(), CeremonyError> {
-    approve::review(&place.folder(), &place.private(member), None)?
-        .approve(words(member))
-        .map(drop)
-}
-
-fn provision_as(
-    place: &Place,
-    member: &str,
-    socket: &Path,
-) -> Result<provision::Given, CeremonyError> {
-    provision::attest(&place.folder(), &place.private(member), socket)?.give(words(member))
-}
-
-fn propose(place: &Place, image: &[u8]) {
-    propose_with(place, image, manifest::ForwardPlan::Keep);
-}
-
-fn propose_with(place: &Place, image: &[u8], forward: manifest::ForwardPlan) {
-    let text = format!(
-        "sleep={},port=5100,memory=1073741824,start-deadline=600000,arg=600",
-        sleeper().display()
-    );
-    let plan = manifest::Plan {
-        measurements: place.measurements(image),
-        applications: vec![ApplicationSpec::parse(&text).unwrap()],
-        valid_days: 1,
-        forward,
-    };
-    manifest::propose(&place.folder(), &plan).unwrap();
-}
-
-fn binaries() -> Vec<Binary> {
-    vec![Binary::parse(&format!("sleep={}", sleeper().display())).unwrap()]
-}
-
-fn next(place: &Place) -> status::Next {
-    status::read(&place.folder(), None).unwrap().next
-}
-
-fn refused_for<T: std::fmt::Debug>(result: Result<T, CeremonyError>) -> Reason {
-    match result {
-        Err(CeremonyError::Client(ClientError::Refused(refusal))) => refusal.reason,
-        other => panic!("{other:?}"),
-    }
-}
+use self::place::{
+    MEMBERS, Place, acknowledge, approve_as, await_key, binaries, found, found_limited, found_with,
+    name, next, plan, propose, propose_with, provision_as, receive_as, refused_for, rotation,
+    running, sign_as, sleeper, wait, words,
+};
 
 #[test]
 fn from_strangers_to_evidence() {

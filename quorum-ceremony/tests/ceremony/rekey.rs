@@ -1,10 +1,10 @@
 //! Carol has lost key file and passphrase and has her share on paper: new keys, a manifest that names them,
 //! and the share from the paper. No resharing, and the quorum key stays.
 
+use quorate_protocol::genesis::Genesis;
 use quorate_quorum_ceremony::rekey::NewKeys;
 use quorate_quorum_ceremony::steps::{restore, rotate, share};
 
-use super::reshare::{rotation, running};
 use super::*;
 
 fn join_anew(

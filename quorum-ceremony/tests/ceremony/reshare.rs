@@ -5,7 +5,7 @@ use quorate_protocol::genesis::Genesis;
 use quorate_protocol::instance::RingEntry;
 use quorate_quorum_ceremony::pins::PinError;
 use quorate_quorum_ceremony::steps::next::{self, Who};
-use quorate_quorum_ceremony::steps::reshare::{destroy, order, receipt, run, sign};
+use quorate_quorum_ceremony::steps::reshare::{destroy, order, run};
 use quorate_quorum_ceremony::steps::{restore, rotate, share};
 use quorate_verify::chain::ChainError;
 use quorate_verify::reshare::ReshareError;
@@ -13,63 +13,6 @@ use quorate_verify::reshare::ReshareError;
 use super::*;
 
 const NEXT: [&str; 4] = ["alice", "bob", "carol-2", "dave"];
-
-/// A namespace of alice, bob and carol, and an instance that runs.
-pub(super) fn running(place: &Place) -> (Digest<Genesis>, PathBuf) {
-    found(place);
-    let birth = place.start("genesis", b"genesis image");
-    let born = genesis::hold(&place.folder(), &birth).unwrap();
-    for member in MEMBERS {
-        acknowledge(place, member, &birth).unwrap();
-    }
-    propose(place, b"the image");
-    for member in ["alice", "bob"] {
-        approve_as(place, member).unwrap();
-    }
-    let one = place.start("one", b"the image");
-    boot::boot(&place.folder(), &one, &binaries(), None, &mut |_| {}).unwrap();
-    for member in ["alice", "carol"] {
-        provision_as(place, member, &one).unwrap();
-    }
-    await_key(&one);
-    (born.genesis, one)
-}
-
-fn await_key(socket: &Path) {
-    wait(|| {
-        let phase = Client::connect(socket).unwrap().status().unwrap().phase;
-        matches!(phase, Phase::Launching | Phase::Running).then_some(())
-    });
-}
-
-pub(super) fn plan(members: &[&str], threshold: u8) -> order::Plan {
-    order::Plan {
-        members: members.iter().copied().map(name).collect(),
-        threshold,
-        days: 3,
-    }
-}
-
-pub(super) fn sign_as(place: &Place, member: &str) -> Result<sign::Consented, CeremonyError> {
-    sign::review(&place.folder(), &place.private(member), None)?.consent(words(member))
-}
-
-pub(super) fn receive_as(place: &Place, member: &str) -> Result<receipt::Received, CeremonyError> {
-    receipt::review(&place.folder(), &place.private(member), None)?.acknowledge(words(member))
-}
-
-pub(super) fn rotation(
-    manifest_members: Option<&[&str]>,
-    reshare: rotate::Reshared,
-) -> rotate::Plan {
-    rotate::Plan {
-        manifest_members: manifest_members.map(|all| all.iter().copied().map(name).collect()),
-        manifest_threshold: None,
-        reshare,
-        new_keys: Vec::new(),
-        valid_days: 1,
-    }
-}
 
 /// Joins a namespace that has its key already.
 fn join_late(place: &Place, member: &str, genesis: Digest<Genesis>) -> Result<(), CeremonyError> {
@@ -423,6 +366,8 @@ fn destroy_old_shares(place: &Place, genesis: Digest<Genesis>) {
     // The new share comes back from paper, lost with or without its pins.
     let backup = proved.backup();
     let epoch = proved.epoch();
+    // While a proof is there, nobody else works in the private folder.
+    drop(proved);
     let file = place.private("alice").join(format!("shares/{epoch}.cbor"));
     let plan = restore::Plan {
         folder: &folder,

@@ -11,13 +11,14 @@ use quorate_protocol::genesis::CommitmentList;
 use quorate_protocol::members::Role;
 use quorate_sharing::ShareIndex;
 use quorate_verify::attestation::{AttestationError, Freshness};
-use quorate_verify::chain::walk;
+use quorate_verify::chain::{walk, walk_at};
 use quorate_verify::drill::{
     DrillError, DrillField, MAX_DUE_MS, SharingFault, VerifiedDrill, verify_drill,
 };
 use quorate_verify::genesis::{GenesisError, VerifiedGenesis};
-use quorate_verify::instance::InstanceError;
+use quorate_verify::instance::{InstanceError, verify_drill_setup, verify_setup};
 
+use super::surrogate::first_by_grace_until;
 use super::world::*;
 
 const ARCHIVED: Freshness<'_> = Freshness::Archived { at_unix: None };
@@ -148,6 +149,37 @@ fn a_drill_of_the_threshold_is_accepted() {
     assert_eq!((verified.begun, verified.time), (BEGUN, ENDED));
     let absent = verified.absent(&held.instance.manifest().share_set);
     assert_eq!(absent, [index(4), index(5)]);
+}
+
+/// A chain that rests on a surrogate, whose time was over when the enclave attested or the drill began; an
+/// instance likewise.
+#[test]
+fn an_enclave_started_after_a_surrogates_end_fails_closed() {
+    let world = World::new();
+    let genesis = world.verified();
+    let of = |until: UnixMillis| {
+        let mut held = Held::new(&world);
+        held.instance.chain = vec![first_by_grace_until(&world, until)];
+        let chain = walk_at(&genesis, &held.instance.chain, until).unwrap();
+        (held, chain)
+    };
+    let ended = |until, at| InstanceError::SurrogatesEnded { until, at };
+    let just = UnixMillis(SIGNED_AT.0 - 1);
+    for (until, refused) in [(SIGNED_AT, None), (just, Some(ended(just, SIGNED_AT)))] {
+        let (held, chain) = of(until);
+        let (drill, setup) = (held.paper().bytes(), held.instance.setup_paper().bytes());
+        let given = verify_drill_setup(&drill, &genesis, &chain, &anchors(), &ARCHIVED);
+        assert_eq!(given.err(), refused);
+        let given = verify_setup(&setup, &genesis, &chain, &anchors(), &ARCHIVED);
+        assert_eq!(given.err(), refused);
+    }
+    let before = UnixMillis(BEGUN.0 - 1);
+    for (until, refused) in [(BEGUN, None), (before, Some(ended(before, BEGUN)))] {
+        let (held, chain) = of(until);
+        let (links, drill) = (&held.instance.chain, held.with(held.grants()));
+        let given = verify_drill(&genesis, &chain, links, &anchors(), &ARCHIVED, &drill);
+        assert_eq!(given.err(), refused.map(DrillError::Instance));
+    }
 }
 
 /// What is wrong with something.

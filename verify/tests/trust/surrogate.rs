@@ -67,6 +67,17 @@ fn by_grace(world: &World, manifest: Manifest) -> Link {
     link
 }
 
+/// A first manifest that Grace approved for Bob, who named her until then.
+pub(crate) fn first_by_grace_until(world: &World, until: UnixMillis) -> Link {
+    let manifest = check(world.first());
+    let mut fields = fields(world, 1);
+    fields.expires = until;
+    let acting = acted(&manifest, "grace", 2, delegated(fields, "bob"));
+    let mut link = approved(manifest, &ALICE);
+    link.surrogates.push(acting);
+    link
+}
+
 fn first_by_grace(world: &World) -> Link {
     by_grace(world, check(world.first()))
 }

@@ -2,7 +2,8 @@
 //!
 //! The records, their signatures and the fingerprint stay as they are. Who wrote what kind of record
 //! when, and what they had seen, is always shown; so is that a line is withheld. Definition, genesis
-//! record and manifests stay in the copy: they say whose the keys are.
+//! record and manifests stay in the copy: they say whose the keys are. So does a line in which a surrogate
+//! shows the delegation under which they write.
 
 use quorate_protocol::atoms::Name;
 use quorate_protocol::cbor::{Checked, DecodeError, Object as _, from_bytes, to_bytes};
@@ -10,6 +11,7 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::transcript::{Entry, EntryBytes, Transcript};
 use thiserror::Error;
 
+use crate::acting;
 use crate::error::TranscriptError;
 use crate::verify::Verified;
 
@@ -104,7 +106,9 @@ pub fn disclose(
             let meant = |selection: &Selection| {
                 author.is_some_and(|name| selection.holds(name, sequence, opening.line, kind))
             };
-            !withhold.iter().any(meant) || open.iter().any(meant)
+            let names_author = acting::shown(&opening.leaf.fact)
+                .is_some_and(|shown| shown.unverified().signing_key == record.author);
+            names_author || !withhold.iter().any(meant) || open.iter().any(meant)
         });
         withheld = withheld.saturating_add(before.saturating_sub(entry.openings.len()));
         // Never, since fewer lines keep every rule; but a line that stayed would be a leak.

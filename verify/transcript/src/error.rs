@@ -2,7 +2,7 @@
 //!
 //! A variant names the record by its author and number, so that a person can ask that author.
 
-use quorate_protocol::atoms::Name;
+use quorate_protocol::atoms::{Name, UnixMillis};
 use quorate_protocol::cbor::DecodeError;
 use quorate_protocol::definition::Definition;
 use quorate_protocol::digest::Digest;
@@ -11,8 +11,10 @@ use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::transcript::{MAX_RECORDS, Record};
 use quorate_verify::chain::ChainError;
 use quorate_verify::genesis::GenesisError;
+use quorate_verify::surrogate::SurrogateError;
 use thiserror::Error;
 
+use crate::facts::moment;
 use crate::verify::Fingerprint;
 
 /// The first thing that is wrong with a transcript.
@@ -203,6 +205,40 @@ pub enum TranscriptError {
         /// The key it names.
         key: VerificationKey,
     },
+    /// A record by somebody whose delegation does not hold.
+    #[error("{} is by nobody in this ceremony: {error}", entry_at(*.place, .of.as_ref()))]
+    Surrogate {
+        /// Which entry of the file, from 1.
+        place: usize,
+        /// In whose name, and which of their records, where it came from a folder.
+        of: Option<(Name, u64)>,
+        /// Why.
+        error: SurrogateError,
+    },
+    /// A surrogate did something after the end of their delegation.
+    #[error(
+        "{author} acted for a member in record {sequence} on {}, when the delegation had ended on {}",
+        moment(*.time),
+        moment(*.expires)
+    )]
+    SurrogateEnded {
+        /// Who acted.
+        author: Name,
+        /// Which of their records.
+        sequence: u64,
+        /// The last moment of the delegation.
+        expires: UnixMillis,
+        /// When, by the author's own clock.
+        time: UnixMillis,
+    },
+    /// A surrogate did something that no delegation of theirs is for.
+    #[error("{author} acted for a member in record {sequence}, under no delegation for that")]
+    SurrogateElsewhere {
+        /// Who acted.
+        author: Name,
+        /// Which of their records.
+        sequence: u64,
+    },
     /// More records than a transcript may have.
     #[error("the transcript has more than {MAX_RECORDS} records")]
     TooMany,
@@ -233,6 +269,9 @@ impl TranscriptError {
             Self::Replaced { .. } => "transcript-record-replaced",
             Self::SeenStranger { .. } | Self::Stranger { .. } => "transcript-stranger",
             Self::Signature { .. } => "transcript-signature",
+            Self::Surrogate { .. } => "transcript-surrogate",
+            Self::SurrogateEnded { .. } => "transcript-surrogate-ended",
+            Self::SurrogateElsewhere { .. } => "transcript-surrogate-elsewhere",
             Self::TooMany => "transcript-too-many-records",
         }
     }
@@ -287,6 +326,12 @@ impl TranscriptError {
             Self::SeenStranger { .. } | Self::Stranger { .. } => {
                 "If that person came with a later manifest, take the transcript again when it is \
                  approved; otherwise find out who put the record here."
+            }
+            Self::Surrogate { error, .. } => error.remedy(),
+            Self::SurrogateEnded { .. } | Self::SurrogateElsewhere { .. } => {
+                "Ask the member whether they let that person act, and for what: quorate ceremony \
+                 surrogate list. An enclave takes a share by its own time; its evidence says whether it \
+                 did."
             }
             Self::TooMany => "Do not trust the sender; a ceremony has a few records a member.",
         }

@@ -4,6 +4,8 @@ use quorate_protocol::atoms::UnixMillis;
 use quorate_protocol::transcript::Fact;
 use quorate_twins::{rfc3339, visible};
 
+use crate::acting;
+
 /// A line in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -49,7 +51,16 @@ pub fn say(fact: &Fact) -> Said {
             format!("{model}, serial {serial}, firmware {firmware}"),
         ),
         Fact::File(what, sha256) => (what.to_string(), format!("SHA-256 {sha256}")),
-        Fact::Remark(about, text) => (about.to_string(), text.to_string()),
+        Fact::Remark(about, text) => match acting::shown(fact) {
+            Some(delegation) => {
+                let (text, until) = acting::describe(delegation.unverified());
+                (
+                    about.to_string(),
+                    format!("{text}, until {}", moment(until)),
+                )
+            }
+            None => (about.to_string(), text.to_string()),
+        },
     };
     Said {
         about: visible(&about),

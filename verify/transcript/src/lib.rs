@@ -7,6 +7,7 @@
 //! * [`verify`] finds a record that was removed, altered, moved, forked, signed by somebody else or
 //!   brought in from another ceremony, and names it;
 //! * [`words`] are the fingerprint as people read it to each other;
+//! * [`acting`] says when somebody who acts for a member is an author;
 //! * [`disclose`] withholds lines without changing that fingerprint;
 //! * [`report`] shows all of it as JSON and as one printable page.
 //!
@@ -28,6 +29,7 @@
     )
 )]
 
+pub mod acting;
 pub mod disclose;
 mod error;
 mod facts;

@@ -29,6 +29,7 @@ use quorate_protocol::transcript::{
 use quorate_verify::chain::{VerifiedChain, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
+use crate::acting::{Scene, Surrogates};
 use crate::error::TranscriptError;
 use crate::graph;
 
@@ -184,15 +185,25 @@ pub fn verify_named(
 ) -> Result<Verified, TranscriptError> {
     let (genesis, chain) = origin(transcript, expected)?;
     let definition = transcript.origin.definition().clone();
-    let people = people(&definition, transcript);
     let pinned = genesis.as_ref().map(VerifiedGenesis::digest);
+    let scene = pinned.map(|genesis| Scene {
+        genesis,
+        definition: &definition,
+        chain: &transcript.chain,
+    });
+    let entries = entries(transcript, places)?;
+    let seats = seats(&definition, transcript);
+    let surrogates = Surrogates::find(scene.as_ref(), &seats, &entries);
+    let people = people(seats, &surrogates);
     let reader = Reader {
+        scene,
+        surrogates: &surrogates,
         definition: Digest::of(&definition),
         genesis: pinned.or(expected.genesis),
         people: &people,
         places,
     };
-    let taken = reader.take(transcript)?;
+    let taken = reader.take(entries)?;
     let mut verified = Verified {
         fingerprint: fingerprint(reader.definition, &taken)?,
         records: graph::join(&people, taken)?,
@@ -257,26 +268,48 @@ fn approved_at(links: &[Link]) -> UnixMillis {
     times.max().unwrap_or(UnixMillis(0))
 }
 
-/// Everybody of the definition and of the approved manifests, each name and key once.
-fn people(definition: &Definition, transcript: &Transcript) -> Vec<(Name, VerificationKey)> {
+/// Everybody of the definition and of the approved manifests.
+fn seats(definition: &Definition, transcript: &Transcript) -> Vec<(Name, VerificationKey)> {
     let of = |member: &Member| (member.name.clone(), member.signing_key);
-    let mut people: Vec<_> = definition.people().into_iter().map(of).collect();
+    let mut seats: Vec<_> = definition.people().into_iter().map(of).collect();
     // Without a record there is no chain that could have been approved.
     if matches!(transcript.origin, Origin::Record(_)) {
         for link in &transcript.chain {
             let sets = [&link.manifest.manifest_set, &link.manifest.share_set];
-            people.extend(sets.into_iter().flat_map(|set| set.members.iter().map(of)));
-            // The chain was verified: each of these approved in a member's place.
-            let acting = link.surrogates.iter().map(|a| a.delegation.unverified());
-            people.extend(acting.map(|d| (d.surrogate.clone(), d.signing_key)));
+            seats.extend(sets.into_iter().flat_map(|set| set.members.iter().map(of)));
         }
     }
+    seats
+}
+
+/// Those and their surrogates, each name and key once.
+fn people(
+    mut people: Vec<(Name, VerificationKey)>,
+    surrogates: &Surrogates,
+) -> Vec<(Name, VerificationKey)> {
+    let acting = surrogates.acting.iter();
+    people.extend(acting.map(|one| (one.name.clone(), one.key)));
     people.sort_by_cached_key(|(name, key)| (name.clone(), key.to_compressed()));
     people.dedup();
     people
 }
 
+/// Every entry, decoded.
+fn entries(transcript: &Transcript, places: &[(Name, u64)]) -> Result<Vec<Entry>, TranscriptError> {
+    let entries = transcript.entries.iter().enumerate();
+    let decoded = entries.map(|(index, bytes)| {
+        from_bytes(bytes.as_slice()).map_err(|error| TranscriptError::Malformed {
+            place: index.saturating_add(1),
+            of: places.get(index).cloned(),
+            error,
+        })
+    });
+    decoded.collect()
+}
+
 struct Reader<'a> {
+    scene: Option<Scene<'a>>,
+    surrogates: &'a Surrogates,
     definition: Digest<Definition>,
     genesis: Option<Digest<Genesis>>,
     people: &'a [(Name, VerificationKey)],
@@ -284,17 +317,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn take(&self, transcript: &Transcript) -> Result<Vec<Taken>, TranscriptError> {
-        let mut entries = Vec::new();
-        for (index, bytes) in transcript.entries.iter().enumerate() {
-            let entry: Entry =
-                from_bytes(bytes.as_slice()).map_err(|error| TranscriptError::Malformed {
-                    place: index.saturating_add(1),
-                    of: self.places.get(index).cloned(),
-                    error,
-                })?;
-            entries.push(entry);
-        }
+    fn take(&self, entries: Vec<Entry>) -> Result<Vec<Taken>, TranscriptError> {
         let claims: Vec<_> = entries
             .iter()
             .map(|entry| {
@@ -356,6 +379,8 @@ impl Reader<'_> {
                     found,
                 });
             }
+            let scene = self.scene.as_ref();
+            self.surrogates.covers(scene, &one, &taken)?;
             newest.insert(one.author, (sequence, one.digest));
             taken.push(one);
         }
@@ -367,11 +392,7 @@ impl Reader<'_> {
         let claimed = entry.record.unverified();
         let (key, sequence) = (claimed.author, claimed.sequence);
         let (known, author) =
-            graph::person(self.people, &key).ok_or_else(|| TranscriptError::Stranger {
-                place: index.saturating_add(1),
-                of: self.places.get(index).cloned(),
-                key,
-            })?;
+            graph::person(self.people, &key).ok_or_else(|| self.stranger(index, key))?;
         let author = author.clone();
         let Ok(record) = entry.record.verify(&key) else {
             let mut others = self.people.iter();
@@ -426,6 +447,20 @@ impl Reader<'_> {
             digest: entry.record.digest(),
             lines,
         })
+    }
+
+    /// Whose key is nobody's, or that of a surrogate who is none.
+    fn stranger(&self, index: usize, key: VerificationKey) -> TranscriptError {
+        let place = index.saturating_add(1);
+        let of = self.places.get(index).cloned();
+        match self.surrogates.refusal(&key) {
+            Some(error) => TranscriptError::Surrogate {
+                place,
+                of,
+                error: error.clone(),
+            },
+            None => TranscriptError::Stranger { place, of, key },
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a share is shown on a screen of its own or written to the file that was named, never
 //! on standard output, so that neither a scroll-back nor a log has it. Nothing of it is in JSON, in a
-//! progress line or in an error. Where the terminal has no such screen the command says so and asks
+//! progress line or in an error. That it is written down is on the transcript first. Where the terminal has no such screen the command says so and asks
 //! for a file.
 //!
 //! What a share is and whether it is the right one is decided in `quorate-quorum-ceremony`.
@@ -17,7 +17,7 @@ use std::path::Path;
 
 use quorate_quorum_ceremony::CeremonyError;
 use quorate_quorum_ceremony::steps::restore::{self, Plan, RestoreError};
-use quorate_quorum_ceremony::steps::share::{self, Proved};
+use quorate_quorum_ceremony::steps::share::{self, Paper, Proved};
 use quorate_quorum_ceremony::storage::publish_secret;
 use quorate_share_backup::qr::QrError;
 use zeroize::Zeroizing;
@@ -44,7 +44,9 @@ fn check(a: &CheckArguments, output: Output) -> Result<(), Failure> {
     let at = At::of_member(&a.shared, &a.keyed)?;
     let kept = share::open(at.folder(), at.private()?)?;
     let entered = unlock::unlock(&a.keyed, kept.keys(), output)?;
-    output.print(&show::checked(&kept.prove(entered)?))
+    let mut proved = kept.prove(entered)?;
+    let recorded = proved.record_check();
+    output.print(&show::checked(&proved, &recorded))
 }
 
 fn backup(a: &BackupArguments, output: Output) -> Result<(), Failure> {
@@ -57,17 +59,21 @@ fn backup(a: &BackupArguments, output: Output) -> Result<(), Failure> {
     let kept = share::open(at.folder(), at.private()?)?;
     before_key(output, &show::backup_review(&kept, a))?;
     let entered = unlock::unlock(&a.keyed, kept.keys(), output)?;
-    let proved = kept.prove(entered)?;
+    let mut proved = kept.prove(entered)?;
+    let form = show::word(a.form);
     let Some(out) = &a.out else {
         let text = seen(&proved, a.form)?;
+        let recorded = proved.record_backup(form, Paper::Screen)?;
         let mut screen = Screen::open(output)?;
         screen.show(&text, "Enter clears this screen")?;
         screen.wait_for_enter()?;
         drop(screen);
-        return output.print(&show::shown(&proved, a.form));
+        return output.print(&show::shown(&proved, a.form, &recorded));
     };
-    let published = publish_secret(out, &written(&proved, a.form)?).map_err(CeremonyError::from)?;
-    output.print(&show::written(&proved, a.form, out, published))
+    let bytes = written(&proved, a.form)?;
+    let recorded = proved.record_backup(form, Paper::File)?;
+    let published = publish_secret(out, &bytes).map_err(CeremonyError::from)?;
+    output.print(&show::written(&proved, a.form, out, published, &recorded))
 }
 
 /// The share as it is seen on a screen.

@@ -5,7 +5,7 @@ use std::path::Path;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
 use quorate_quorum_ceremony::steps::restore::{Admission, Restored, Restoring};
-use quorate_quorum_ceremony::steps::share::{Kept, Proved};
+use quorate_quorum_ceremony::steps::share::{Kept, Proved, Recorded};
 use quorate_quorum_ceremony::storage::Published;
 use quorate_share_backup::Origin;
 use quorate_share_backup::rows::{Repair, RowNumber};
@@ -22,10 +22,10 @@ const FINDER: [&str; 2] = [
      which is not in it",
 ];
 
-pub(super) fn checked(proved: &Proved) -> Report {
+pub(super) fn checked(proved: &Proved, told: &Recorded) -> Report {
     let micros = proved.took().as_micros();
     let took = u64::try_from(micros).unwrap_or(u64::MAX);
-    subject(Report::new("share-check", "your share is right"), proved).row(
+    let report = subject(Report::new("share-check", "your share is right"), proved).row(
         "proof_microseconds",
         "proved",
         vec![format!(
@@ -34,7 +34,8 @@ pub(super) fn checked(proved: &Proved) -> Report {
             micros % 1000
         )],
         json!(took),
-    )
+    );
+    recorded(report, told)
 }
 
 pub(super) fn backup_review(kept: &Kept, a: &BackupArguments) -> Report {
@@ -53,17 +54,24 @@ pub(super) fn backup_review(kept: &Kept, a: &BackupArguments) -> Report {
     finder(report).development(kept.origin() == Origin::Rehearsal)
 }
 
-pub(super) fn shown(proved: &Proved, form: Form) -> Report {
+pub(super) fn shown(proved: &Proved, form: Form, told: &Recorded) -> Report {
     let report = Report::new(
         "share-backup",
         "your share was shown, and the screen is cleared",
     );
-    finder(subject(report, proved).fact("form", "form", word(form))).next(
+    let report = subject(report, proved).fact("form", "form", word(form));
+    finder(recorded(report, told)).next(
         "try the paper out: quorate ceremony share restore says that the share is there already",
     )
 }
 
-pub(super) fn written(proved: &Proved, form: Form, out: &Path, published: Published) -> Report {
+pub(super) fn written(
+    proved: &Proved,
+    form: Form,
+    out: &Path,
+    published: Published,
+    told: &Recorded,
+) -> Report {
     let title = match published {
         Published::Written => "your share is written down",
         Published::AlreadyThere => "that file is there already, with the same share",
@@ -71,7 +79,7 @@ pub(super) fn written(proved: &Proved, form: Form, out: &Path, published: Publis
     let report = subject(Report::new("share-backup", title), proved)
         .fact("form", "form", word(form))
         .fact("file", "file", format!("{} (mode 0600)", out.display()));
-    finder(report)
+    finder(recorded(report, told))
         .note("delete the file once it is printed; a disk, a print queue and a backup remember more")
         .next("try the paper out: quorate ceremony share restore says that the share is there already")
 }
@@ -113,6 +121,7 @@ pub(super) fn restored(done: &Restored, repairs: &[(RowNumber, Repair)]) -> Repo
             repairs.iter().map(|(row, _)| json!(row.get())).collect(),
         )
         .development(done.origin == Origin::Rehearsal);
+    report = recorded(report, &done.recorded);
     let Some(renewed) = &done.renewed else {
         return report;
     };
@@ -149,7 +158,27 @@ fn finder(report: Report) -> Report {
     FINDER.into_iter().fold(report, Report::note)
 }
 
-const fn word(form: Form) -> &'static str {
+/// What the transcript has of it.
+fn recorded(report: Report, told: &Recorded) -> Report {
+    let (line, value) = match told {
+        Recorded::Written => (
+            "your record is signed and in the shared folder",
+            json!("yes"),
+        ),
+        Recorded::NoTranscript => ("there is none here; nothing was recorded", json!("none")),
+        Recorded::Not(error) => ("not recorded now", json!(error.explain().code)),
+    };
+    let report = report.row("recorded", "transcript", vec![line.into()], value);
+    let Recorded::Not(error) = told else {
+        return report;
+    };
+    let remedy = error.explain().remedy;
+    report.note(format!(
+        "all of this is so, and the transcript does not tell of it yet: {error}; {remedy}"
+    ))
+}
+
+pub(super) const fn word(form: Form) -> &'static str {
     match form {
         Form::Words => "words",
         Form::Sheet => "sheet",

@@ -38,18 +38,16 @@ pub(in crate::ceremony) fn drill_started(done: &Started) -> Report {
 }
 
 pub(in crate::ceremony) fn drill_review(step: &Verified) -> Report {
-    let report = Report::new(
-        "drill give",
-        "A DRILL: this enclave is verified, and takes drill shares only",
-    )
-    .fact("genesis", "genesis digest", step.genesis());
-    let report = manifest(report, step.manifest(), step.manifest_digest());
     let what = match step.gives_share() {
         true => "proof of your real share, and your drill share",
         false => "proof of your real share only",
     };
-    let report = report.fact("gives", "you give", what);
-    let report = ignored(document(report, &step.setup().facts), step.ignored()).note(STAYS);
+    let report = Report::new(
+        "drill give",
+        "A DRILL: this enclave is verified, and takes drill shares only",
+    )
+    .fact("gives", "you give", what)
+    .note(STAYS);
     let report = match step.gives_share() {
         true => report,
         false => report.note(
@@ -57,7 +55,11 @@ pub(in crate::ceremony) fn drill_review(step: &Verified) -> Report {
              another one",
         ),
     };
-    report.note(NEWEST)
+    let report = report
+        .note(NEWEST)
+        .fact("genesis", "genesis digest", step.genesis());
+    let report = manifest(report, step.manifest(), step.manifest_digest());
+    ignored(document(report, &step.setup().facts), step.ignored())
 }
 
 pub(in crate::ceremony) fn drill_given(done: &Given) -> Report {

@@ -8,11 +8,12 @@ use quorate_quorum_ceremony::steps::surrogate::list::{List, Listed};
 use quorate_quorum_ceremony::steps::surrogate::name::{self, Named};
 use quorate_quorum_ceremony::steps::surrogate::share::{self, Shared};
 use quorate_quorum_ceremony::workspace::role_name;
-use quorate_screens::ChangeKind;
+use quorate_screens::{Change, ChangeKind};
 use serde_json::json;
 
 use super::{time, title};
 use crate::ceremony::report::Report;
+use crate::output::hex;
 
 /// What everybody should know before a share is given.
 const FOR_GOOD: &str = "THIS CANNOT BE TAKEN BACK before the next resharing: whoever has a share once \
@@ -96,20 +97,34 @@ pub(in crate::ceremony) fn entrust_review(step: &share::Review) -> Report {
     .fact("fingerprint", "fingerprint", step.digest())
     .number("index", "your index", index.0.get().into())
     .fact("epoch", "epoch", epoch);
+    let to = step.delegation().encryption_key.to_compressed();
     delegation(report, step.delegation())
+        .fact("encryption_key", "sealed to the key", hex(&to))
         .development(step.definition().attestation_root.is_development())
         .note(FOR_GOOD)
 }
 
-/// The one thing that giving a share changes, for a screen.
-pub(in crate::ceremony) fn entrust_changes(step: &share::Review) -> Vec<quorate_screens::Change> {
-    let surrogate = &step.delegation().surrogate;
-    let words = [format!("{surrogate} GETS YOUR SHARE"), FOR_GOOD.to_owned()];
-    let grave = |words: String| quorate_screens::Change {
-        kind: ChangeKind::Grave,
+/// What giving a share changes, for a screen.
+pub(in crate::ceremony) fn entrust_changes(step: &share::Review) -> Vec<Change> {
+    let delegation = step.delegation();
+    let surrogate = &delegation.surrogate;
+    let change = |kind, words: String| Change {
+        kind,
         words: words.into(),
     };
-    words.map(grave).into()
+    vec![
+        change(ChangeKind::Grave, format!("{surrogate} GETS YOUR SHARE")),
+        change(ChangeKind::Grave, FOR_GOOD.to_owned()),
+        change(
+            ChangeKind::Added,
+            format!(
+                "{surrogate} may give it to enclaves that run manifest {}, until {} by the enclave's \
+                 time",
+                delegation.sequence,
+                time(delegation.expires)
+            ),
+        ),
+    ]
 }
 
 pub(in crate::ceremony) fn entrusted(done: &Shared) -> Report {

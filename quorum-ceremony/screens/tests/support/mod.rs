@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+mod drill;
+mod surrogate;
+
 use std::time::Duration;
 
 use quorate_screens::{
@@ -418,5 +421,9 @@ pub(crate) fn pages() -> Vec<(&'static str, Page)> {
         ("token", token(PinTries::NotReduced)),
         ("token-one-try", token(PinTries::Last)),
         ("transcript", transcript()),
+        ("drill-give", drill::give()),
+        ("drill-prove-only", drill::prove_only()),
+        ("drill-do-not", drill::real()),
+        ("surrogate-share", surrogate::share()),
     ]
 }

@@ -35,11 +35,12 @@ use crate::error::{CeremonyError, StepError};
 use crate::inputs::InputError;
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::PinError;
+use crate::private::Drilled;
 use crate::steps::attest::{decide, genesis_and_links};
 use crate::steps::held::Held;
 use crate::steps::provision::{check_patience, own_share};
 use crate::steps::{Member, seal_share};
-use crate::transcript::{Content, Effect, Looked, add, object, people, refused};
+use crate::transcript::{Content, Effect, Looked, add, everybody, object, refused};
 use crate::workspace::{IgnoredApproval, Workspace};
 
 /// A drill enclave that was verified for this member. Nothing has been given to it yet.
@@ -124,7 +125,7 @@ fn look(
     let measurements = &chain.manifest().measurements;
     let looked = Looked::new(&challenge, &setup.facts, measurements, definition)?;
     Ok(Verified {
-        people: people(genesis.definition(), known),
+        people: everybody(&workspace, &genesis, known)?,
         looked,
         workspace,
         socket,
@@ -259,11 +260,15 @@ impl Verified {
         let mut client = Client::connect(&self.socket)?;
         let grant = request.grant.clone();
         let gave_share = request.sealed.is_some();
-        let receipt = client.drill_give(request)?;
-        let receipt = self.check_receipt(&receipt, &grant)?;
-        // Nothing that is worth anything has left, so this is told once it is true.
-        let content = self.content(&grant, &receipt);
-        add(&self.member.private, &content, Effect::None)?;
+        // The enclave takes a part once: that it was sent is told, whatever comes back.
+        let effect = Effect::Proved(grant.digest());
+        add(&self.member.private, &self.content(&grant), effect)?;
+        let answer = client.drill_give(request)?;
+        let receipt = self.check_receipt(&answer, &grant)?;
+        self.member.private.store_drilled(&Drilled {
+            grant: grant.clone(),
+            receipt: answer,
+        })?;
         journal.settle(&keys)?;
         Ok(Given {
             index: self.index,
@@ -310,8 +315,8 @@ impl Verified {
         })
     }
 
-    /// What the record says.
-    fn content(&self, grant: &Signed<DrillGrant>, receipt: &DrillReceipt) -> Content {
+    /// What the record says, beside the answer.
+    fn content(&self, grant: &Signed<DrillGrant>) -> Content {
         let claim = grant.unverified();
         let possession = &claim.possession;
         let mut facts = vec![
@@ -320,7 +325,6 @@ impl Verified {
             object(possession.unverified().manifest),
             object(possession.unverified().genesis),
             Fact::Share(Index(self.index), possession.unverified().epoch),
-            Fact::Count(receipt.accepted, receipt.threshold),
         ];
         facts.extend(claim.sealed.map(object));
         facts.extend(self.looked.facts());

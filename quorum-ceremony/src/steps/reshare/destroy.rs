@@ -34,7 +34,7 @@ use crate::pins::SharePin;
 use crate::steps::Member;
 use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, object, refused};
 use crate::workspace::{Workspace, destroyed_file};
 
 /// Shares that are out of use.
@@ -83,7 +83,7 @@ pub fn review(folder: &Path, private: &Path, with_key: bool) -> Result<Review, C
         return Err(StepError::NothingToDestroy.into());
     }
     let review = Review {
-        people: people(genesis.definition(), known),
+        people: everybody(&workspace, &genesis, known)?,
         workspace,
         member,
         genesis,

@@ -30,7 +30,7 @@ use crate::steps::Member;
 use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::steps::held::Held;
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, object, refused};
 use crate::workspace::{Workspace, reshare_receipt_file};
 
 /// A resharing in which this member has a share, and which was verified for them.
@@ -92,7 +92,7 @@ fn look(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, Ce
     }
     let index = person.index;
     let known = links.links.get(..chain.links().len()).unwrap_or_default();
-    let mut people = people(genesis.definition(), known);
+    let mut people = everybody(&workspace, &genesis, known)?;
     for person in &reshare.order.share_set.members {
         let author = (person.name.clone(), person.signing_key);
         if !people.contains(&author) {

@@ -29,7 +29,7 @@ use crate::steps::Member;
 use crate::steps::approve::Seat;
 use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, object, refused};
 use crate::workspace::{Workspace, is_reshare_consent, reshare_consent_file};
 
 /// An order that this member may consent to.
@@ -85,7 +85,7 @@ fn look(folder: &Path, private: &Path, number: Option<u64>) -> Result<Review, Ce
     let seats = decide(&member.pins, &key, &genesis, &chain, &order)?;
     let known = links.links.get(..chain.links().len()).unwrap_or_default();
     Ok(Review {
-        people: people(genesis.definition(), known),
+        people: everybody(&workspace, &genesis, known)?,
         workspace,
         member,
         genesis,

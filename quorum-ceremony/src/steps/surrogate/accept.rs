@@ -27,7 +27,7 @@ use crate::steps::Member;
 use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::steps::held::Held;
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, object, refused};
 use crate::workspace::Workspace;
 
 /// A share that was entrusted and is not kept yet.
@@ -98,7 +98,7 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
     check_share(&share, &acting, &chain)?;
     let known = links.links.get(..chain.links().len()).unwrap_or_default();
     Ok(Review {
-        people: people(genesis.definition(), known),
+        people: everybody(&workspace, &genesis, known)?,
         workspace,
         member,
         genesis,

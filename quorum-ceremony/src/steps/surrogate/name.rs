@@ -4,6 +4,9 @@
 //! anything is signed: the member has a seat, the surrogate has none and no key of anybody who has.
 //! What the surrogate does counts as the member's, once; a delegation cannot be taken back before its
 //! end, only used up by acting first.
+//!
+//! A command that was interrupted is repeated and signs nothing twice: within an hour, the same wish is the
+//! delegation that is there. Later it is a new one, which lasts longer.
 
 use std::path::Path;
 
@@ -26,12 +29,14 @@ use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock};
 use crate::steps::{Member, newest_approved};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, object, refused};
 use crate::workspace::{Workspace, delegation_file};
 
 /// Longest delegation in days.
 const MAX_DAYS: u32 = 14;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+/// For so long after a delegation was made, one that would say the same is that one: an hour, in milliseconds.
+const SAME_MS: u64 = 60 * 60 * 1000;
 
 /// What a member asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +57,8 @@ pub struct Review {
     genesis: VerifiedGenesis,
     delegation: Delegation,
     number: u8,
+    /// Where it was signed just now, by a command that was interrupted.
+    known: Option<Signed<Delegation>>,
     people: Vec<(Name, VerificationKey)>,
 }
 
@@ -117,7 +124,14 @@ fn look(folder: &Path, private: &Path, plan: &Plan) -> Result<Review, CeremonyEr
     }
     let roles = places.iter().map(|(role, _)| *role).collect();
     let fields = fields(&card, &genesis, name, roles, sequence, days);
-    let delegation = Checked::new(fields).map_err(StepError::ManifestInvalid)?;
+    let known = workspace.delegations(sequence, name)?.into_iter().rev();
+    let mut known = known
+        .filter(|(_, known)| is_same(known.unverified(), &fields) && known.verify(&key).is_ok());
+    let known = known.next();
+    let delegation = match &known {
+        Some((_, known)) => known.unverified().clone(),
+        None => Checked::new(fields).map_err(StepError::ManifestInvalid)?,
+    };
     for (role, person) in places {
         let place = Place {
             genesis: genesis.digest(),
@@ -128,15 +142,30 @@ fn look(folder: &Path, private: &Path, plan: &Plan) -> Result<Review, CeremonyEr
         };
         check_claim(&place, &delegation, &[])?;
     }
-    let number = workspace.next_delegation(sequence, name)?;
+    let (number, known) = match known {
+        Some((number, known)) => (number, Some(known)),
+        None => (workspace.next_delegation(sequence, name)?, None),
+    };
     Ok(Review {
-        people: people(genesis.definition(), approved),
+        people: everybody(&workspace, &genesis, approved)?,
         workspace,
         member,
         genesis,
         delegation,
         number,
+        known,
     })
+}
+
+/// Whether a delegation is what was asked for just now, by a command that was interrupted or is typed twice.
+fn is_same(known: &Delegation, asked: &DelegationFields) -> bool {
+    let lasts = |fields: &DelegationFields| fields.expires.0.checked_sub(fields.time.0);
+    let age = asked.time.0.checked_sub(known.time.0);
+    known.same_people(asked)
+        && (known.genesis, known.sequence, &known.roles)
+            == (asked.genesis, asked.sequence, &asked.roles)
+        && lasts(known) == lasts(asked)
+        && age.is_some_and(|age| age < SAME_MS)
 }
 
 fn fields(
@@ -195,18 +224,26 @@ impl Review {
         let keys = self.member.unlock(unlock.into())?;
         let journal = self.member.journal(&self.workspace, self.people.clone());
         journal.settle(&keys)?;
-        let delegation = keys.sign(self.delegation)?;
-        let claim = delegation.unverified();
-        let file = delegation_file(claim.sequence, &claim.member, self.number);
-        let effect = Effect::published(&file, &to_bytes(&delegation))?;
-        let content = Content {
-            act: Act::Surrogate,
-            facts: facts(&delegation),
+        let (delegation, published) = match self.known {
+            Some(known) => {
+                let told = object(known.digest());
+                if !journal.tells(&keys, Act::Surrogate, &told)? {
+                    add(&self.member.private, &content(&known), Effect::None)?;
+                }
+                (known, Published::AlreadyThere)
+            }
+            None => {
+                let delegation = keys.sign(self.delegation)?;
+                let claim = delegation.unverified();
+                let file = delegation_file(claim.sequence, &claim.member, self.number);
+                let effect = Effect::published(&file, &to_bytes(&delegation))?;
+                add(&self.member.private, &content(&delegation), effect)?;
+                let published = self
+                    .workspace
+                    .publish_delegation(self.number, &delegation)?;
+                (delegation, published)
+            }
         };
-        add(&self.member.private, &content, effect)?;
-        let published = self
-            .workspace
-            .publish_delegation(self.number, &delegation)?;
         journal.settle(&keys)?;
         Ok(Named {
             development: self.genesis.definition().attestation_root.is_development(),
@@ -214,5 +251,13 @@ impl Review {
             delegation,
             published,
         })
+    }
+}
+
+/// What the record of a delegation says.
+fn content(delegation: &Signed<Delegation>) -> Content {
+    Content {
+        act: Act::Surrogate,
+        facts: facts(delegation),
     }
 }

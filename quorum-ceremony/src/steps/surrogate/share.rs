@@ -31,7 +31,7 @@ use crate::steps::attest::{decide as approved, genesis_and_links};
 use crate::steps::held::Held;
 use crate::steps::{Member, seal_share};
 use crate::storage::Published;
-use crate::transcript::{Content, Effect, add, object, people, refused};
+use crate::transcript::{Content, Effect, add, everybody, object, refused};
 use crate::workspace::{Workspace, entrusted_file};
 
 /// A share that is ready to be sealed to a surrogate.
@@ -122,7 +122,7 @@ fn look(
     };
     let known = links.links.get(..chain.links().len()).unwrap_or_default();
     Ok(Review {
-        people: people(genesis.definition(), known),
+        people: everybody(&workspace, &genesis, known)?,
         workspace,
         member,
         acting,

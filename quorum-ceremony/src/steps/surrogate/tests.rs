@@ -28,15 +28,15 @@ use crate::steps::carried::CarriedError;
 use crate::steps::{approve, carry, join, provision};
 use crate::storage::Published;
 
-struct Case {
-    world: Arc<World>,
-    folders: Folders,
-    manifest: Manifest,
+pub(in crate::steps) struct Case {
+    pub(in crate::steps) world: Arc<World>,
+    pub(in crate::steps) folders: Folders,
+    pub(in crate::steps) manifest: Manifest,
 }
 
 impl Case {
     /// A first manifest that nobody of these has approved but those named; Bob and Grace have joined.
-    fn new(approved: &[usize]) -> Self {
+    pub(in crate::steps) fn new(approved: &[usize]) -> Self {
         let (world, folders) = (World::new(), Folders::new());
         let manifest = world.manifest(None, b"app");
         folders.publish(&world, &[world.link(&manifest, approved)]);
@@ -53,18 +53,22 @@ impl Case {
         case
     }
 
-    fn private(&self, person: &str) -> PathBuf {
+    pub(in crate::steps) fn private(&self, person: &str) -> PathBuf {
         self.folders.private(0).with_file_name(person)
     }
 
-    fn join(&self, person: &str) {
+    pub(in crate::steps) fn join(&self, person: &str) {
         let genesis = Some(Digest::of(&self.world.genesis()));
         let shared = self.folders.shared();
         let joining = join::prepare(&shared, &self.private(person), &name(person), genesis);
         joining.unwrap().join(passphrase(WORDS)).unwrap();
     }
 
-    fn name_as(&self, member: &str, surrogate: &str) -> Result<name::Named, CeremonyError> {
+    pub(in crate::steps) fn name_as(
+        &self,
+        member: &str,
+        surrogate: &str,
+    ) -> Result<name::Named, CeremonyError> {
         let plan = name::Plan {
             surrogate: name(surrogate),
             sequence: None,
@@ -73,17 +77,20 @@ impl Case {
         name::review(&self.folders.shared(), &self.private(member), &plan)?.sign(passphrase(WORDS))
     }
 
-    fn approve(&self, person: &str) -> Result<approve::Approved, CeremonyError> {
+    pub(in crate::steps) fn approve(
+        &self,
+        person: &str,
+    ) -> Result<approve::Approved, CeremonyError> {
         approve::review(&self.folders.shared(), &self.private(person), None)?
             .approve(passphrase(WORDS))
     }
 
-    fn share(&self) -> Result<share::Shared, CeremonyError> {
+    pub(in crate::steps) fn share(&self) -> Result<share::Shared, CeremonyError> {
         let (shared, private) = (self.folders.shared(), self.private("bob"));
         share::review(&shared, &private, &name("grace"), None)?.entrust(passphrase(WORDS))
     }
 
-    fn accept(&self) -> Result<accept::Accepted, CeremonyError> {
+    pub(in crate::steps) fn accept(&self) -> Result<accept::Accepted, CeremonyError> {
         let (shared, private) = (self.folders.shared(), self.private("grace"));
         accept::review(&shared, &private, None)?.accept(passphrase(WORDS))
     }
@@ -96,7 +103,11 @@ impl Case {
     }
 
     /// A delegation of Bob's to Grace, changed and signed by somebody.
-    fn publish(&self, signer: usize, change: impl FnOnce(&mut DelegationFields)) -> Delegation {
+    pub(in crate::steps) fn publish(
+        &self,
+        signer: usize,
+        change: impl FnOnce(&mut DelegationFields),
+    ) -> Delegation {
         let card = self.folders.workspace().card(&name("grace")).unwrap();
         let now = wall_clock().0;
         let mut fields = DelegationFields {
@@ -272,7 +283,7 @@ fn a_forged_approval_by_a_surrogate_is_left_out_fails_closed() {
 }
 
 /// An enclave that takes what a real one would: Grace's grant at Bob's index, under the delegation.
-fn serve(case: &Case) -> Arc<Mutex<Vec<ProvisionRequest>>> {
+pub(in crate::steps) fn serve(case: &Case) -> Arc<Mutex<Vec<ProvisionRequest>>> {
     let received = Arc::<Mutex<Vec<ProvisionRequest>>>::default();
     let (log, world, instance) = (
         Arc::clone(&received),
@@ -310,7 +321,7 @@ fn serve(case: &Case) -> Arc<Mutex<Vec<ProvisionRequest>>> {
     received
 }
 
-fn give(case: &Case) -> Result<provision::Given, CeremonyError> {
+pub(in crate::steps) fn give(case: &Case) -> Result<provision::Given, CeremonyError> {
     let socket = case.folders.socket();
     let (shared, private) = (case.folders.shared(), case.private("grace"));
     provision::attest(&shared, &private, socket.as_path())?.give(passphrase(WORDS))
