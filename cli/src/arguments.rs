@@ -468,6 +468,9 @@ mod tests {
                 walk(inner, &format!("{path} {}", inner.get_name()));
             }
         }
-        walk(&Arguments::command(), "quorate");
+        // Commands are described to the parser only when they are typed (`Later`), or all are built.
+        let mut command = Arguments::command();
+        command.build();
+        walk(&command, "quorate");
     }
 }

@@ -60,10 +60,13 @@ pub(crate) fn run(ceremony: &Ceremony, output: Output) -> Result<Exit, Failure> 
             let at = At::of_member(&a.shared, &a.keyed)?;
             let private = at.private_to_make()?;
             if a.acting.dry_run {
-                output.print(&begin::join_dry(&at, private, &a.name, a.genesis)?)?;
+                output.print(&begin::join_dry(&at, private, a)?)?;
                 return Ok(Exit::Success);
             }
-            let step = join::prepare(at.folder(), private, &a.name, a.genesis)?;
+            let step = match a.new_keys {
+                true => join::prepare_new_keys(at.folder(), private, &a.name, a.genesis)?,
+                false => join::prepare(at.folder(), private, &a.name, a.genesis)?,
+            };
             output.print(&show::joined(&unlock::join(a, &named, step, output)?))?;
         }
         Ceremony::Define(a) => {

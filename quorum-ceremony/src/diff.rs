@@ -9,14 +9,17 @@
 
 use std::fmt::Display;
 
-use quorate_protocol::atoms::{Name, Text, UnixMillis};
+use quorate_protocol::atoms::{Name, Sha256, Text, UnixMillis};
 use quorate_protocol::definition::{Definition, MeasurementFields};
 use quorate_protocol::egress::Destination;
 use quorate_protocol::forward::{ApprovalRule, ForwardPolicy};
 use quorate_protocol::genesis::Epoch;
+use quorate_protocol::keys::EncryptionKey;
 use quorate_protocol::manifest::{Application, Manifest};
-use quorate_protocol::members::{MemberSet, MemberSetFields};
+use quorate_protocol::members::{Member, MemberSet, MemberSetFields};
 use quorate_twins::rfc3339;
+
+use crate::rekey::KeyFingerprint;
 
 /// How much a change deserves to be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +136,33 @@ pub fn resharing(running: &Manifest, after: &MemberSet, shares: NewShares) -> Ve
     all.0
 }
 
+/// What is another of a member who keeps their name. Keys are named by the fingerprints that people read to
+/// each other.
+fn moved(old: &Member, new: &Member) -> String {
+    let mut all = Vec::new();
+    if old.index != new.index {
+        let (was, is) = (old.index.get(), new.index.get());
+        all.push(format!("index from {was} to {is}"));
+    }
+    if old.signing_key != new.signing_key {
+        let (was, is) = (
+            KeyFingerprint::of(&old.signing_key),
+            KeyFingerprint::of(&new.signing_key),
+        );
+        all.push(format!(
+            "THE KEY with the fingerprint {was} IS REPLACED by the one with {is}, and whoever has that \
+             one acts as {}",
+            new.name
+        ));
+    }
+    if old.encryption_key != new.encryption_key {
+        let hash = |key: &EncryptionKey| Sha256::of(&key.to_compressed());
+        let (was, is) = (hash(&old.encryption_key), hash(&new.encryption_key));
+        all.push(format!("encryption key from {was} to {is}"));
+    }
+    all.join("; ")
+}
+
 struct Changes(Vec<Change>);
 
 /// A pair of what was and what will be.
@@ -211,14 +241,11 @@ impl Changes {
                 }
                 Some(old) if old != member => {
                     let old_key = old.signing_key.to_string();
-                    let what_of = if old.index != member.index {
-                        format!("index from {} to {}", old.index.get(), member.index.get())
-                    } else if old.signing_key != member.signing_key {
-                        format!("key from {old_key} to {key}")
-                    } else {
-                        "encryption key".into()
-                    };
-                    let words = format!("CHANGES {} AMONG THE {what}: {what_of}", member.name);
+                    let words = format!(
+                        "CHANGES {} AMONG THE {what}: {}",
+                        member.name,
+                        moved(old, member)
+                    );
                     let pair: Pair<'_> = (Some(&old_key), Some(&key));
                     self.add(changed, power, Some(&member.name), pair, words);
                 }

@@ -38,6 +38,7 @@ use crate::pins::PinError;
 use crate::place::PlaceError;
 use crate::plan::PlanError;
 use crate::random::NoRandomness;
+use crate::rekey::{KeyFingerprint, TypedFingerprint};
 use crate::steps::carried::CarriedError;
 use crate::steps::restore::RestoreError;
 use crate::storage::StorageError;
@@ -483,6 +484,56 @@ pub enum StepError {
     /// Somebody else's card has that name.
     #[error("somebody else has joined as {name}")]
     NameTaken {
+        /// The name.
+        name: Name,
+    },
+    /// The folder has no card of such new keys.
+    #[error("the folder has no card of new keys of {name} with the fingerprint {fingerprint}")]
+    NewKeysMissing {
+        /// Whose.
+        name: Name,
+        /// What was given.
+        fingerprint: TypedFingerprint,
+    },
+    /// The card is of another key than the one that was given.
+    #[error("the card of new keys of {name} has the fingerprint {found}, not {given}")]
+    NewKeysDiffer {
+        /// Whose.
+        name: Name,
+        /// What was given.
+        given: TypedFingerprint,
+        /// That of the card.
+        found: KeyFingerprint,
+    },
+    /// A manifest names another encryption key than the card of the new signing key does.
+    #[error("the manifest names another encryption key of {name} than the card of the new keys")]
+    NewKeysNotCard {
+        /// Whose.
+        name: Name,
+    },
+    /// New keys for somebody who would have no seat.
+    #[error("{name} has no seat in the manifest, so no keys of {name} can be replaced")]
+    NewKeysWithoutSeat {
+        /// The name.
+        name: Name,
+    },
+    /// One name was given twice.
+    #[error("new keys of {name} were given twice")]
+    NewKeysTwice {
+        /// The name.
+        name: Name,
+    },
+    /// Keys are another member's already.
+    #[error("the new keys of {name} have a key that is {other}'s")]
+    NewKeysOfAnother {
+        /// Whose they shall be.
+        name: Name,
+        /// Whose they are.
+        other: Name,
+    },
+    /// Nobody of that name has keys that could be replaced.
+    #[error("nobody has joined as {name}, so there are no keys to replace")]
+    NobodyToReplace {
         /// The name.
         name: Name,
     },

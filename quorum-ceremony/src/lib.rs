@@ -50,6 +50,7 @@ pub mod place;
 pub mod plan;
 pub mod private;
 pub mod random;
+pub mod rekey;
 pub mod steps;
 pub mod storage;
 pub mod token;

@@ -367,6 +367,23 @@ impl Pins {
         Ok(())
     }
 
+    /// Pins the member's share of the genesis where only the genesis was pinned, by a join after it: who
+    /// has new keys holds the share still. Once pinned, it stays.
+    ///
+    /// # Errors
+    /// [`PinError::SecondGenesis`], [`PinError::OtherShare`].
+    pub fn pin_restored_share(
+        &mut self,
+        digest: Digest<Genesis>,
+        share: SharePin,
+    ) -> Result<(), PinError> {
+        self.check_genesis(digest)?;
+        if self.genesis().is_some_and(|known| known.share.is_none()) {
+            self.0.genesis = None;
+        }
+        self.pin_genesis(digest, Some(share))
+    }
+
     /// Pins the share of a resharing. Once pinned, an epoch has one share.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! definition.cbor            what everybody consents to (definition.json: for eyes only)
 //! root.der                   the attestation root whose fingerprint the definition names
 //! members/NAME.cbor          cards, each signed by its own key
+//! members/NAME-KEY.cbor      cards of keys in the place of lost ones (crate::rekey)
 //! consents/NAME.cbor
 //! genesis/output.cbor        commitments and sealed shares
 //! genesis/document.bin       attestation of the genesis enclave
@@ -609,7 +610,7 @@ impl Workspace {
         Ok(found)
     }
 
-    fn find<T: Object>(&self, file: &[&str]) -> Result<Option<T>, CeremonyError> {
+    pub(crate) fn find<T: Object>(&self, file: &[&str]) -> Result<Option<T>, CeremonyError> {
         let Some(bytes) = self.folder.read(file, T::MAX)? else {
             return Ok(None);
         };

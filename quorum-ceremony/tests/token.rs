@@ -242,6 +242,43 @@ fn keys_with_a_card_in_a_new_folder_make_no_pins_fails_closed() {
     assert_eq!(fs::read(&card).expect("the card"), before);
 }
 
+/// The token's own keys get a card beside the one that is there, once; keys that are on that card already
+/// replace nothing, and no pins are made for them.
+#[test]
+fn new_keys_in_a_token_that_are_those_of_the_card_fails_closed() {
+    let test = "new_keys_in_a_token_that_are_those_of_the_card_fails_closed";
+    let Some(tokens) = alone(test, |tokens| tokens.add("one")) else {
+        return;
+    };
+    let place = Place::new();
+    joined_with_named(&tokens, &place);
+    fs::remove_dir_all(place.private()).expect("lost");
+    let shared = place.0.path().join("shared");
+    let anew = |private: &str| {
+        let private = place.0.path().join(private);
+        join::prepare_new_keys(&shared, &private, &alice(), None).expect("prepared")
+    };
+    restart(&tokens);
+    let same = anew("private").join_with(Unlock::Token(insert(&tokens), pin()), &named());
+    let refused = StepError::JoinedOtherwise {
+        name: alice(),
+        token: true,
+    };
+    assert_eq!(same, Err(refused.into()));
+    assert!(!place.private().join("pins.cbor").exists());
+
+    restart(&tokens);
+    let joined = anew("new").join(Unlock::Token(insert(&tokens), pin()));
+    let joined = joined.expect("joined");
+    let short = joined.new_keys.expect("new keys").short();
+    let card = shared.join(format!("members/alice-{short}.cbor"));
+    let written = fs::read(&card).expect("a card");
+    restart(&tokens);
+    let again = anew("new").join(Unlock::Token(insert(&tokens), pin()));
+    assert!(again.expect("joined").before);
+    assert_eq!(fs::read(&card).expect("a card"), written);
+}
+
 #[test]
 fn a_replaced_signing_key_fails_closed() {
     let change = |tool: &Tool| {

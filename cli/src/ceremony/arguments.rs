@@ -68,7 +68,7 @@ An upgrade without shares, where the manifest that runs allows it:
 
 Other people, with the same key:
 
-  rotate     coordinator     writes a manifest with other approvers, or with new shares
+  rotate     coordinator     writes a manifest with other approvers, new shares or new keys
   reshare    everybody       a running enclave makes new shares, for other people
 
 Somebody else for one member, for one manifest:
@@ -225,9 +225,15 @@ A URI is as in RFC 7512; `quorate ceremony token list` prints those of your toke
 
 Who joins after the genesis, to take a seat in a later manifest, gives its digest: it is pinned.
 
+Who has a seat and has lost their keys makes others in a new private folder, with --new-keys. The card
+of the old ones stays, and the new ones count nowhere before the others have approved a manifest that
+`quorate ceremony rotate --new-keys NAME=FINGERPRINT` wrote. Read the fingerprint to them, by voice.
+Then `quorate ceremony share restore` brings your share back from paper.
+
 Examples:
   quorate ceremony join --folder ceremony --private ~/quorum --name alice
   quorate ceremony join --folder ceremony --private ~/quorum --name erin --genesis DIGEST
+  quorate ceremony join --folder ceremony --private ~/new --name dave --new-keys --genesis DIGEST
   quorate ceremony join --folder ceremony --private ~/quorum --name alice \\
       --token 'pkcs11:token=alice' --module /usr/lib/softhsm/libsofthsm2.so
   quorate ceremony join --folder ceremony --private ~/quorum --name alice \\
@@ -248,6 +254,10 @@ pub(crate) struct JoinArguments {
     /// The genesis digest of a namespace that has its key already, as another member read it to you
     #[arg(long, value_name = "HEX", value_parser = genesis)]
     pub(crate) genesis: Option<Digest<Genesis>>,
+
+    /// Make keys in the place of those you have lost, with a card of their own
+    #[arg(long)]
+    pub(crate) new_keys: bool,
 
     /// The token your keys are in, or will be
     #[arg(long, value_name = "URI", value_parser = token_uri, conflicts_with = "passphrase_file")]

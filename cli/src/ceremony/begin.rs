@@ -5,9 +5,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use quorate_protocol::atoms::Name;
-use quorate_protocol::digest::Digest;
-use quorate_protocol::genesis::Genesis;
 use quorate_quorum_ceremony::CeremonyError;
 use quorate_quorum_ceremony::client::Client;
 use quorate_quorum_ceremony::steps::preflight::Terminal;
@@ -15,7 +12,9 @@ use quorate_quorum_ceremony::steps::{join, new, next as turn, preflight as check
 use quorate_quorum_ceremony::workspace::Workspace;
 use serde_json::json;
 
-use super::arguments::{ForwardArguments, NewArguments, NextArguments, PreflightArguments};
+use super::arguments::{
+    ForwardArguments, JoinArguments, NewArguments, NextArguments, PreflightArguments,
+};
 use super::place::At;
 use super::report::Report;
 use super::{dry, measurements, protect, root, show, unlock};
@@ -96,13 +95,17 @@ fn says_nothing_of_the_key(failure: &Failure) -> bool {
 }
 
 /// What `join` would do. A genesis that is named is compared with the folder's.
-pub(super) fn join_dry(
-    at: &At,
-    private: &Path,
-    name: &Name,
-    genesis: Option<Digest<Genesis>>,
-) -> Result<Report, Failure> {
-    let card = at.folder().join("members").join(format!("{name}.cbor"));
+pub(super) fn join_dry(at: &At, private: &Path, a: &JoinArguments) -> Result<Report, Failure> {
+    let (name, genesis) = (&a.name, a.genesis);
+    let card = match a.new_keys {
+        true => {
+            let workspace = Workspace::open(at.folder()).map_err(CeremonyError::from)?;
+            join::check_replaceable(&workspace, name)?;
+            format!("{name}-FINGERPRINT.cbor")
+        }
+        false => format!("{name}.cbor"),
+    };
+    let card = at.folder().join("members").join(card);
     let mut report = Report::new("join", "you are about to join");
     if let Some(given) = genesis {
         join::check_genesis(at.folder(), given)?;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use quorate_protocol::atoms::Name;
+use quorate_quorum_ceremony::rekey::NewKeys;
 use quorate_quorum_ceremony::steps::{reshare::order, rotate};
 
 use super::arguments::{Acting, Keyed, Noting, Shared, Socket, name};
@@ -20,7 +21,8 @@ The quorum key stays; the shares become others', under another threshold. Steps:
   destroy    old holders     destroy the share that counts no more, and sign that
 
 Who is new first does `quorate ceremony join --genesis DIGEST`, with the digest another member reads
-to them. Who wants new keys joins under another name and takes the place of the old one.
+to them. Who wants new keys and holds their share, on paper or otherwise, needs no resharing:
+`quorate ceremony join --new-keys`.
 
 Old shares count until a manifest that names the new ones is approved; from then on the tools refuse
 them. As many old holders as the old threshold who kept theirs can still rebuild the key: only another
@@ -157,10 +159,15 @@ Writes the manifest that follows the newest approved one with other people and n
 manifest set needs the thresholds of the old and of the new set; other shares or holders need that of
 the present holders besides. A running enclave keeps its manifest: boot another one, and stop the old.
 
+With --new-keys a member keeps name, seats and share, and signs with other keys from then on. Hear the
+fingerprint from that member, by voice: whoever has those keys acts in their name. It takes approvals
+of both sets, where the member sits in both.
+
 Examples:
   quorate ceremony rotate --folder ceremony --manifest-members alice,bob,erin --manifest-threshold 2
   quorate ceremony rotate --folder ceremony --reshare
-  quorate ceremony rotate --folder ceremony --reshare --manifest-members alice,bob,erin")]
+  quorate ceremony rotate --folder ceremony --reshare --manifest-members alice,bob,erin
+  quorate ceremony rotate --folder ceremony --new-keys dave=3f0a77c1b2d4e596")]
 pub(crate) struct RotateArguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -182,6 +189,10 @@ pub(crate) struct RotateArguments {
     #[allow(clippy::option_option, reason = "absent, alone, with a number")]
     pub(crate) reshare: Option<Option<u64>>,
 
+    /// Name the keys with this fingerprint, at least 16 of its digits, for a member; repeatable
+    #[arg(long, value_name = "NAME=FINGERPRINT", value_parser = NewKeys::parse, conflicts_with = "reshare")]
+    pub(crate) new_keys: Vec<NewKeys>,
+
     /// For how many days from now it may boot
     #[arg(long, value_name = "DAYS", default_value_t = 365)]
     pub(crate) valid_days: u32,
@@ -197,6 +208,7 @@ impl RotateArguments {
                 Some(None) => rotate::Reshared::Newest,
                 Some(Some(number)) => rotate::Reshared::Order(number),
             },
+            new_keys: self.new_keys.clone(),
             valid_days: self.valid_days,
         }
     }

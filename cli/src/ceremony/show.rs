@@ -5,6 +5,7 @@ pub(super) mod carried;
 mod diff;
 mod drill;
 mod forward;
+mod join;
 mod people;
 mod reshare;
 mod resharing;
@@ -28,7 +29,6 @@ use quorate_quorum_ceremony::steps::consent::Consented;
 use quorate_quorum_ceremony::steps::define::Defined;
 use quorate_quorum_ceremony::steps::evidence::Collected;
 use quorate_quorum_ceremony::steps::genesis::Born;
-use quorate_quorum_ceremony::steps::join::Joined;
 use quorate_quorum_ceremony::steps::manifest::Proposed;
 use quorate_quorum_ceremony::steps::provision::{Given, Verified};
 use quorate_quorum_ceremony::steps::receipt::{self, Received};
@@ -46,6 +46,7 @@ pub(super) use self::drill::{
     drill_draft, drill_end_draft, drill_finished, drill_given, drill_review, drill_started,
 };
 pub(super) use self::forward::{forward_approved, forward_review, forwarded};
+pub(super) use self::join::joined;
 use self::people::{seats, set};
 pub(super) use self::reshare::{
     destroy_review, destroyed, new_share_received, order_changes, order_consented, order_draft,
@@ -60,33 +61,6 @@ use super::report::Report;
 /// What nobody can know from a chain alone.
 const NEWEST: &str =
     "newest manifest not confirmed: no witness was asked whether a newer one exists";
-
-pub(super) fn joined(done: &Joined) -> Report {
-    let title = if done.before {
-        "you had joined before"
-    } else {
-        "you have joined"
-    };
-    let lost = match done.token {
-        None => "back the private folder up: without key file and passphrase your share is lost",
-        Some(_) => "back the private folder up; a lost or broken token takes your share with it",
-    };
-    let mut report = Report::new("join", title);
-    if let Some(genesis) = done.genesis {
-        report = report.fact("genesis", "pinned genesis", genesis);
-    }
-    let report = report
-        .fact("name", "name", &done.name)
-        .fact("signing_key", "signing key", done.keys.signing)
-        .fact(
-            "encryption_key",
-            "encryption key",
-            hex(&done.keys.encryption.to_compressed()),
-        );
-    super::token::joined(report, done.token.as_ref())
-        .note(lost)
-        .next("wait for the definition, then quorate ceremony consent")
-}
 
 pub(super) fn defined(done: &Defined) -> Report {
     definition(

@@ -180,8 +180,8 @@ impl Fault {
             Self::LostToken => match instead {
                 Some(other) => format!(
                     "{other} gives a share instead of {who}, who joins with a new token afterwards: \
-                     with a paper of the share a manifest names the new keys, without one a \
-                     resharing gives another share"
+                     with a paper of the share `join --new-keys` and `rotate --new-keys` name the \
+                     new keys, without one a resharing gives another share"
                 ),
                 None => format!(
                     "nobody can stand in: without {who}'s token there are fewer shares than the \

@@ -10,16 +10,12 @@ use std::sync::{Arc, Mutex};
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
 use p256::ecdsa::SigningKey;
-use quorate_protocol::atoms::Name;
-use quorate_protocol::cbor::{Checked, from_bytes, to_bytes};
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::drill::{DrillRequest, drill_share_context};
 use quorate_protocol::genesis::SealedShare;
-use quorate_protocol::manifest::{Manifest, ManifestFields};
-use quorate_protocol::members::{MemberSet, MemberSetFields};
 use quorate_protocol::message::{Request, Response, Stage};
-use quorate_quorum_ceremony::keyfile::{KeyFile, MemberKeys, Passphrase};
+use quorate_quorum_ceremony::keyfile::{KeyFile, Passphrase};
 use quorate_sealing::{Suite, seal};
 use quorate_sharing::Secret;
 use serde_json::json;
@@ -92,67 +88,50 @@ fn started(hall: &Hall, socket: &str) {
         .good();
 }
 
-/// Dave has lost his key file and has made new keys. A manifest names them, and only then do they count;
+/// Dave has lost his key file and makes new keys. A manifest names them, and only then do they count;
 /// whoever found the old ones has nothing.
 fn rekeyed(hall: &Hall, genesis: &str) {
     let stick = hall.place.path("stick");
     fs::create_dir(&stick).expect("a folder");
-    let (paper, copy) = (stick.join("paper"), stick.join("key.cbor"));
+    let paper = stick.join("paper");
     let line = format!(
         "ceremony share backup --form sheet --out {}",
         paper.display()
     );
     hall.unlocks("dave", &line).good();
-    let name = Name::new("dave").expect("a name");
-    let keys = MemberKeys::generate(name).expect("keys");
-    let words = Zeroizing::new(passphrase("dave").into_bytes());
-    let words = Passphrase::new(words).expect("a passphrase");
-    let file = KeyFile::lock(&keys, &words).expect("a key file");
-    fs::write(&copy, file.to_bytes()).expect("written");
+    let (private, old) = (hall.private("dave"), hall.place.path("daves-old"));
+    fs::rename(&private, &old).expect("lost");
 
-    let manifest = naming(hall, &keys);
-    let folder = hall.shared().join("manifests/0003");
-    fs::create_dir(&folder).expect("a folder");
-    fs::write(folder.join("manifest.cbor"), to_bytes(&manifest)).expect("written");
-    let restore = format!(
-        "ceremony share restore --in {} --key-file {} --genesis {genesis}",
-        paper.display(),
-        copy.display()
-    );
+    let join = format!("ceremony join --name dave --genesis {genesis}");
+    hall.joins("dave", &join)
+        .refused("name-taken")
+        .says(&["--new-keys"]);
+    let anew = format!("{join} --new-keys");
+    let joined = hall.joins("dave", &anew).good();
+    // He reads it to alice, who types the first digits, and to the others.
+    let (_, told) = joined.left.split_once("fingerprint: ").expect("told");
+    let fingerprint = told.split_whitespace().next().expect("told");
+    assert_eq!(fingerprint.len(), 64, "{told}");
+    let short = &fingerprint[..16];
+    let rotate = |named: &str| {
+        let line = format!("ceremony rotate --new-keys {named}");
+        hall.types("alice", &line)
+    };
+    rotate(&format!("dave={}", "0".repeat(16))).refused("new-keys-missing");
+    let misheard = format!("dave={short}{}", "0".repeat(48));
+    rotate(&misheard).refused("new-keys-differ");
+    rotate(&format!("mallory={short}")).refused("new-keys-without-seat");
+    rotate(&format!("dave={short}")).good().says(&[fingerprint]);
     for who in ["alice", "bob", "carol", "frank"] {
-        hall.turn(who, APPROVE, LARGE).says(&["dave"]);
+        hall.turn(who, APPROVE, LARGE).says(&["dave", fingerprint]);
     }
     for step in [GIVE, PROVISION] {
-        hall.types("dave", step).refused("keys-not-named");
+        let line = format!("{step} --private {}", old.display());
+        hall.types("dave", &line).refused("keys-not-named");
     }
-    fs::rename(hall.private("dave"), hall.place.path("daves-old")).expect("lost");
+    let restore = format!("ceremony share restore --in {}", paper.display());
     hall.unlocks("dave", &restore).good();
     fs::remove_dir_all(stick).expect("locked away");
-}
-
-/// The next manifest, which differs in dave's keys.
-fn naming(hall: &Hall, keys: &MemberKeys) -> Manifest {
-    let newest = fs::read(hall.shared().join("manifests/0002/manifest.cbor"));
-    let newest: Manifest = from_bytes(&newest.expect("a manifest")).expect("a manifest");
-    let public = keys.public();
-    let with = |set: &MemberSet| -> MemberSet {
-        let mut fields: MemberSetFields = (**set).clone();
-        let mut members = fields.members.iter_mut();
-        let dave = members.find(|one| one.name == *keys.name());
-        let dave = dave.expect("a member");
-        dave.signing_key = public.signing;
-        dave.encryption_key = public.encryption.clone();
-        Checked::new(fields).expect("a set")
-    };
-    let fields = ManifestFields {
-        sequence: newest.sequence + 1,
-        previous: Some(Digest::of(&newest)),
-        last_set_change: Some(Digest::of(&newest)),
-        manifest_set: with(&newest.manifest_set),
-        share_set: with(&newest.share_set),
-        ..(*newest).clone()
-    };
-    Checked::new(fields).expect("a manifest")
 }
 
 /// Enclaves in which no drill of this manifest is held.

@@ -41,8 +41,8 @@ fn nothing_changes_nothing() {
 
 #[test]
 fn each_part_of_an_application_is_named() {
-    let old = quorate_protocol::atoms::Sha256::of(b"binary");
-    let new = quorate_protocol::atoms::Sha256::of(b"other!!");
+    let old = Sha256::of(b"binary");
+    let new = Sha256::of(b"other!!");
     assert_eq!(
         words(|m| m.applications[0] = application("app", b"other!!")),
         [format!(
@@ -259,6 +259,61 @@ fn no_difference_goes_unsaid() {
     ];
     for (at, edit) in edits.into_iter().enumerate() {
         assert_ne!(words(edit), [""; 0], "edit {at}");
+    }
+}
+
+/// Who is named can approve and give: both fingerprints are said, and the encryption key too.
+#[test]
+fn new_keys_of_a_member_are_said_by_fingerprint_and_first() {
+    let world = World::new();
+    let (old, new) = (world.keys[0].public(), World::new().keys[0].public());
+    let first = world.manifest(None, b"binary");
+    let mut fields = world.manifest(Some(&first), b"binary").into_inner();
+    fields.validity = first.validity.clone();
+    fields.applications[0].memory_limit += 1;
+    let mut people = fields.share_set.clone().into_inner();
+    people.members[0].signing_key = new.signing;
+    people.members[0].encryption_key = new.encryption.clone();
+    fields.manifest_set = Checked::new(people.clone()).unwrap();
+    fields.share_set = Checked::new(people).unwrap();
+    let second = Checked::new(fields).unwrap();
+    let all = changes(&world.definition, Some(&first), &second);
+    let kinds: Vec<_> = all.iter().map(|one| (one.kind, one.weight)).collect();
+    let power = Weight::Power;
+    let expected = [
+        ("approver-changed", power),
+        ("holder-changed", power),
+        ("memory", Weight::Setting),
+    ];
+    assert_eq!(kinds, expected);
+    let hash = |bytes: [u8; 33]| Sha256::of(&bytes).to_string();
+    for change in &all[..2] {
+        for keys in [&old, &new] {
+            for key in [
+                keys.signing.to_compressed(),
+                keys.encryption.to_compressed(),
+            ] {
+                assert!(change.words.contains(&hash(key)), "{}", change.words);
+            }
+        }
+        assert!(change.words.contains("THE KEY with the fingerprint"));
+        assert_eq!(change.before, Some(old.signing.to_string()));
+        assert_eq!(change.after, Some(new.signing.to_string()));
+    }
+    // The encryption key alone, and a seat that moves with its keys.
+    let all = words(|m| {
+        let mut people = m.share_set.clone().into_inner();
+        let member = &mut people.members[2];
+        member.encryption_key = new.encryption.clone();
+        member.index = crate::fixture::index(9);
+        let people = Checked::new(people).unwrap();
+        m.manifest_set = people.clone();
+        m.share_set = people;
+    });
+    assert_eq!(all.len(), 2);
+    for said in all {
+        assert!(said.contains("index from 3 to 9; encryption key from "));
+        assert!(said.contains(&hash(new.encryption.to_compressed())));
     }
 }
 

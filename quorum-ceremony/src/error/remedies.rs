@@ -6,7 +6,7 @@ impl StepError {
     /// What it is called, whose fault it is, what to do.
     #[must_use]
     pub const fn explain(&self) -> Explanation {
-        use Blame::{Coordinator, Enclave, Folder, You};
+        use Blame::{Coordinator, Enclave, Folder, Member, You};
         let (code, blame, remedy) = match self {
             Self::AddressMalformed { .. } => (
                 "address-malformed",
@@ -103,7 +103,8 @@ impl StepError {
             Self::NothingToRotate => (
                 "nothing-to-rotate",
                 You,
-                "name another manifest set or threshold, or a completed resharing with --reshare",
+                "name another manifest set or threshold, a completed resharing with --reshare, or \
+                 a member's new keys with --new-keys",
             ),
             Self::NothingToDestroy => (
                 "nothing-to-destroy",
@@ -155,7 +156,8 @@ impl StepError {
                 "keys-not-named",
                 You,
                 "use the keys you joined with, a copy of their file or the token; if they are lost, \
-                 join under another name and have a resharing give that one a share",
+                 have the coordinator name these: `quorate ceremony rotate --new-keys \
+                 NAME=FINGERPRINT`, with the fingerprint that `join --new-keys` showed",
             ),
             Self::NoDrill => (
                 "no-drill",
@@ -228,8 +230,8 @@ impl StepError {
             Self::JoinedOtherwise { .. } => (
                 "joined-otherwise",
                 You,
-                "go on with the keys you joined with; other keys need another private folder, and \
-                 a definition that names them",
+                "go on with the keys you joined with; if they are lost, make others in another \
+                 private folder, with `quorate ceremony join --new-keys`",
             ),
             Self::KeysDiffer { .. } => (
                 "keys-differ",
@@ -257,7 +259,42 @@ impl StepError {
                 "name-taken",
                 Folder,
                 "speak to whoever has the name; one of you takes another name and another private \
-                 folder, or removes a card that nobody made",
+                 folder, or removes a card that nobody made. If you are the member of that name and \
+                 your keys are lost, make others with `quorate ceremony join --new-keys`",
+            ),
+            Self::NewKeysMissing { .. } => (
+                "new-keys-missing",
+                You,
+                "fetch the newest copy of the shared folder, and hear the fingerprint again from that \
+                 member, who runs `quorate ceremony join --new-keys`",
+            ),
+            Self::NewKeysDiffer { .. } => (
+                "new-keys-differ",
+                Folder,
+                "do not go on: hear the fingerprint again, by voice, from that member; if it is right, \
+                 somebody put another card in its place",
+            ),
+            Self::NewKeysNotCard { .. } => (
+                "new-keys-not-card",
+                Coordinator,
+                "do not approve it: have the manifest written anew with `quorate ceremony rotate \
+                 --new-keys`",
+            ),
+            Self::NewKeysWithoutSeat { .. } => (
+                "new-keys-without-seat",
+                You,
+                "correct the name; who has no seat gets one with --manifest-members or a resharing",
+            ),
+            Self::NewKeysTwice { .. } => ("new-keys-twice", You, "name each member once"),
+            Self::NewKeysOfAnother { .. } => (
+                "new-keys-of-another",
+                Member,
+                "have that member make keys of their own with `quorate ceremony join --new-keys`",
+            ),
+            Self::NobodyToReplace { .. } => (
+                "nobody-to-replace",
+                You,
+                "correct the name or the folder; who is new joins without --new-keys",
             ),
             Self::NoApproval { .. } => (
                 "no-approval-needed",

@@ -25,6 +25,7 @@ use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
+use crate::rekey::check_cards;
 use crate::storage::Published;
 use crate::transcript::{Content, Effect, Journal, add, everybody, object, refused};
 use crate::workspace::{IgnoredApproval, Workspace, acting_file, approval_file, is_approval};
@@ -77,7 +78,8 @@ pub struct Approved {
 ///
 /// # Errors
 /// [`StepError::NotReceived`]; a record of another genesis than the pinned one; a broken chain; a
-/// manifest that does not follow, or leads back; [`StepError::NoApproval`].
+/// manifest that does not follow, or leads back; new keys of a member without a card of theirs;
+/// [`StepError::NoApproval`].
 pub fn review(
     folder: &Path,
     private: &Path,
@@ -97,6 +99,13 @@ fn look(folder: &Path, private: &Path, sequence: Option<u64>) -> Result<Review, 
     if sequence.is_some_and(|sequence| candidate.manifest.sequence != sequence) {
         return Err(missing.into());
     }
+    let before = approved.last().map(|link| &link.manifest);
+    check_cards(
+        &workspace,
+        genesis.definition(),
+        before,
+        &candidate.manifest,
+    )?;
     let key = member.keys.public().signing;
     let decided = decide(&member.pins, &key, &genesis, approved, candidate);
     let (successor, seats, acting) = match decided {

@@ -4,6 +4,9 @@
 //! to them: it is compared with the record in the folder and pinned, with its definition and the
 //! newest approved manifest, so that whatever they sign or receive later rests on it.
 //!
+//! Who has lost their keys makes others with [`prepare_new_keys`]: their card lies beside the old one, and
+//! counts nowhere before an approved manifest names it.
+//!
 //! A join that was interrupted goes on where it ended: keys are drawn once and never replaced.
 
 use std::path::Path;
@@ -14,6 +17,7 @@ use quorate_protocol::cbor::to_bytes;
 use quorate_protocol::cose::Signed;
 use quorate_protocol::digest::Digest;
 use quorate_protocol::genesis::Genesis;
+use quorate_protocol::members::MemberSet;
 use quorate_protocol::token::TokenIdentity;
 use quorate_protocol::transcript::Act;
 use quorate_token::{Inserted, Pin};
@@ -27,6 +31,7 @@ use crate::keyfile::{KeyFile, MemberKeys, Passphrase, PublicKeys};
 use crate::keys::{LockedKeys, Unlock, UnlockedKeys};
 use crate::pins::{PinError, Pins};
 use crate::private::PrivateFolder;
+use crate::rekey::{KeyFingerprint, card_file};
 use crate::storage::{Published, StorageError};
 use crate::token::{KeyChoice, NamedKeys, TokenIntent, TokenKeys, check_able};
 use crate::transcript::{Content, Effect, Journal, add, object};
@@ -40,6 +45,8 @@ pub struct Joining {
     name: Name,
     keys: Option<LockedKeys>,
     adopted: Option<Adopted>,
+    /// Whether the keys take the place of lost ones.
+    replacing: bool,
 }
 
 /// A namespace that is joined after its genesis.
@@ -62,6 +69,8 @@ pub struct Joined {
     pub before: bool,
     /// The namespace that is pinned; none before there is one.
     pub genesis: Option<Digest<Genesis>>,
+    /// What is read aloud of keys that take the place of lost ones; none of the first keys.
+    pub new_keys: Option<KeyFingerprint>,
 }
 
 /// The token that somebody joined with.
@@ -86,6 +95,70 @@ pub fn prepare(
 ) -> Result<Joining, CeremonyError> {
     let workspace = Workspace::create(folder)?;
     let adopted = genesis.map(|given| adopt(&workspace, given)).transpose()?;
+    open(workspace, private, name, adopted, false)
+}
+
+/// The same, for a member who has lost their keys: the new ones get a card of their own beside that of the
+/// old ones.
+///
+/// # Errors
+/// As [`prepare`]; [`StepError::NobodyToReplace`] for a name without card and seat;
+/// [`StepError::JoinedOtherwise`] in a private folder that has the keys of the card already.
+pub fn prepare_new_keys(
+    folder: &Path,
+    private: &Path,
+    name: &Name,
+    genesis: Option<Digest<Genesis>>,
+) -> Result<Joining, CeremonyError> {
+    let workspace = Workspace::open(folder)?;
+    let adopted = genesis.map(|given| adopt(&workspace, given)).transpose()?;
+    check_replaceable(&workspace, name)?;
+    let joining = open(workspace, private, name, adopted, true)?;
+    if let Some(keys) = &joining.keys {
+        joining.check_new(&keys.public(), keys.token().is_some())?;
+    }
+    Ok(joining)
+}
+
+/// Whether somebody of that name has keys that can be replaced: a card, or a seat.
+///
+/// # Errors
+/// [`StepError::NobodyToReplace`]; what the record or chain break.
+pub fn check_replaceable(workspace: &Workspace, name: &Name) -> Result<(), CeremonyError> {
+    match workspace.find_card(name) {
+        // What is no card has taken the name.
+        Ok(Some(_)) | Err(CeremonyError::Decode { .. }) => return Ok(()),
+        Ok(None) => {}
+        Err(error) => return Err(error),
+    }
+    let seated = |sets: [&MemberSet; 2]| sets.iter().any(|set| set.named(name).is_some());
+    if let Some(record) = workspace.find_record()? {
+        let genesis = VerifiedGenesis::from_record(record)?;
+        let definition = genesis.definition();
+        let links = workspace.links(definition, None)?.links;
+        let found = match newest_approved(&genesis, &links) {
+            Ok(chain) => seated([&chain.manifest().manifest_set, &chain.manifest().share_set]),
+            Err(
+                ChainError::Empty
+                | ChainError::Threshold { sequence: 1, .. }
+                | ChainError::SurrogateExpired { sequence: 1, .. },
+            ) => seated([&definition.manifest_set, &definition.share_set]),
+            Err(error) => return Err(error.into()),
+        };
+        if found {
+            return Ok(());
+        }
+    }
+    Err(StepError::NobodyToReplace { name: name.clone() }.into())
+}
+
+fn open(
+    workspace: Workspace,
+    private: &Path,
+    name: &Name,
+    adopted: Option<Adopted>,
+    replacing: bool,
+) -> Result<Joining, CeremonyError> {
     let private = PrivateFolder::create(private)?;
     let keys = private.find_keys()?;
     if let Some(keys) = &keys
@@ -104,6 +177,7 @@ pub fn prepare(
         name: name.clone(),
         keys,
         adopted,
+        replacing,
     })
 }
 
@@ -197,6 +271,15 @@ impl Joining {
         self.publish(&keys, before)
     }
 
+    /// Whether keys that take the place of others are others: with the very keys of the card, pins that are
+    /// lost would be made anew.
+    fn check_new(&self, keys: &PublicKeys, token: bool) -> Result<(), CeremonyError> {
+        match self.workspace.card(&self.name) {
+            Ok(card) if card.signing_key == keys.signing => Err(self.joined_otherwise(token)),
+            _ => Ok(()),
+        }
+    }
+
     fn joined_otherwise(&self, token: bool) -> CeremonyError {
         let name = self.name.clone();
         StepError::JoinedOtherwise { name, token }.into()
@@ -206,7 +289,7 @@ impl Joining {
     fn draw(&self, passphrase: &Passphrase) -> Result<MemberKeys, CeremonyError> {
         // New keys are nobody's: no card can be theirs. Keys under a name that is taken would stand in
         // the way of the other name.
-        if self.workspace.find_card(&self.name)?.is_some() {
+        if !self.replacing && self.workspace.find_card(&self.name)?.is_some() {
             let name = self.name.clone();
             return Err(StepError::NameTaken { name }.into());
         }
@@ -252,10 +335,16 @@ impl Joining {
         // Pins that are lost are not made anew: they would forget what must not come back. A join
         // that ended between key file and pins has nothing to forget, since no card is out. Keys in a
         // token may come into a new folder and have a card already.
+        if self.replacing {
+            self.check_new(&keys.public(), keys.token().is_some())?;
+        }
         let card = keys.card()?;
-        let known = self.known(&card)?;
+        let fingerprint = KeyFingerprint::of(&keys.public().signing);
+        let fingerprint = self.replacing.then_some(fingerprint);
+        let known = self.known(&card, fingerprint.as_ref())?;
         if !self.private.has_pins()? {
-            if known.is_some() || (before && self.workspace.card(&self.name).is_ok()) {
+            let taken = !self.replacing && self.workspace.card(&self.name).is_ok();
+            if known.is_some() || (before && taken) {
                 return Err(PinError::Lost.into());
             }
             self.private.store_pins(&Pins::new(self.name.clone()))?;
@@ -278,7 +367,10 @@ impl Joining {
         let journal = Journal::new(&self.private, &self.workspace, None, Vec::new());
         let told = object(card.digest());
         if !journal.tells(keys, Act::Join, &told)? {
-            let file = ["members".into(), format!("{}.cbor", self.name)];
+            let file = match &fingerprint {
+                Some(new) => card_file(&self.name, &new.short()),
+                None => ["members".into(), format!("{}.cbor", self.name)],
+            };
             let content = Content {
                 act: Act::Join,
                 facts: vec![told],
@@ -286,9 +378,13 @@ impl Joining {
             let effect = Effect::published(&file, &to_bytes(&card))?;
             add(&self.private, &content, effect)?;
         }
-        match self.workspace.publish_card(&card) {
+        let published = match self.replacing {
+            true => self.workspace.publish_new_card(&card),
+            false => self.workspace.publish_card(&card),
+        };
+        match published {
             Ok(Published::Written | Published::AlreadyThere) => {}
-            Err(StorageError::Differs { .. }) => {
+            Err(StorageError::Differs { .. }) if !self.replacing => {
                 return Err(StepError::NameTaken { name: self.name }.into());
             }
             Err(error) => return Err(error.into()),
@@ -307,6 +403,7 @@ impl Joining {
             token,
             before,
             genesis: self.adopted.map(|adopted| adopted.genesis.digest()),
+            new_keys: fingerprint,
         })
     }
 
@@ -314,8 +411,13 @@ impl Joining {
     fn known(
         &self,
         card: &Signed<MemberCard>,
+        fingerprint: Option<&KeyFingerprint>,
     ) -> Result<Option<Signed<MemberCard>>, CeremonyError> {
-        match self.workspace.find_card(&self.name) {
+        let found = match fingerprint {
+            Some(new) => self.workspace.find_new_card(&self.name, &new.short()),
+            None => self.workspace.find_card(&self.name),
+        };
+        match found {
             Ok(Some(known)) if known.verify_self() == Ok(card.unverified()) => Ok(Some(known)),
             // What is no card has taken the name.
             Ok(_) | Err(CeremonyError::Decode { .. }) => Ok(None),

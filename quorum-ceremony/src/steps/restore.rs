@@ -138,9 +138,11 @@ pub fn prepare(plan: &Plan<'_>) -> Result<Restoring, CeremonyError> {
     }
     let subject = Subject::read(&workspace)?;
     let renewed = match pins.genesis() {
-        Some(_) => None,
-        None => {
-            let given = plan.genesis.ok_or(RestoreError::GenesisUnknown)?;
+        Some(_) if pins.newest_share().is_some() => None,
+        // Pinned by a join with new keys, which knows of no share.
+        pinned => {
+            let given = plan.genesis.or(pinned.map(|pin| pin.digest));
+            let given = given.ok_or(RestoreError::GenesisUnknown)?;
             Some(renew(&mut pins, &keys, &workspace, &subject, given)?)
         }
     };
@@ -339,7 +341,7 @@ fn renew(
         epoch: chain.as_ref().map_or(born, |chain| chain.manifest().epoch),
     };
     if share.epoch == born {
-        pins.pin_genesis(given, Some(share))?;
+        pins.pin_restored_share(given, share)?;
     } else {
         pins.pin_genesis(given, None)?;
         pins.pin_new_share(share)?;

@@ -1,6 +1,7 @@
 //! `rotate`: the coordinator writes a manifest that changes people and nothing else.
 //!
-//! It brings in another manifest set, or the shares and holders of a completed resharing, or both;
+//! It brings in another manifest set, the shares and holders of a completed resharing, or new keys of who
+//! has a seat;
 //! what may run, and what the key may be forwarded to, stay as they are. Who approves it is the
 //! chain's matter: the manifest set before it always, the new one where it is another, the holders
 //! before it where shares or holders are others.
@@ -21,10 +22,13 @@ use quorate_protocol::reshare::CompletedReshare;
 use quorate_verify::chain::{ChainError, Successor, VerifiedChain, check_successor_at, walk_at};
 use quorate_verify::genesis::VerifiedGenesis;
 
+mod rekey;
+
 use super::manifest::validity;
 use super::reshare::seats;
 use crate::challenge::wall_clock;
 use crate::error::{CeremonyError, StepError};
+use crate::rekey::NewKeys;
 use crate::workspace::Workspace;
 
 /// What the coordinator asks for.
@@ -36,6 +40,9 @@ pub struct Plan {
     pub manifest_threshold: Option<u8>,
     /// Whether, and by which order, the shares are others.
     pub reshare: Reshared,
+    /// Whose keys are replaced, by the cards of their new ones. Each has a seat, so there are no more of
+    /// them than seats. Holders of a resharing keep the keys of its order.
+    pub new_keys: Vec<NewKeys>,
     /// For how many days from now the manifest may boot.
     pub valid_days: u32,
 }
@@ -111,7 +118,7 @@ impl Prepared {
 /// # Errors
 /// [`StepError::ManifestPending`] if the newest manifest is not approved;
 /// [`StepError::NothingToRotate`]; a resharing that is not completed, or was ordered under another
-/// manifest than the newest; people without a card.
+/// manifest than the newest; people without a card; new keys that cannot be named.
 pub fn prepare(folder: &Path, plan: &Plan) -> Result<Prepared, CeremonyError> {
     let workspace = Workspace::open(folder)?;
     let genesis = VerifiedGenesis::from_record(workspace.record()?)?;
@@ -293,7 +300,10 @@ fn next(
         };
         fields.manifest_set = Checked::new(set).map_err(StepError::ManifestInvalid)?;
     }
-    if completed.is_none() && fields.manifest_set == before.manifest_set {
+    rekey::take(workspace, &plan.new_keys, before, &mut fields)?;
+    let same =
+        (&fields.manifest_set, &fields.share_set) == (&before.manifest_set, &before.share_set);
+    if completed.is_none() && same {
         return Err(StepError::NothingToRotate.into());
     }
     Ok(Checked::new(fields).map_err(StepError::ManifestInvalid)?)

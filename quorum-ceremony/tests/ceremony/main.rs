@@ -7,6 +7,7 @@
 mod carried;
 mod drill;
 mod place;
+mod rekey;
 mod reshare;
 mod successor;
 

@@ -322,6 +322,7 @@ pub(crate) fn rotation(
         manifest_members: manifest_members.map(|all| all.iter().copied().map(name).collect()),
         manifest_threshold: None,
         reshare,
+        new_keys: Vec::new(),
         valid_days: 1,
     }
 }

@@ -22,8 +22,8 @@ What you have lost, and what brings it back:
   laptop, with a copy of       share restore --key-file COPY --genesis DIGEST, from the paper
   key.cbor and the passphrase,
   or of token.cbor and the token
-  key.cbor, passphrase, token  share restore brings the share back under new keys; it can be given
-                               once the members have approved a manifest that names those, or reshare
+  key.cbor, passphrase, token  join --new-keys, then share restore, from the paper; it can be given
+                               once the members have approved what rotate --new-keys wrote; or reshare
   the paper                    nothing is lost while the rest is there: make another")]
 pub(crate) enum Share {
     /// Prove that the share you keep is yours
@@ -108,7 +108,7 @@ and only after that something is written. A share that is kept already is never 
 
 In a new private folder nothing says which genesis is yours, and the shared folder is not to be
 believed: give the digest from the sheet, or have another member read it to you. Without a copy of your
-old key.cbor or token.cbor, make new keys with `quorate ceremony join` first.
+old key.cbor or token.cbor, make new keys with `quorate ceremony join --new-keys` first.
 
 Examples:
   quorate ceremony share restore --folder ceremony --private ~/quorum
