@@ -6,7 +6,7 @@
 //! its size is checked before it is read. [`Folder::publish`] never replaces a file that differs:
 //! two different objects at one place are an error with a name. A file is complete when it is
 //! visible: it is written beside its place, made durable, then given its name. What a process that died
-//! left there is removed by the next one that writes into the same folder ([`temporary`]).
+//! left there is removed by the next one that writes into the same folder (`temporary.rs`).
 //!
 //! Trusts: the kernel and the path of the folder itself, which the person named.
 //!

@@ -6,7 +6,7 @@
 //! after a resharing, the new one. Only what was proved can be written down:
 //! [`Proved::backup`].
 //!
-//! What was done is recorded where there is a transcript ([`record`]): a check after it, a backup before it
+//! What was done is recorded where there is a transcript (`record.rs`): a check after it, a backup before it
 //! can be seen.
 //!
 //! Does not: show or write a backup. That is the caller's, with the care it needs.

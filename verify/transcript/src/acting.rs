@@ -2,7 +2,7 @@
 //!
 //! A surrogate who approved a manifest stands in the chain, with the delegation. One who only took or gave a
 //! share stands nowhere but in evidence; so a surrogate's own records **show** the delegation, in a line of
-//! its own ([`line`]). Their key is an author's if such a line holds: it names this very key, is signed by a
+//! its own ([`line()`]). Their key is an author's if such a line holds: it names this very key, is signed by a
 //! member who has a seat where it says, and breaks no rule of [`quorate_verify::surrogate`]
 //! ([`may_write`]). A file is thus complete by itself, and what is withheld from it is never such a line.
 //!
