@@ -41,6 +41,10 @@ pub enum Published {
     Written,
 }
 
+/// How often a folder's lock is tried before somebody else has it, and the pause between: a second in all.
+const LOCK_ATTEMPTS: u32 = 50;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Opening does not wait for a pipe's writer, and gives no terminal to this process.
 const FILE_TO_READ: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_NONBLOCK)
@@ -317,13 +321,17 @@ impl Folder {
         let file: File = openat(&self.directory, "lock", flags, mode)
             .map_err(|errno| refused(path.clone(), errno))?
             .into();
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) => Err(StorageError::Busy {
-                path: self.path.clone(),
-            }),
-            Err(std::fs::TryLockError::Error(error)) => Err(failed(&path, &error)),
+        // A lock that was given back can be a child's for a moment, between its fork and its program.
+        for _ in 0..LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                Err(std::fs::TryLockError::Error(error)) => return Err(failed(&path, &error)),
+            }
         }
+        Err(StorageError::Busy {
+            path: self.path.clone(),
+        })
     }
 
     /// Writes a file beside its place and lets `give` give it its name. One that is gone by then is
