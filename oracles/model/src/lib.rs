@@ -18,3 +18,6 @@ pub mod ceremony;
 pub mod drill;
 pub mod reshare;
 pub mod surrogate;
+mod traces;
+
+pub use self::traces::traces;

@@ -15,7 +15,7 @@
 #[path = "../../../emulator/tests/common/mod.rs"]
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Enclave, World, consents, echo, set};
 use model::ceremony::{Action, Answer, Bad, Ceremony, Phase, Refusal, State, Where, Who};
@@ -36,7 +36,6 @@ use quorate_verify::attestation::{AttestationError, Partition, TrustAnchor, Trus
 use quorate_verify::chain::{VerifiedChain, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::instance::{InstanceError, VerifiedSetup, verify_setup};
-use stateright::{Checker as _, Model as _, PathRecorder};
 
 /// A ceremony up to an approved chain, made once for all traces.
 struct Prepared {
@@ -364,25 +363,11 @@ fn answer(response: &Response) -> Answer {
     })
 }
 
-/// The actions of one shortest trace to every state.
-fn traces(model: &Ceremony) -> Vec<Vec<Action>> {
-    let (recorder, paths) = PathRecorder::new_with_accessor();
-    model.clone().checker().visitor(recorder).spawn_bfs().join();
-    let traces: HashSet<Vec<Action>> = paths().into_iter().map(|p| actions(p.into_vec())).collect();
-    let mut traces: Vec<_> = traces.into_iter().collect();
-    traces.sort();
-    traces
-}
-
-fn actions(path: Vec<(State, Option<Action>)>) -> Vec<Action> {
-    path.into_iter().filter_map(|(_, action)| action).collect()
-}
-
 /// Walks every trace whose place is `nth` of so many.
 fn drive(members: u8, threshold: u8, enclaves: u8, every: usize) {
     let model = Ceremony::new(members, threshold, enclaves);
     let mut prepared = Prepared::new(members, threshold);
-    let traces = traces(&model);
+    let traces = model::traces(&model);
     let (mut walked, mut refusals) = (0, 0);
     for trace in traces.iter().step_by(every) {
         let mut walk = Walk::start(&mut prepared, enclaves);

@@ -13,7 +13,7 @@ mod common;
 #[path = "../../../emulator/tests/reshare/namespace.rs"]
 mod namespace;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Instance, Person, World, copies};
 use model::reshare::{Action, Answer, Epoch, Refusal, Reshare as Model, State, Where, Who};
@@ -30,7 +30,6 @@ use quorate_sharing::{Secret, Share};
 use quorate_verify::chain::{ChainError, walk};
 use quorate_verify::genesis::VerifiedGenesis;
 use quorate_verify::reshare::{ReshareError, ResharePart, verify_reshare};
-use stateright::{Checker as _, Model as _, PathRecorder};
 
 /// One walk along a trace.
 struct Walk<'n> {
@@ -321,24 +320,10 @@ fn namespace(model: &Model) -> Namespace {
     Namespace::of(old, next, model.new.1)
 }
 
-/// The actions of one shortest trace to every state.
-fn traces(model: &Model) -> Vec<Vec<Action>> {
-    let (recorder, paths) = PathRecorder::new_with_accessor();
-    model.clone().checker().visitor(recorder).spawn_bfs().join();
-    let actions = |path: stateright::Path<State, Action>| {
-        let steps = path.into_vec().into_iter();
-        steps.filter_map(|(_, action)| action).collect()
-    };
-    let traces: HashSet<Vec<Action>> = paths().into_iter().map(actions).collect();
-    let mut traces: Vec<_> = traces.into_iter().collect();
-    traces.sort();
-    traces
-}
-
 /// Walks one in `every` of the model's traces.
 fn drive(model: &Model, every: usize) {
     let mut namespace = namespace(model);
-    let traces = traces(model);
+    let traces = model::traces(model);
     let (mut walked, mut refusals, mut named) = (0, 0, 0);
     for trace in traces.iter().step_by(every) {
         let mut walk = Walk::start(&mut namespace, model.instances);

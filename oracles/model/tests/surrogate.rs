@@ -9,7 +9,7 @@
 #[path = "../../../emulator/tests/common/mod.rs"]
 mod common;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{Enclave, Instance, Person, World, approvals, copies, echo};
@@ -31,7 +31,6 @@ use quorate_protocol::message::{
 };
 use quorate_protocol::surrogate::{Delegation, DelegationFields, SurrogateApproval};
 use quorate_sharing::Share;
-use stateright::{Checker as _, Model as _, PathRecorder};
 
 const HOUR: u64 = 60 * 60 * 1000;
 
@@ -321,25 +320,11 @@ fn answer(response: &Response) -> Answer {
     })
 }
 
-/// The actions of one shortest trace to every state.
-fn traces(model: &Surrogates) -> Vec<Vec<Action>> {
-    let (recorder, paths) = PathRecorder::new_with_accessor();
-    model.clone().checker().visitor(recorder).spawn_bfs().join();
-    let actions = |path: stateright::Path<State, Action>| {
-        let steps = path.into_vec().into_iter();
-        steps.filter_map(|(_, action)| action).collect()
-    };
-    let traces: HashSet<Vec<Action>> = paths().into_iter().map(actions).collect();
-    let mut traces: Vec<_> = traces.into_iter().collect();
-    traces.sort();
-    traces
-}
-
 /// Walks so many of the model's traces, evenly chosen.
 fn drive(late: bool, so_many: usize) {
     let model = Surrogates::new(late);
     let mut prepared = Prepared::new();
-    let traces = traces(&model);
+    let traces = model::traces(&model);
     let every = traces.len() / so_many;
     let (mut walked, mut refusals, mut by_others) = (0, 0, 0);
     for trace in traces.iter().skip(every / 2).step_by(every) {

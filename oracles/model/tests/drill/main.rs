@@ -23,28 +23,13 @@ mod bad;
 mod prepared;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::drill::{
     Action, Answer, Bad, Drill as Model, Epoch, Grant, Part, Phase, Resharing, Rules, State,
 };
 use prepared::Prepared;
-use stateright::{Checker as _, Model as _, PathRecorder};
 use walk::Walk;
-
-/// The actions of one shortest trace to every state.
-fn traces(model: &Model) -> Vec<Vec<Action>> {
-    let (recorder, paths) = PathRecorder::new_with_accessor();
-    model.clone().checker().visitor(recorder).spawn_bfs().join();
-    let actions = |path: stateright::Path<State, Action>| {
-        let steps = path.into_vec().into_iter();
-        steps.filter_map(|(_, action)| action).collect()
-    };
-    let traces: HashSet<Vec<Action>> = paths().into_iter().map(actions).collect();
-    let mut traces: Vec<_> = traces.into_iter().collect();
-    traces.sort();
-    traces
-}
 
 /// What a state is like: walks should see each kind.
 fn kind(state: &State) -> (Resharing, bool, Vec<u8>) {
@@ -62,7 +47,7 @@ fn kind(state: &State) -> (Resharing, bool, Vec<u8>) {
 /// So many traces to states of each kind, evenly chosen.
 fn chosen(model: &Model, so_many: usize) -> (Vec<Vec<Action>>, usize) {
     let mut kinds: BTreeMap<_, Vec<Vec<Action>>> = BTreeMap::new();
-    let traces = traces(model);
+    let traces = model::traces(model);
     let all = traces.len();
     for trace in traces {
         let steps = trace.iter();
