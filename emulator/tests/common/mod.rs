@@ -32,7 +32,7 @@ use quorate_protocol::definition::{
 use quorate_protocol::digest::Digest;
 use quorate_protocol::frame::{Assembler, frame};
 use quorate_protocol::genesis::{
-    GenesisReceipt, GenesisRecord, Possession, SealedShare, genesis_share_context,
+    GenesisReceipt, GenesisRecord, Possession, SealContext, SealedShare, genesis_share_context,
 };
 use quorate_protocol::keys::VerificationKey;
 use quorate_protocol::manifest::{
@@ -45,7 +45,7 @@ use quorate_protocol::message::{
 };
 use quorate_protocol::provision::{ShareGrant, provision_share_context};
 use quorate_sealing::{DecryptionKey, Suite, open, seal};
-use quorate_sharing::{Secret, Share};
+use quorate_sharing::{Commitments, Secret, Share};
 
 pub(crate) type Rng = UnwrapErr<SysRng>;
 
@@ -78,6 +78,28 @@ impl Person {
             signing: Secret::random(&mut rng()).signing_key(),
             decryption: DecryptionKey::random(&mut rng()),
         }
+    }
+
+    /// Opens a share that was sealed to this person, and checks it.
+    pub(crate) fn open(
+        &self,
+        sent: &SealedShare,
+        context: &SealContext,
+        commitments: &Commitments,
+    ) -> Share {
+        let scalar = open(
+            sent.suite,
+            &self.decryption,
+            context.info.as_bytes(),
+            &context.aad,
+            &sent.sealed(),
+            32,
+        )
+        .unwrap();
+        let share = Share::from_bytes(self.index, scalar.as_slice().try_into().unwrap());
+        let share = share.unwrap();
+        commitments.check(&share).unwrap();
+        share
     }
 
     pub(crate) fn member(&self) -> Member {
@@ -384,18 +406,7 @@ impl World {
         let mut shares = Vec::new();
         for (person, sent) in self.people.iter().zip(record.output.shares.clone()) {
             let context = genesis_share_context(&named, person.index);
-            let scalar = open(
-                sent.sealed.suite,
-                &person.decryption,
-                context.info.as_bytes(),
-                &context.aad,
-                &sent.sealed.sealed(),
-                32,
-            )
-            .unwrap();
-            let share = Share::from_bytes(person.index, scalar.as_slice().try_into().unwrap());
-            let share = share.unwrap();
-            record.output.commitments.inner().check(&share).unwrap();
+            let share = person.open(&sent.sealed, &context, record.output.commitments.inner());
             let epoch = record.output.commitments.epoch();
             let genesis = record.digest();
             let possession = Possession {

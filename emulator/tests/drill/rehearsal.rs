@@ -14,7 +14,7 @@ use quorate_protocol::keys::KeyPair;
 use quorate_protocol::manifest::Manifest;
 use quorate_protocol::members::Role;
 use quorate_protocol::message::{Request, Response, Stage};
-use quorate_sealing::{Suite, open, seal};
+use quorate_sealing::{Suite, seal};
 use quorate_sharing::Share;
 
 use crate::common::{Enclave, Person, nonce, rng};
@@ -135,19 +135,7 @@ pub(crate) fn opened(
     let shares = members.map(|(person, sent)| {
         assert_eq!(person.index, sent.index);
         let context = context(person.index);
-        let scalar = open(
-            sent.sealed.suite,
-            &person.decryption,
-            context.info.as_bytes(),
-            &context.aad,
-            &sent.sealed.sealed(),
-            32,
-        )
-        .unwrap();
-        let share = Share::from_bytes(person.index, scalar.as_slice().try_into().unwrap());
-        let share = share.unwrap();
-        sharing.commitments.inner().check(&share).unwrap();
-        share
+        person.open(&sent.sealed, &context, sharing.commitments.inner())
     });
     shares.collect()
 }

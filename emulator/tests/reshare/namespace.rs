@@ -16,7 +16,6 @@ use quorate_protocol::reshare::{
     CompletedReshare, Reshare, ReshareChallenge, ReshareConsent, ReshareOrder, ReshareReceipt,
     ReshareRequest, reshare_share_context,
 };
-use quorate_sealing::open;
 use quorate_sharing::Share;
 use quorate_verify::attestation::{Partition, TrustAnchor, TrustAnchors};
 use quorate_verify::evidence::{Policy, Report, Time, verify};
@@ -147,19 +146,7 @@ impl Namespace {
         let shares = members.map(|(person, sent)| {
             assert_eq!(person.index, sent.index);
             let context = reshare_share_context(&order, person.index, &epoch);
-            let scalar = open(
-                sent.sealed.suite,
-                &person.decryption,
-                context.info.as_bytes(),
-                &context.aad,
-                &sent.sealed.sealed(),
-                32,
-            )
-            .unwrap();
-            let share = Share::from_bytes(person.index, scalar.as_slice().try_into().unwrap());
-            let share = share.unwrap();
-            record.commitments.inner().check(&share).unwrap();
-            share
+            person.open(&sent.sealed, &context, record.commitments.inner())
         });
         shares.collect()
     }
