@@ -19,13 +19,13 @@ use super::notes::{Effect, Note, Notes, leaf, sentence, store, waiting};
 use crate::error::CeremonyError;
 use crate::keys::Signs;
 use crate::private::PrivateFolder;
+use crate::rekey::KeyFingerprint;
 use crate::workspace::Workspace;
 
 /// Where a record is in the shared folder. The key is in the name of the folder, since a name may
 /// come back with another key.
 pub(super) fn place(name: &Name, key: &VerificationKey, sequence: u64) -> [String; 3] {
-    let key = Sha256::of(&key.to_compressed()).to_string();
-    let short: String = key.chars().take(16).collect();
+    let short = KeyFingerprint::of(key).short();
     [
         "transcript".into(),
         format!("{name}-{short}"),

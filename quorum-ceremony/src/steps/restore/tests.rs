@@ -190,10 +190,9 @@ fn publish(lost: &Lost, link: &Link) {
     }
 }
 
-/// Keys and passphrase are gone for good. The share comes back at once; it can be given when the
-/// others have approved a manifest that names the new keys, without a reshare.
-#[test]
-fn a_member_with_new_keys_gets_the_share_back_and_is_told_when_it_counts() {
+/// A first manifest that the others have approved, and a laptop lost with alice's keys: her new ones, and
+/// their file.
+fn rekeyed() -> (Lost, MemberKeys, PathBuf, Manifest) {
     let lost = Lost::laptop();
     let new = MemberKeys::generate(name("alice")).unwrap();
     let copy = lost.folders.shared().join("../new.key");
@@ -202,6 +201,14 @@ fn a_member_with_new_keys_gets_the_share_back_and_is_told_when_it_counts() {
     let first = lost.world.manifest(None, b"app");
     lost.folders
         .publish(&lost.world, &[lost.world.link(&first, &[1, 2])]);
+    (lost, new, copy, first)
+}
+
+/// Keys and passphrase are gone for good. The share comes back at once; it can be given when the
+/// others have approved a manifest that names the new keys, without a reshare.
+#[test]
+fn a_member_with_new_keys_gets_the_share_back_and_is_told_when_it_counts() {
+    let (lost, new, copy, first) = rekeyed();
     let prepare = || lost.prepare(Some(lost.genesis()), Some(&copy)).unwrap();
     let renewed = prepare().renewed().cloned().unwrap();
     assert_eq!(renewed.admission, Admission::Nowhere);
@@ -219,14 +226,7 @@ fn a_member_with_new_keys_gets_the_share_back_and_is_told_when_it_counts() {
 /// What others signed counts for nobody, so nothing is asked of an enclave, nor of the member.
 #[test]
 fn a_share_under_keys_that_no_manifest_names_is_not_given_fails_closed() {
-    let lost = Lost::laptop();
-    let new = MemberKeys::generate(name("alice")).unwrap();
-    let copy = lost.folders.shared().join("../new.key");
-    let file = KeyFile::lock(&new, &passphrase(WORDS)).unwrap();
-    fs::write(&copy, file.to_bytes()).unwrap();
-    let first = lost.world.manifest(None, b"app");
-    lost.folders
-        .publish(&lost.world, &[lost.world.link(&first, &[1, 2])]);
+    let (lost, _, copy, _) = rekeyed();
     let restoring = lost.prepare(Some(lost.genesis()), Some(&copy)).unwrap();
     restoring
         .restore(&backup(&lost.world, 0), passphrase(WORDS))
